@@ -1,0 +1,126 @@
+//! The vectors that the project was given. They lie beside the repository, not in it; where they are absent this says so.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "where a helper of a test unwraps, the test fails, which is right"
+)]
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nowpayments::{Amount, Body, Notification, Parent, Verifier, parse};
+use serde_json::Value;
+
+fn vectors() -> Option<Vec<Value>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors/ipn.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("no vectors at {}: nothing checked", path.display());
+        return None;
+    };
+    Some(serde_json::from_str(&text).expect("the vectors are JSON"))
+}
+
+fn body(vector: &Value) -> Vec<u8> {
+    match vector["body"].as_str() {
+        Some(text) => text.as_bytes().to_vec(),
+        None => STANDARD.decode(vector["body_base64"].as_str().unwrap()).unwrap(),
+    }
+}
+
+#[test]
+fn every_signature_gets_its_verdict() {
+    let Some(vectors) = vectors() else { return };
+    let (mut accepted, mut rejected) = (0, 0);
+    for vector in &vectors {
+        let (name, body) = (&vector["name"], body(vector));
+        let verifier = Verifier::new([vector["secret"].as_str().unwrap().to_owned().into()]);
+        for case in vector["cases"].as_array().unwrap() {
+            let form = case["form"].as_str().unwrap();
+            let signature = case["signature"].as_str().map(str::as_bytes);
+            // A secret that makes no verifier refuses everything.
+            let verdict = verifier
+                .as_ref()
+                .ok()
+                .map(|verifier| verifier.verify(&body, signature));
+            match case["expect"].as_str().unwrap() {
+                "accept" => {
+                    let verified = verdict.unwrap().unwrap_or_else(|e| panic!("{name} {form}: {e}"));
+                    let named = form
+                        .split('+')
+                        .find(|f| ["raw", "lexeme_sorted", "sdk", "docs_js"].contains(f));
+                    if let Some(named) = named {
+                        assert_eq!(verified.form.as_str(), named, "{name}");
+                    }
+                    accepted += 1;
+                }
+                _ => {
+                    assert!(!matches!(verdict, Some(Ok(_))), "{name} {form}: {verdict:?}");
+                    rejected += 1;
+                }
+            }
+        }
+    }
+    println!("{accepted} signatures accepted, {rejected} refused");
+    assert!(accepted > 100 && rejected > 100, "the file is complete");
+}
+
+#[test]
+fn every_body_is_read_as_expected() {
+    let Some(vectors) = vectors() else { return };
+    let mut payments = 0;
+    for vector in &vectors {
+        let name = vector["name"].as_str().unwrap();
+        // Bodies that only serve a refused signature say nothing about reading.
+        if ["num_overflow", "secret_empty"].contains(&name) {
+            continue;
+        }
+        let read = parse(&body(vector));
+        let expected = &vector["parsed"];
+        if expected.is_null() {
+            assert!(!matches!(read, Ok(Body::Payment(_))), "{name}");
+            continue;
+        }
+        let Ok(Body::Payment(payment)) = read else {
+            panic!("{name}: {read:?}")
+        };
+        check(name, &payment, expected);
+        payments += 1;
+    }
+    println!("{payments} payments read");
+    assert!(payments > 60, "the file is complete");
+}
+
+fn check(name: &str, payment: &Notification, expected: &Value) {
+    let text = |member: &str| expected[member].as_str().map(str::to_owned);
+    assert_eq!(Some(payment.payment_id.to_string()), text("payment_id"), "{name}");
+    assert_eq!(Some(payment.status.as_str().to_owned()), text("status"), "{name}");
+    assert_eq!(payment.order_id, text("order_id"), "{name}");
+    let parent = match &payment.parent {
+        Parent::None => None,
+        Parent::Id(id) => Some(id.to_string()),
+        Parent::Unusable(text) => panic!("{name}: parent {text}"),
+    };
+    assert_eq!(parent, text("parent_payment_id"), "{name}");
+    let amounts = [
+        ("price_amount", &payment.price_amount),
+        ("pay_amount", &payment.pay_amount),
+        ("actually_paid", &payment.actually_paid),
+    ];
+    for (member, amount) in amounts {
+        assert_eq!(
+            amount.clone(),
+            text(member).map(|text| Amount::from_text(&text)),
+            "{name} {member}"
+        );
+    }
+    assert_eq!(payment.unusable, unusable_in_vectors(name), "{name}");
+}
+
+/// Members that the vectors make unreadable on purpose.
+fn unusable_in_vectors(name: &str) -> &'static [&'static str] {
+    match name {
+        "num_int_above_2_53" => &["invoice_id"],
+        _ => &[],
+    }
+}
