@@ -1,0 +1,434 @@
+//! What Telegram tells us, reduced to what Tollhouse reads.
+//!
+//! Answers are read by these types and not by frankenstein's: those demand every field of the newest Bot API, so one that a
+//! self-hosted or older server leaves out would lose a whole `chat_member` update, and one unknown entity a whole message.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::ids::{ChatId, MessageId, UserId};
+
+/// A person or a bot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The id, which is also that of the private chat with this person.
+    pub id: UserId,
+    /// Whether this is a bot.
+    #[serde(default)]
+    pub is_bot: bool,
+    /// As the person wrote it: escape it before it goes into HTML (F66).
+    #[serde(default)]
+    pub first_name: String,
+    /// The second name, if given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    /// Without the `@`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// IETF tag of the person's client, such as `en` or `pt-br`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_code: Option<String>,
+}
+
+/// What sort of chat it is; rules for buttons, rights and bans differ (F54).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatKind {
+    /// The bot and one person.
+    Private,
+    /// A basic group, which may migrate to a supergroup with another id (F51).
+    Group,
+    /// A group with history, rights and bans.
+    Supergroup,
+    /// Posts to readers.
+    Channel,
+}
+
+/// A chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chat {
+    /// The id, negative unless the chat is private.
+    pub id: ChatId,
+    /// What sort of chat it is.
+    #[serde(rename = "type")]
+    pub kind: ChatKind,
+    /// Absent in private chats; escape it before it goes into HTML (F66).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Public name without the `@`; a chat without one is private to its members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// What an administrator may do: the rights that Tollhouse watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the Bot API's own shape: one flag for each right"
+)]
+pub struct AdminRights {
+    /// See members and events; every administrator has it.
+    pub can_manage_chat: bool,
+    /// Make invite links and decide on join requests: the gate needs it.
+    pub can_invite_users: bool,
+    /// Ban and unban: removals need it.
+    pub can_restrict_members: bool,
+    /// Post in a channel.
+    pub can_post_messages: bool,
+    /// Edit the posts of others in a channel.
+    pub can_edit_messages: bool,
+    /// Delete the messages of others.
+    pub can_delete_messages: bool,
+    /// Change title and picture.
+    pub can_change_info: bool,
+    /// Make others administrators.
+    pub can_promote_members: bool,
+}
+
+impl AdminRights {
+    /// Everything.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            can_manage_chat: true,
+            can_invite_users: true,
+            can_restrict_members: true,
+            can_post_messages: true,
+            can_edit_messages: true,
+            can_delete_messages: true,
+            can_change_info: true,
+            can_promote_members: true,
+        }
+    }
+
+    /// Only what selling access needs: inviting, removing, and posting the offer.
+    #[must_use]
+    pub const fn gatekeeper() -> Self {
+        Self {
+            can_manage_chat: true,
+            can_invite_users: true,
+            can_restrict_members: true,
+            can_post_messages: true,
+            can_edit_messages: false,
+            can_delete_messages: false,
+            can_change_info: false,
+            can_promote_members: false,
+        }
+    }
+
+    /// Whether one right is held.
+    #[must_use]
+    pub const fn has(self, right: Right) -> bool {
+        match right {
+            Right::Administrator => self.can_manage_chat,
+            Right::InviteUsers => self.can_invite_users,
+            Right::RestrictMembers => self.can_restrict_members,
+            Right::PostMessages => self.can_post_messages,
+            Right::DeleteMessages => self.can_delete_messages,
+        }
+    }
+}
+
+/// A right that a call needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// Being an administrator at all.
+    Administrator,
+    /// `can_invite_users`.
+    InviteUsers,
+    /// `can_restrict_members`.
+    RestrictMembers,
+    /// `can_post_messages` in a channel, writing at all in a group.
+    PostMessages,
+    /// `can_delete_messages`.
+    DeleteMessages,
+}
+
+/// How somebody stands to a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberStatus {
+    /// Owns the chat; nobody can remove them.
+    Creator,
+    /// Has these rights; must be demoted before a removal.
+    Administrator(AdminRights),
+    /// Inside.
+    Member,
+    /// Under restrictions, and possibly not inside.
+    Restricted {
+        /// Whether they are inside.
+        is_member: bool,
+    },
+    /// Outside, free to come back.
+    Left,
+    /// Banned.
+    Kicked {
+        /// When the ban ends; absent = for ever.
+        until: Option<Timestamp>,
+    },
+}
+
+impl MemberStatus {
+    /// Whether this person reads the chat.
+    #[must_use]
+    pub const fn is_inside(self) -> bool {
+        match self {
+            Self::Creator | Self::Administrator(_) | Self::Member => true,
+            Self::Restricted { is_member } => is_member,
+            Self::Left | Self::Kicked { .. } => false,
+        }
+    }
+
+    /// Whether this is the owner or an administrator, whom Tollhouse never removes.
+    #[must_use]
+    pub const fn is_admin(self) -> bool {
+        matches!(self, Self::Creator | Self::Administrator(_))
+    }
+
+    /// Whether this person may do something that needs `right`.
+    #[must_use]
+    pub const fn can(self, right: Right) -> bool {
+        match self {
+            Self::Creator => true,
+            Self::Administrator(rights) => rights.has(right),
+            _ => false,
+        }
+    }
+}
+
+/// Somebody in, or known to, a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "WireMember")]
+pub struct Member {
+    /// Who.
+    pub user: User,
+    /// How they stand.
+    pub status: MemberStatus,
+}
+
+#[derive(Deserialize)]
+struct WireMember {
+    user: User,
+    status: String,
+    #[serde(default)]
+    is_member: bool,
+    #[serde(default, deserialize_with = "optional_unix_seconds")]
+    until_date: Option<Timestamp>,
+    #[serde(flatten)]
+    rights: AdminRights,
+}
+
+impl TryFrom<WireMember> for Member {
+    type Error = String;
+
+    fn try_from(wire: WireMember) -> Result<Self, String> {
+        let status = match wire.status.as_str() {
+            "creator" => MemberStatus::Creator,
+            "administrator" => MemberStatus::Administrator(wire.rights),
+            "member" => MemberStatus::Member,
+            "restricted" => MemberStatus::Restricted {
+                is_member: wire.is_member,
+            },
+            "left" => MemberStatus::Left,
+            "kicked" => MemberStatus::Kicked {
+                until: wire.until_date,
+            },
+            other => return Err(format!("unknown member status {other:?}")),
+        };
+        Ok(Self {
+            user: wire.user,
+            status,
+        })
+    }
+}
+
+/// An invite link.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct InviteLink {
+    /// The link itself; whole only for the links of our own bot.
+    #[serde(rename = "invite_link")]
+    pub url: String,
+    /// What administrators see beside it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether opening it asks to join instead of joining (I11).
+    #[serde(default)]
+    pub creates_join_request: bool,
+    /// Whether it is dead for good.
+    #[serde(default)]
+    pub is_revoked: bool,
+    /// When it stops working by itself; absent = never.
+    #[serde(default, rename = "expire_date", deserialize_with = "optional_unix_seconds")]
+    pub expires_at: Option<Timestamp>,
+    /// How many people may be inside through it at once.
+    #[serde(default)]
+    pub member_limit: Option<u32>,
+    /// How many people wait for a decision.
+    #[serde(default, rename = "pending_join_request_count")]
+    pub pending_join_requests: u32,
+}
+
+/// Somebody asks to join through a link of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct JoinRequest {
+    /// Which chat.
+    pub chat: Chat,
+    /// Who asks.
+    pub from: User,
+    /// Where the bot may write to them for five minutes, even if they never started it.
+    #[serde(rename = "user_chat_id")]
+    pub private_chat: ChatId,
+    /// When they asked.
+    #[serde(rename = "date", deserialize_with = "unix_seconds")]
+    pub at: Timestamp,
+    /// Through which link.
+    #[serde(default)]
+    pub invite_link: Option<InviteLink>,
+}
+
+/// Somebody's standing in a chat changed: of another person (`chat_member`) or of the bot itself (`my_chat_member`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct MemberChange {
+    /// Which chat; for `my_chat_member` a private chat means that the person blocked or unblocked the bot.
+    pub chat: Chat,
+    /// Who did it.
+    #[serde(rename = "from")]
+    pub actor: User,
+    /// When.
+    #[serde(rename = "date", deserialize_with = "unix_seconds")]
+    pub at: Timestamp,
+    /// Before.
+    #[serde(rename = "old_chat_member")]
+    pub before: Member,
+    /// After; the person is `after.user`.
+    #[serde(rename = "new_chat_member")]
+    pub after: Member,
+    /// The link they came through, if any.
+    #[serde(default)]
+    pub invite_link: Option<InviteLink>,
+}
+
+/// A message that somebody wrote, or a service message about a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct IncomingMessage {
+    /// Its number in the chat.
+    #[serde(rename = "message_id")]
+    pub id: MessageId,
+    /// Where.
+    pub chat: Chat,
+    /// Who wrote it; absent in channels.
+    #[serde(default)]
+    pub from: Option<User>,
+    /// When.
+    #[serde(rename = "date", deserialize_with = "unix_seconds")]
+    pub at: Timestamp,
+    /// The text; absent for pictures and service messages.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// The group became this supergroup: use that id from now on (F51).
+    #[serde(default, rename = "migrate_to_chat_id")]
+    pub migrated_to: Option<ChatId>,
+    /// This supergroup was that group (F51).
+    #[serde(default, rename = "migrate_from_chat_id")]
+    pub migrated_from: Option<ChatId>,
+}
+
+impl IncomingMessage {
+    /// The command and what follows it, if the text is one: `/start p_ab` is `("start", "p_ab")`. A `@bot` suffix is dropped.
+    #[must_use]
+    pub fn command(&self) -> Option<(&str, &str)> {
+        let text = self.text.as_deref()?.strip_prefix('/')?;
+        let (head, tail) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let name = head.split_once('@').map_or(head, |(name, _bot)| name);
+        (!name.is_empty()).then(|| (name, tail.trim()))
+    }
+}
+
+/// A button was pressed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Callback {
+    /// Answer it by this id, once, within seconds.
+    pub id: String,
+    /// Who pressed.
+    pub from: User,
+    /// The message with the button; absent when it is too old or inline.
+    #[serde(default)]
+    pub message: Option<MessageRef>,
+    /// What the button carried.
+    #[serde(default)]
+    pub data: Option<String>,
+}
+
+/// Where a message is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct MessageRef {
+    /// Its number in the chat.
+    #[serde(rename = "message_id")]
+    pub id: MessageId,
+    /// The chat.
+    pub chat: Chat,
+}
+
+fn unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let seconds = i64::deserialize(deserializer)?;
+    Timestamp::from_second(seconds).map_err(serde::de::Error::custom)
+}
+
+/// Zero means "no date" in the Bot API, as absence does.
+fn optional_unix_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    match Option::<i64>::deserialize(deserializer)? {
+        None | Some(0) => Ok(None),
+        Some(seconds) => Timestamp::from_second(seconds)
+            .map(Some)
+            .map_err(serde::de::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> IncomingMessage {
+        let json = serde_json::json!({"message_id": 1, "date": 0, "chat": {"id": 5, "type": "private"}, "text": text});
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_command_is_split_from_what_follows_it() {
+        assert_eq!(message("/start p_ab12").command(), Some(("start", "p_ab12")));
+        assert_eq!(message("/mylink@toll_bot").command(), Some(("mylink", "")));
+        assert_eq!(message("/start").command(), Some(("start", "")));
+        assert_eq!(message("25 USD").command(), None);
+        assert_eq!(message("/").command(), None);
+    }
+
+    #[test]
+    fn a_member_is_read_without_the_newest_rights() {
+        let json = r#"{"status":"administrator","user":{"id":7,"is_bot":true,"first_name":"T"},"can_invite_users":true}"#;
+        let member: Member = serde_json::from_str(json).unwrap();
+        assert!(member.status.can(Right::InviteUsers));
+        assert!(!member.status.can(Right::RestrictMembers));
+    }
+
+    #[test]
+    fn an_unknown_status_is_an_error_and_not_a_guess() {
+        let json = r#"{"status":"ghost","user":{"id":7,"is_bot":false,"first_name":"T"}}"#;
+        assert!(serde_json::from_str::<Member>(json).is_err());
+    }
+
+    #[test]
+    fn a_restricted_person_may_be_outside() {
+        let json =
+            r#"{"status":"restricted","user":{"id":7,"first_name":"T"},"is_member":false,"until_date":0}"#;
+        assert!(!serde_json::from_str::<Member>(json).unwrap().status.is_inside());
+    }
+
+    #[test]
+    fn a_ban_for_ever_has_no_end() {
+        let json = r#"{"status":"kicked","user":{"id":7,"first_name":"T"},"until_date":0}"#;
+        let status = serde_json::from_str::<Member>(json).unwrap().status;
+        assert_eq!(status, MemberStatus::Kicked { until: None });
+    }
+}
