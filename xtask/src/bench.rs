@@ -1,0 +1,60 @@
+//! `cargo xtask bench`: measurements of the program as it is shipped. They need heavier libraries and an optimised
+//! build, so that a plain `cargo xtask` has only the door to them.
+
+use anyhow::Result;
+
+#[cfg(feature = "bench")]
+mod ingest;
+#[cfg(feature = "bench")]
+pub(crate) mod loadgen;
+#[cfg(feature = "bench")]
+mod notification;
+#[cfg(feature = "bench")]
+mod report;
+#[cfg(feature = "bench")]
+mod server;
+
+/// Builds ourselves again, with optimisations and with the benchmarks, and becomes that program.
+#[cfg(not(feature = "bench"))]
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+
+    let mut cargo = std::process::Command::new("cargo");
+    cargo.current_dir(crate::repository());
+    cargo.args([
+        "run",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "xtask",
+        "--features",
+        "bench",
+        "--",
+        "bench",
+    ]);
+    let error = cargo.args(arguments).exec();
+    Err(anyhow::Error::new(error).context("cannot start cargo"))
+}
+
+/// Runs the benchmark that the arguments name.
+#[cfg(feature = "bench")]
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    use clap::Parser;
+
+    #[derive(Parser)]
+    #[command(
+        name = "cargo xtask bench",
+        about = "Measure the program",
+        disable_help_subcommand = true
+    )]
+    enum Benchmark {
+        /// Requests per second and latency of the notification endpoint: without a store, with SQLite, with PostgreSQL
+        Ingest(ingest::Options),
+    }
+
+    let name = String::from("cargo xtask bench");
+    match Benchmark::parse_from(std::iter::once(&name).chain(arguments)) {
+        Benchmark::Ingest(options) => ingest::run(&options),
+    }
+}

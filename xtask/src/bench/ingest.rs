@@ -1,0 +1,410 @@
+//! `bench ingest`: what the notification endpoint can take, and what the store costs.
+//!
+//! Each target is measured alone, one after the other in one run, with a fresh database, and the load comes from a
+//! process of its own. The folder of the databases must be on a disk: where a sync costs nothing the comparison says
+//! nothing.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::loadgen::Summary;
+use super::notification::{Mix, PUBLIC_CHAT};
+use super::report;
+use super::server::{self, Server};
+use crate::postgres::{self, Cluster, Durability};
+use crate::{process, repository};
+
+const PRIVATE_CHAT: i64 = -1_001_000_000_001;
+const SECRET: &str = "bench-secret";
+/// The first payment's id; each notification of a run has its own.
+const FIRST_ID: u64 = 5_000_000_000;
+/// Notifications to sign for each second: more than any target takes. One connection waits for each answer and takes less.
+const SUPPLY_PER_SECOND: f64 = 60_000.0;
+const SUPPLY_PER_SECOND_ONE_CONNECTION: f64 = 20_000.0;
+/// After this time without a request, memory is called idle.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Starts on the filled database; the median is told.
+const STARTS: usize = 5;
+/// Syncs that measure the disk: enough for a stable mean, less than a second on a good disk.
+const SYNCS: u32 = 300;
+/// What a sync writes: a page, as databases do.
+const SYNC_BYTES: usize = 4096;
+/// File systems in memory, by their magic numbers in statfs(2): tmpfs and ramfs.
+const MEMORY_FILE_SYSTEMS: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// `bench ingest`: how long, with what.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Length of each measurement
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Load before each measurement
+    #[arg(long, default_value_t = 2.0)]
+    warmup_seconds: f64,
+    /// Connections at once, one measurement each
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    connections: Vec<usize>,
+    /// Repeat everything, each time with fresh databases, and report the median by requests per second
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
+    rounds: u32,
+    /// What to measure
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "no-store,sqlite,postgres"
+    )]
+    targets: Vec<Target>,
+    /// What the notifications say
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "finished,waiting")]
+    mixes: Vec<Mix>,
+    /// Where the databases are made, in a folder that is removed at the end; must be on a disk
+    #[arg(long, default_value = "/var/tmp")]
+    folder: PathBuf,
+}
+
+/// What stands behind the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Target {
+    /// Verification and parsing only
+    NoStore,
+    /// SQLite, each commit synced
+    Sqlite,
+    /// PostgreSQL with fsync and synchronous_commit on
+    Postgres,
+}
+
+impl Target {
+    /// The name in tables and file names.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::NoStore => "no-store",
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// One measurement.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Point {
+    pub(super) round: u32,
+    pub(super) target: Target,
+    pub(super) mix: Mix,
+    pub(super) connections: usize,
+    #[serde(flatten)]
+    pub(super) load: Summary,
+    /// Processor time of the server for a request, without its database's processes.
+    pub(super) server_cpu_us_per_request: f64,
+    pub(super) resident_kib: u64,
+}
+
+/// What was seen of a server beside its answers.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Footprint {
+    pub(super) round: u32,
+    pub(super) target: Target,
+    /// Before any load, on a new database.
+    pub(super) idle_kib: u64,
+    /// The highest under load.
+    pub(super) peak_kib: u64,
+    /// After a start on the database that the load has filled.
+    pub(super) idle_filled_kib: u64,
+    /// From the start of the process to the first good answer of /livez, on the filled database, sorted.
+    pub(super) starts_ms: Vec<f64>,
+}
+
+/// Where the numbers come from.
+#[derive(Debug, Serialize)]
+pub(super) struct Machine {
+    pub(super) cores: usize,
+    pub(super) processor: String,
+    pub(super) commit: String,
+    pub(super) postgres: String,
+    /// Of the folder with the databases.
+    pub(super) syncs_per_second: f64,
+    pub(super) seconds: f64,
+    pub(super) warmup_seconds: f64,
+    pub(super) rounds: u32,
+}
+
+/// Runs the benchmark, prints its tables and writes `target/bench/ingest.json`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    check_disk(&options.folder)?;
+    println!("Building tollhouse with optimisations");
+    let build = [
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "tollhouse",
+    ];
+    process::run(Command::new("cargo").current_dir(repository()).args(build))?;
+
+    let results = repository().join("target/bench");
+    fs::create_dir_all(&results)?;
+    let work = tempfile::Builder::new()
+        .prefix("tollhouse-bench-")
+        .tempdir_in(&options.folder)?;
+    let machine = describe_machine(options, work.path())?;
+    let mut bench = Bench {
+        options,
+        // We run from the folder that cargo has just put the program into.
+        program: std::env::current_exe()?.with_file_name("tollhouse"),
+        results: &results,
+        next_id: FIRST_ID,
+        points: Vec::new(),
+        footprints: Vec::new(),
+    };
+    for round in 1..=options.rounds {
+        for &target in &options.targets {
+            bench.measure(round, target, work.path())?;
+        }
+    }
+    let json = results.join("ingest.json");
+    report::write(&machine, &bench.points, &bench.footprints, &json)?;
+    print!(
+        "\n{}",
+        report::markdown(&machine, &bench.points, &bench.footprints)
+    );
+    println!("\nAll numbers: {}", json.display());
+    Ok(())
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    program: PathBuf,
+    results: &'a Path,
+    next_id: u64,
+    points: Vec<Point>,
+    footprints: Vec<Footprint>,
+}
+
+impl Bench<'_> {
+    /// Measures one target on a new database.
+    fn measure(&mut self, round: u32, target: Target, work: &Path) -> Result<()> {
+        let folder = tempfile::tempdir_in(work)?;
+        let log = self.results.join(format!("{}.log", target.name()));
+        File::create(&log)?;
+        let cluster = match target {
+            Target::Postgres => Some(self.start_cluster()?),
+            Target::NoStore | Target::Sqlite => None,
+        };
+        let environment = Environment {
+            program: self.program.clone(),
+            folder: folder.path(),
+            database: match &cluster {
+                Some(cluster) => cluster.url(),
+                None => format!("sqlite://{}", folder.path().join("bench.db").display()),
+            },
+        };
+        if target != Target::NoStore {
+            environment.add_channel()?;
+        }
+        let serve = || {
+            environment.command(if target == Target::NoStore {
+                "bench-no-store"
+            } else {
+                "serve"
+            })
+        };
+
+        let server = Server::start(&mut serve(), &log)?;
+        server::pause(SETTLE);
+        let idle_kib = server.memory()?.resident_kib;
+        for &mix in &self.options.mixes {
+            for &connections in &self.options.connections {
+                let point = self.measure_point(round, target, mix, connections, &server)?;
+                report::progress(&point);
+                self.points.push(point);
+            }
+        }
+        let peak_kib = server.memory()?.peak_kib;
+        server.stop()?;
+
+        let mut starts_ms = Vec::with_capacity(STARTS);
+        let mut idle_filled_kib = 0;
+        for start in 1..=STARTS {
+            let server = Server::start(&mut serve(), &log)?;
+            starts_ms.push(server.started_in.as_secs_f64() * 1e3);
+            if start == STARTS {
+                server::pause(SETTLE);
+                idle_filled_kib = server.memory()?.resident_kib;
+            }
+            server.stop()?;
+        }
+        starts_ms.sort_by(f64::total_cmp);
+        self.footprints.push(Footprint {
+            round,
+            target,
+            idle_kib,
+            peak_kib,
+            idle_filled_kib,
+            starts_ms,
+        });
+        Ok(())
+    }
+
+    /// In the folder that was asked for and not in ours, which the server's user may not enter.
+    fn start_cluster(&self) -> Result<Cluster> {
+        Cluster::start(
+            &self.options.folder,
+            Durability::Disk,
+            &self.results.join("postgresql.log"),
+        )
+    }
+
+    fn measure_point(
+        &mut self,
+        round: u32,
+        target: Target,
+        mix: Mix,
+        connections: usize,
+        server: &Server,
+    ) -> Result<Point> {
+        let Options {
+            seconds,
+            warmup_seconds,
+            ..
+        } = self.options;
+        let rate = if connections == 1 {
+            SUPPLY_PER_SECOND_ONE_CONNECTION
+        } else {
+            SUPPLY_PER_SECOND
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some hundred thousand"
+        )]
+        let supply = ((seconds + warmup_seconds) * rate).ceil() as u64;
+        let (first_id, cpu_before) = (self.next_id, server.cpu_time()?);
+        self.next_id += supply;
+        let mut loadgen = Command::new(std::env::current_exe()?);
+        loadgen.arg("loadgen");
+        for (name, value) in [
+            ("--address", server.address.to_string()),
+            ("--connections", connections.to_string()),
+            ("--warmup-seconds", warmup_seconds.to_string()),
+            ("--seconds", seconds.to_string()),
+            ("--mix", mix.name().into()),
+            ("--first-id", first_id.to_string()),
+            ("--supply", supply.to_string()),
+            ("--secret", SECRET.into()),
+        ] {
+            loadgen.args([name, &value]);
+        }
+        let load: Summary =
+            serde_json::from_str(&process::read(&mut loadgen)?).context("loadgen's answer")?;
+        let cpu = server.cpu_time()?.saturating_sub(cpu_before);
+        Ok(Point {
+            round,
+            target,
+            mix,
+            connections,
+            server_cpu_us_per_request: cpu.as_secs_f64() * 1e6 / load.answered_with_warmup.max(1) as f64,
+            load,
+            resident_kib: server.memory()?.resident_kib,
+        })
+    }
+}
+
+/// How the program is called.
+struct Environment<'a> {
+    program: PathBuf,
+    folder: &'a Path,
+    database: String,
+}
+
+impl Environment<'_> {
+    /// A command of the program with our configuration and nothing of the caller's.
+    fn command(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("TOLLHOUSE_") || name == "PORT" {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg(subcommand)
+            // Where no configuration file lies.
+            .current_dir(self.folder)
+            .env("TOLLHOUSE_DATABASE_URL", &self.database)
+            .env("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", SECRET)
+            .env("TOLLHOUSE_TELEGRAM_MODE", "off");
+        command
+    }
+
+    fn add_channel(&self) -> Result<()> {
+        let mut command = self.command("channel");
+        command.args(["add", "--title=Bench", "--plan=Monthly=2.50 USD/30d"]);
+        command
+            .arg(format!("--private-chat={PRIVATE_CHAT}"))
+            .arg(format!("--public-chat={PUBLIC_CHAT}"));
+        process::read(&mut command)
+            .map(drop)
+            .context("cannot register the channel")
+    }
+}
+
+fn check_disk(folder: &Path) -> Result<()> {
+    let kind = rustix::fs::statfs(folder)
+        .with_context(|| format!("cannot look at {}", folder.display()))?
+        .f_type;
+    ensure!(
+        !MEMORY_FILE_SYSTEMS.contains(&kind),
+        "{} is in memory, where a sync costs nothing; name a folder on a disk with --folder",
+        folder.display()
+    );
+    Ok(())
+}
+
+fn describe_machine(options: &Options, work: &Path) -> Result<Machine> {
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let named = |line: &str| {
+        line.strip_prefix("model name")?
+            .split_once(": ")
+            .map(|(_, name)| name.to_owned())
+    };
+    let postgres = if options.targets.contains(&Target::Postgres) {
+        process::read(Command::new(postgres::ensure_programs()?.join("postgres")).arg("--version"))?
+    } else {
+        String::new()
+    };
+    let mut git = Command::new("git");
+    git.current_dir(repository())
+        .args(["describe", "--always", "--dirty"]);
+    Ok(Machine {
+        cores: std::thread::available_parallelism()?.get(),
+        processor: processors
+            .lines()
+            .find_map(named)
+            .unwrap_or_else(|| "unknown".into()),
+        commit: process::read(&mut git).map_or_else(|_| "unknown".into(), |commit| commit.trim().into()),
+        postgres: postgres.trim().into(),
+        syncs_per_second: syncs_per_second(work)?,
+        seconds: options.seconds,
+        warmup_seconds: options.warmup_seconds,
+        rounds: options.rounds,
+    })
+}
+
+/// How often a second the disk can make a written page safe.
+fn syncs_per_second(folder: &Path) -> Result<f64> {
+    let mut file = File::create(folder.join("syncs"))?;
+    let start = Instant::now();
+    for _ in 0..SYNCS {
+        file.write_all(&[0; SYNC_BYTES])?;
+        file.sync_data()?;
+    }
+    Ok(f64::from(SYNCS) / start.elapsed().as_secs_f64())
+}
