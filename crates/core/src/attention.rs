@@ -1,0 +1,219 @@
+//! What a person must look at. Nothing ends in silence (I3).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AttentionId, ChannelId, JobId, OrderId, ProviderPaymentId};
+
+/// Longest reason that a person gives, in characters.
+pub const PERSON_REASON_LENGTH_MAX: usize = 1_000;
+
+/// What an item is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A payment.
+    Payment(ProviderPaymentId),
+    /// An order.
+    Order(OrderId),
+    /// A job that gave up.
+    Job(JobId),
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Payment(id) => write!(f, "payment:{id}"),
+            Self::Order(id) => write!(f, "order:{id}"),
+            Self::Job(id) => write!(f, "job:{id}"),
+        }
+    }
+}
+
+impl std::str::FromStr for Subject {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("{text:?} is no subject");
+        match text.split_once(':').ok_or_else(refuse)? {
+            ("payment", id) => id.parse().map(Self::Payment).map_err(|_| refuse()),
+            ("order", id) => id.parse().map(Self::Order).map_err(|_| refuse()),
+            ("job", id) => id.parse().map(Self::Job).map_err(|_| refuse()),
+            _ => Err(refuse()),
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $says:literal;)*) => {
+        /// Why something is in the list.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code in JSON, metrics and the database.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// What it means and what helps, for a person.
+            #[must_use]
+            pub fn sentence(self) -> &'static str {
+                match self { $(Self::$name => $says,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The notification names no order.
+    NoOrderId = "no_order_id", "Money arrived that names no order. Find out who paid, then `payment recover PAYMENT --order ORDER`, or dismiss.";
+    /// The order reference is none of ours.
+    UnknownOrder = "unknown_order", "Money arrived for an order that is not known here. If it is yours, `payment recover PAYMENT --order ORDER`; else dismiss.";
+    /// A legacy order for a channel that nobody registered.
+    UnknownChannel = "unknown_channel", "Money arrived for a channel that is not registered. Register it with `channel add --public-chat …`; the payment is then taken up by itself.";
+    /// A legacy order for a channel without a plan on sale.
+    NoPlan = "no_plan", "Money arrived for a channel that has no plan on sale. Add a plan, then `payment replay PAYMENT`.";
+    /// A legacy order whose price is below every plan, or in another currency.
+    UnmatchedPrice = "unmatched_price", "What was asked matches no plan of the channel. Grant the cheapest plan, or note the refund.";
+    /// The price in the notification is not the order's.
+    PriceMismatch = "price_mismatch", "The price or currency in the notification is not the order's. Grant if you accept it, or note the refund.";
+    /// A `finished` that brought less than the floor.
+    FinishedShort = "finished_short", "The provider calls it finished, but clearly less than asked arrived. Grant, wait for the rest, or note the refund.";
+    /// A partial payment.
+    Underpaid = "underpaid", "Less than the price arrived. A top-up in the same coin completes it by itself; or grant, or note the refund.";
+    /// A re-deposit that does not complete its order.
+    ChildPayment = "child_payment", "More money came to the address of an earlier payment and does not complete its order by itself. Grant, dismiss or note the refund.";
+    /// The wrong coin or network.
+    WrongAsset = "wrong_asset", "The wrong coin or network was sent. Recover it at the provider, then grant or note the refund.";
+    /// An amount that cannot be held exactly, or is negative.
+    AmountUnusable = "amount_unusable", "An amount in the notification cannot be used (negative, or more digits than can be held exactly). Look at the raw event, then grant or note the refund.";
+    /// A status that we do not know.
+    UnknownStatus = "unknown_status", "The provider sent a status that is not known here. Look at the payment at the provider.";
+    /// Two signed events of one payment contradict each other.
+    Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices or coins. Look at both raw events.";
+    /// Two full payments for one order.
+    PaidTwice = "paid_twice", "The order was paid in full more than once. One period was granted; refund the other payment, or add the days by `membership grant`.";
+    /// Paid after the order's expiry, and the policy leaves that to the owner.
+    Late = "late", "The payment came after the order had expired. Grant, or note the refund.";
+    /// A job gave up.
+    JobDead = "job_dead", "A step towards Telegram was tried as often as is sensible and failed. Mend the cause that it names, then resolve as grant to run it again, or dismiss.";
+    /// A notification could not be processed because of a fault of ours.
+    Internal = "internal", "The notification is stored, but processing it failed. `payment replay PAYMENT` tries again; please report the error in the log.";
+}
+
+impl Reason {
+    /// Reads the code.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+    }
+
+    /// The ways of resolving that make sense, in the words of `attention resolve --as`.
+    #[must_use]
+    pub fn actions(self) -> &'static [Resolution] {
+        match self {
+            Self::UnmatchedPrice
+            | Self::PriceMismatch
+            | Self::FinishedShort
+            | Self::Underpaid
+            | Self::ChildPayment
+            | Self::WrongAsset
+            | Self::AmountUnusable
+            | Self::Late => &[Resolution::Grant, Resolution::Refund, Resolution::Dismiss],
+            Self::JobDead => &[Resolution::Grant, Resolution::Dismiss],
+            Self::NoOrderId | Self::UnknownOrder | Self::UnknownChannel | Self::NoPlan | Self::PaidTwice => {
+                &[Resolution::Refund, Resolution::Dismiss]
+            }
+            Self::UnknownStatus | Self::Contradiction | Self::Internal => &[Resolution::Dismiss],
+        }
+    }
+}
+
+/// How a person resolved an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// Give what the order bought (for a job: run it again).
+    Grant,
+    /// Nothing is to be done.
+    Dismiss,
+    /// The money was given back outside of Tollhouse.
+    Refund,
+    /// The cause went away by itself: the rest was paid, the channel was registered.
+    Settled,
+}
+
+impl Resolution {
+    /// The word in the command line, JSON and the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Dismiss => "dismiss",
+            Self::Refund => "refund",
+            Self::Settled => "settled",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        [Self::Grant, Self::Dismiss, Self::Refund, Self::Settled]
+            .into_iter()
+            .find(|word| word.as_str() == text)
+    }
+}
+
+/// An item of the attention list. Unique by subject and reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Identifies the item.
+    pub id: AttentionId,
+    /// What it is about.
+    pub subject: Subject,
+    /// Why.
+    pub reason: Reason,
+    /// What exactly, beyond the reason's sentence: `2.47 of 2.50 USD`.
+    pub detail: String,
+    /// Whose channel it is, if known.
+    pub channel_id: Option<ChannelId>,
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// How it was resolved; `None` while open.
+    pub resolved: Option<Resolved>,
+}
+
+/// How an item was resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub resolution: Resolution,
+    /// By whom: `system`, `cli:…`, `telegram:…`.
+    pub by: String,
+    /// Why, in that person's words.
+    pub reason: String,
+}
+
+impl Attention {
+    /// The whole message for a person.
+    #[must_use]
+    pub fn message(&self) -> String {
+        if self.detail.is_empty() {
+            self.reason.sentence().to_owned()
+        } else {
+            format!("{} ({})", self.reason.sentence(), self.detail)
+        }
+    }
+
+    /// Whether it still waits for somebody.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.resolved.is_none()
+    }
+}

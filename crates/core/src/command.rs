@@ -1,0 +1,378 @@
+//! Everything that changes the database. A command says what it needs loaded; [`crate::decide::decide`] does the rest.
+
+use jiff::Timestamp;
+
+use crate::attention::Resolution;
+use crate::channel::{Payout, PlanDuration};
+use crate::event::{Parent, Received, Verdict};
+use crate::id::{
+    AttentionId, ChannelId, ClaimToken, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
+    PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId,
+};
+use crate::job::{Job, Outcome as JobOutcome};
+use crate::money::Money;
+use crate::order::{Invoice, OrderSource, OrderState};
+use crate::order_ref::OrderRef;
+use crate::policy::Policies;
+use crate::snapshot::{DueJobs, Needs};
+
+/// A plan to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPlan {
+    /// What a buyer reads.
+    pub label: String,
+    /// The price.
+    pub price: Money,
+    /// What it gives.
+    pub duration: PlanDuration,
+}
+
+/// A channel to be registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChannel {
+    /// The chat that is sold.
+    pub private_chat: PrivateChatId,
+    /// The chat in which the offer stands.
+    pub public_chat: Option<PublicChatId>,
+    /// What a buyer reads.
+    pub title: String,
+    /// Who sells.
+    pub owner: Option<TelegramUserId>,
+    /// Where the owner is paid out.
+    pub payout: Option<Payout>,
+    /// At least one.
+    pub plans: Vec<NewPlan>,
+    /// What the owner decided about odd payments.
+    pub policies: Policies,
+}
+
+/// From what an order is made. Price and duration always come from the plan (I6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderFrom {
+    /// A plan of a channel.
+    Plan {
+        /// The channel.
+        channel_id: ChannelId,
+        /// The plan.
+        plan_id: PlanId,
+    },
+    /// A link, by its slug.
+    Link {
+        /// The slug.
+        slug: String,
+    },
+}
+
+/// Whose membership to give or take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// By its id.
+    Membership(MembershipId),
+    /// By channel and user.
+    User {
+        /// The channel.
+        channel_id: ChannelId,
+        /// The user.
+        user: TelegramUserId,
+    },
+}
+
+/// A change that somebody or something asks for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A signed notification or the provider's answer.
+    Notification(Box<Received>),
+    /// The same, whose processing failed: only store it, and call for a person.
+    ParkNotification(Box<Received>),
+    /// Bind a payment to an order by hand (`payment recover --order`).
+    BindPayment {
+        /// The payment.
+        payment_id: ProviderPaymentId,
+        /// The order.
+        order_id: OrderId,
+        /// Who.
+        actor: String,
+    },
+    /// Register a channel.
+    AddChannel(Box<NewChannel>),
+    /// Stop selling a channel; members keep what they have.
+    ArchiveChannel {
+        /// Which.
+        channel_id: ChannelId,
+        /// Who.
+        actor: String,
+    },
+    /// Add a plan.
+    AddPlan {
+        /// To which channel.
+        channel_id: ChannelId,
+        /// The plan.
+        plan: NewPlan,
+    },
+    /// Stop selling a plan.
+    RetirePlan {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// Which.
+        plan_id: PlanId,
+    },
+    /// Make a payment link.
+    CreateLink {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// Of which plan.
+        plan_id: PlanId,
+        /// From when on it is refused.
+        expires_at: Option<Timestamp>,
+        /// How many orders it may make.
+        max_uses: Option<u32>,
+    },
+    /// Take a payment link back.
+    RevokeLink {
+        /// Which.
+        link_id: LinkId,
+    },
+    /// Make an order.
+    CreateOrder {
+        /// From what.
+        from: OrderFrom,
+        /// Who buys, if known.
+        user: Option<TelegramUserId>,
+        /// Where it comes from.
+        source: OrderSource,
+    },
+    /// Note the invoice that was made for an order. The first one stays.
+    AttachInvoice {
+        /// Which order.
+        order_id: OrderId,
+        /// The invoice.
+        invoice: Invoice,
+    },
+    /// Bind an order to the account of whoever holds its claim. The first account stays.
+    ClaimOrder {
+        /// The secret.
+        claim: ClaimToken,
+        /// The account.
+        user: TelegramUserId,
+    },
+    /// Give days by hand.
+    GrantMembership {
+        /// To whom.
+        member: Member,
+        /// How much.
+        duration: PlanDuration,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
+    /// Take a membership back by hand.
+    RevokeMembership {
+        /// Whose.
+        member: Member,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
+    /// Resolve an item of the attention list.
+    ResolveAttention {
+        /// Which.
+        attention_id: AttentionId,
+        /// How.
+        resolution: Resolution,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
+    /// Somebody asks to join a chat.
+    JoinRequest {
+        /// The chat.
+        chat: PrivateChatId,
+        /// Who.
+        user: TelegramUserId,
+        /// Telegram's number of the update: one answer per update.
+        update_id: i64,
+    },
+    /// Somebody wrote `/start` to the bot: what could not be sent to them can be sent now (F42).
+    UserStarted {
+        /// Who.
+        user: TelegramUserId,
+    },
+    /// Telegram says that somebody is, or is no longer, inside a chat.
+    MemberSeen {
+        /// The chat.
+        chat: PrivateChatId,
+        /// Who.
+        user: TelegramUserId,
+        /// Whether inside.
+        inside: bool,
+    },
+    /// A worker takes due jobs.
+    ClaimJobs {
+        /// How many at most.
+        limit: u32,
+        /// Now, by the worker's clock.
+        now: Timestamp,
+    },
+    /// A worker reports what came of a job.
+    FinishJob {
+        /// The job as it was claimed.
+        job: Box<Job>,
+        /// The lease under which it was claimed.
+        token: LeaseToken,
+        /// What came of it.
+        outcome: JobOutcome,
+    },
+    /// Run a dead job again, or a waiting one now.
+    RetryJob {
+        /// Which.
+        job_id: JobId,
+    },
+}
+
+impl Command {
+    /// What must be loaded before [`crate::decide::decide`] can run.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match self {
+            Self::Notification(received) | Self::ParkNotification(received) => {
+                let facts = &received.facts;
+                needs.payments.insert(facts.payment_id);
+                if let Parent::Payment(parent) = facts.parent {
+                    needs.payments.insert(parent);
+                }
+                match facts.order_ref.as_deref().and_then(OrderRef::parse) {
+                    Some(OrderRef::Ours(id)) => {
+                        needs.orders.insert(id);
+                    }
+                    Some(OrderRef::Legacy { user, public_chat }) => {
+                        needs.public_chats.insert(public_chat);
+                        needs.legacy_members.insert((public_chat, user));
+                    }
+                    None => {}
+                }
+            }
+            Self::BindPayment {
+                payment_id, order_id, ..
+            } => {
+                needs.payments.insert(*payment_id);
+                needs.orders.insert(*order_id);
+            }
+            Self::AddChannel(channel) => {
+                needs.private_chats.insert(channel.private_chat);
+                needs.public_chats.extend(channel.public_chat);
+                // A private chat must not stand as another channel's public one, nor the other way round.
+            }
+            Self::ArchiveChannel { channel_id, .. }
+            | Self::AddPlan { channel_id, .. }
+            | Self::RetirePlan { channel_id, .. }
+            | Self::CreateLink { channel_id, .. } => {
+                needs.channels.insert(*channel_id);
+            }
+            Self::RevokeLink { link_id } => {
+                needs.links.insert(*link_id);
+            }
+            Self::CreateOrder { from, .. } => match from {
+                OrderFrom::Plan { channel_id, .. } => {
+                    needs.channels.insert(*channel_id);
+                }
+                OrderFrom::Link { slug } => {
+                    needs.slugs.insert(slug.clone());
+                }
+            },
+            Self::AttachInvoice { order_id, .. } => {
+                needs.orders.insert(*order_id);
+            }
+            Self::ClaimOrder { claim, user } => {
+                needs.claims.insert(*claim);
+                needs.users.insert(*user);
+            }
+            Self::GrantMembership { member, .. } | Self::RevokeMembership { member, .. } => match member {
+                Member::Membership(id) => {
+                    needs.memberships.insert(*id);
+                }
+                Member::User { channel_id, user } => {
+                    needs.channels.insert(*channel_id);
+                    needs.members.insert((*channel_id, *user));
+                }
+            },
+            Self::ResolveAttention { attention_id, .. } => {
+                needs.attention.insert(*attention_id);
+            }
+            Self::JoinRequest { chat, user, .. } | Self::MemberSeen { chat, user, .. } => {
+                needs.private_chats.insert(*chat);
+                needs.joiners.insert((*chat, *user));
+            }
+            Self::UserStarted { user } => {
+                needs.users.insert(*user);
+            }
+            Self::ClaimJobs { limit, now } => {
+                needs.due_jobs = Some(DueJobs {
+                    now: *now,
+                    limit: *limit,
+                });
+            }
+            Self::FinishJob { job, .. } => {
+                needs = job.kind.needs();
+                needs.jobs.insert(job.id);
+            }
+            Self::RetryJob { job_id } => {
+                needs.jobs.insert(*job_id);
+            }
+        }
+        needs
+    }
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A notification was taken.
+    Notification {
+        /// What became of it.
+        verdict: Verdict,
+        /// Why, where the verdict alone does not say.
+        reason: Option<String>,
+        /// The order that it was for.
+        order_id: Option<OrderId>,
+        /// Whether the payment was new to us.
+        inserted: bool,
+        /// The order's state afterwards.
+        state: Option<OrderState>,
+        /// Whether it gave a grant.
+        granted: bool,
+    },
+    /// A channel was registered.
+    Channel(ChannelId),
+    /// A plan was added.
+    Plan(PlanId),
+    /// A link was made.
+    Link(LinkId),
+    /// An order was made or found.
+    Order(OrderId),
+    /// A membership was changed.
+    Membership(MembershipId),
+    /// Jobs were claimed.
+    Jobs(Vec<Job>),
+    /// The lease had lapsed and somebody else holds the job now; nothing was changed.
+    LeaseLost,
+    /// Done, or done before.
+    Done,
+}
+
+/// Why a command was refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// What it names does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// It contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// What it says cannot be.
+    #[error("{0}")]
+    Invalid(String),
+}

@@ -1,0 +1,132 @@
+//! Decides what a command changes. Pure: the same snapshot, command, time and ids give the same changes.
+
+mod access;
+mod attention;
+mod delivery;
+mod grants;
+mod jobs;
+mod notification;
+mod shop;
+
+use jiff::Timestamp;
+
+use crate::audit::AuditEntry;
+use crate::command::{Command, Outcome, Refusal};
+use crate::id::{ChannelId, IdSource, JobId};
+use crate::job::{ArmJob, JobKind};
+use crate::snapshot::Snapshot;
+
+/// Who acts when nobody in particular does.
+pub const SYSTEM: &str = "system";
+
+/// Works a command into the snapshot.
+///
+/// # Errors
+/// A [`Refusal`] that says what to mend; the snapshot is then as it was.
+pub fn decide(
+    now: Timestamp,
+    ids: &mut dyn IdSource,
+    snapshot: &mut Snapshot,
+    command: &Command,
+) -> Result<Outcome, Refusal> {
+    let mut work = Work { now, ids, snapshot };
+    match command {
+        Command::Notification(received) => Ok(notification::receive(&mut work, received)),
+        Command::ParkNotification(received) => Ok(notification::park(&mut work, received)),
+        Command::BindPayment {
+            payment_id,
+            order_id,
+            actor,
+        } => notification::bind_by_hand(&mut work, *payment_id, *order_id, actor),
+        Command::AddChannel(channel) => shop::add_channel(&mut work, channel),
+        Command::ArchiveChannel { channel_id, actor } => shop::archive_channel(&mut work, *channel_id, actor),
+        Command::AddPlan { channel_id, plan } => shop::add_plan(&mut work, *channel_id, plan),
+        Command::RetirePlan { channel_id, plan_id } => shop::retire_plan(&mut work, *channel_id, *plan_id),
+        Command::CreateLink {
+            channel_id,
+            plan_id,
+            expires_at,
+            max_uses,
+        } => shop::create_link(&mut work, *channel_id, *plan_id, *expires_at, *max_uses),
+        Command::RevokeLink { link_id } => shop::revoke_link(&mut work, *link_id),
+        Command::CreateOrder { from, user, source } => shop::create_order(&mut work, from, *user, *source),
+        Command::AttachInvoice { order_id, invoice } => shop::attach_invoice(&mut work, *order_id, invoice),
+        Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
+        Command::GrantMembership {
+            member,
+            duration,
+            reason,
+            actor,
+        } => access::grant_by_hand(&mut work, *member, *duration, reason, actor),
+        Command::RevokeMembership {
+            member,
+            reason,
+            actor,
+        } => access::revoke_by_hand(&mut work, *member, reason, actor),
+        Command::ResolveAttention {
+            attention_id,
+            resolution,
+            reason,
+            actor,
+        } => attention::resolve(&mut work, *attention_id, *resolution, reason, actor),
+        Command::JoinRequest {
+            chat,
+            user,
+            update_id,
+        } => Ok(access::join_request(&mut work, *chat, *user, *update_id)),
+        Command::UserStarted { user } => Ok(access::user_started(&mut work, *user)),
+        Command::MemberSeen { chat, user, inside } => {
+            Ok(access::member_seen(&mut work, *chat, *user, *inside))
+        }
+        Command::ClaimJobs { limit, .. } => Ok(jobs::claim(&mut work, *limit)),
+        Command::FinishJob { job, token, outcome } => Ok(jobs::finish(&mut work, job, *token, outcome)),
+        Command::RetryJob { job_id } => jobs::retry(&mut work, *job_id),
+    }
+}
+
+/// A command at work: the time, the ids and the rows.
+struct Work<'a> {
+    now: Timestamp,
+    ids: &'a mut dyn IdSource,
+    snapshot: &'a mut Snapshot,
+}
+
+impl Work<'_> {
+    fn audit(
+        &mut self,
+        actor: &str,
+        action: &str,
+        subject: String,
+        reason: &str,
+        detail: &serde_json::Value,
+    ) {
+        self.snapshot.audit.push(AuditEntry {
+            at: self.now,
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            subject,
+            reason: reason.to_owned(),
+            detail: detail.to_string(),
+        });
+    }
+
+    /// Arms a job. `revive`: whether one that is over runs again.
+    fn arm(
+        &mut self,
+        kind: JobKind,
+        subject: String,
+        channel_id: ChannelId,
+        run_at: Timestamp,
+        revive: bool,
+    ) {
+        self.snapshot.arm.push(ArmJob {
+            id: JobId(self.ids.uuid()),
+            kind,
+            subject,
+            channel_id: Some(channel_id),
+            run_at,
+            created_at: self.now,
+            revive,
+        });
+    }
+}

@@ -1,0 +1,211 @@
+//! Access by other ways than a payment: a claim, a person's hand, a join request, a first word to the bot.
+
+use super::{Work, delivery, grants};
+use crate::attention::PERSON_REASON_LENGTH_MAX;
+use crate::channel::PlanDuration;
+use crate::command::{Member, Outcome, Refusal};
+use crate::id::{ChannelId, ClaimToken, PrivateChatId, TelegramUserId};
+use crate::job::JobKind;
+use crate::membership::{Grant, Membership};
+
+/// Binds an order to an account: once, and only to the first.
+pub(super) fn claim_order(
+    work: &mut Work<'_>,
+    claim: ClaimToken,
+    user: TelegramUserId,
+) -> Result<Outcome, Refusal> {
+    let mut order = work
+        .snapshot
+        .orders
+        .values()
+        .find(|order| order.claim == Some(claim))
+        .cloned()
+        .ok_or_else(|| Refusal::NotFound("this link belongs to no order".to_owned()))?;
+    match order.user {
+        Some(bound) if bound == user => return Ok(Outcome::Order(order.id)),
+        Some(_) => {
+            return Err(Refusal::Conflict(
+                "this order already belongs to another Telegram account".to_owned(),
+            ));
+        }
+        None => {}
+    }
+    let order_id = order.id;
+    order.user = Some(user);
+    order.updated_at = work.now;
+    work.snapshot.orders.put(order_id, order);
+    let waiting = work
+        .snapshot
+        .grant_of(order_id)
+        .filter(|grant| grant.membership_id.is_none())
+        .cloned();
+    if let Some(grant) = waiting {
+        if grant.revoked.is_none() {
+            grants::place(
+                work,
+                grant,
+                user,
+                &format!("telegram:{user}"),
+                "claimed by its payer",
+            );
+        }
+    }
+    Ok(Outcome::Order(order_id))
+}
+
+/// Gives days by hand.
+pub(super) fn grant_by_hand(
+    work: &mut Work<'_>,
+    member: Member,
+    duration: PlanDuration,
+    reason: &str,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
+    let reason = person_reason(reason)?.to_owned();
+    let (channel_id, user) = match member {
+        Member::Membership(_) => {
+            find(work, member).map(|membership| (membership.channel_id, membership.user))?
+        }
+        Member::User { channel_id, user } => {
+            if !work.snapshot.channels.contains(&channel_id) {
+                return Err(no_channel(channel_id));
+            }
+            (channel_id, user)
+        }
+    };
+    let given = grants::give(work, channel_id, None, Some(user), duration, actor, &reason);
+    Ok(given.map_or(Outcome::Done, Outcome::Membership))
+}
+
+/// Takes a whole membership back by hand.
+pub(super) fn revoke_by_hand(
+    work: &mut Work<'_>,
+    member: Member,
+    reason: &str,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
+    let reason = person_reason(reason)?.to_owned();
+    let membership = find(work, member)?;
+    let live: Vec<Grant> = work
+        .snapshot
+        .grants_of(membership.id)
+        .into_iter()
+        .filter(|grant| grant.revoked.is_none())
+        .cloned()
+        .collect();
+    for grant in live {
+        grants::take_back(work, grant, actor, &reason);
+    }
+    Ok(Outcome::Membership(membership.id))
+}
+
+fn find(work: &Work<'_>, member: Member) -> Result<Membership, Refusal> {
+    let found = match member {
+        Member::Membership(id) => work.snapshot.memberships.get(&id),
+        Member::User { channel_id, user } => work.snapshot.membership_of(channel_id, user),
+    };
+    found.cloned().ok_or_else(|| {
+        Refusal::NotFound(match member {
+            Member::Membership(id) => format!("no membership {id}"),
+            Member::User { channel_id, user } => {
+                format!("user {user} has no membership in channel {channel_id}")
+            }
+        })
+    })
+}
+
+pub(super) fn no_channel(id: ChannelId) -> Refusal {
+    Refusal::NotFound(format!("no channel {id}; `tollhouse channel list` shows them"))
+}
+
+/// A person's reason: there must be one, and it must fit.
+pub(super) fn person_reason(text: &str) -> Result<&str, Refusal> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Refusal::Invalid(
+            "give a reason; it goes into the audit log".to_owned(),
+        ));
+    }
+    if text.chars().count() > PERSON_REASON_LENGTH_MAX {
+        return Err(Refusal::Invalid(format!(
+            "a reason has at most {PERSON_REASON_LENGTH_MAX} characters"
+        )));
+    }
+    Ok(text)
+}
+
+/// Answers a join request, once per update. In a chat that nobody registered it is none of our business.
+pub(super) fn join_request(
+    work: &mut Work<'_>,
+    chat: PrivateChatId,
+    user: TelegramUserId,
+    update_id: i64,
+) -> Outcome {
+    if let Some(channel_id) = work
+        .snapshot
+        .channel_by_private_chat(chat)
+        .map(|channel| channel.id)
+    {
+        let kind = JobKind::AnswerJoinRequest {
+            chat,
+            channel_id,
+            user,
+        };
+        work.arm(
+            kind,
+            format!("join:{chat}:{user}:{update_id}"),
+            channel_id,
+            work.now,
+            false,
+        );
+    }
+    Outcome::Done
+}
+
+/// What could not be sent to a user who had not started the bot can be sent now.
+pub(super) fn user_started(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
+    let mine: Vec<Membership> = work
+        .snapshot
+        .memberships
+        .values()
+        .filter(|membership| membership.user == user)
+        .cloned()
+        .collect();
+    for membership in mine {
+        let waiting: Vec<Grant> = work
+            .snapshot
+            .grants_of(membership.id)
+            .into_iter()
+            .filter(|grant| grant.delivered_at.is_none() && grant.revoked.is_none())
+            .cloned()
+            .collect();
+        for grant in waiting {
+            delivery::deliver(work, &grant, membership.id);
+        }
+    }
+    Outcome::Done
+}
+
+/// Notes who is inside, as Telegram says.
+pub(super) fn member_seen(
+    work: &mut Work<'_>,
+    chat: PrivateChatId,
+    user: TelegramUserId,
+    inside: bool,
+) -> Outcome {
+    let Some(channel_id) = work
+        .snapshot
+        .channel_by_private_chat(chat)
+        .map(|channel| channel.id)
+    else {
+        return Outcome::Done;
+    };
+    if let Some(mut membership) = work.snapshot.membership_of(channel_id, user).cloned()
+        && membership.joined_at.is_some() != inside
+    {
+        membership.joined_at = inside.then_some(work.now);
+        membership.updated_at = work.now;
+        work.snapshot.memberships.put(membership.id, membership);
+    }
+    Outcome::Done
+}

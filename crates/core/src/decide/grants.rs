@@ -1,0 +1,243 @@
+//! From a paid order to a grant, from grants to a membership's end. One order has at most one grant (I2); an end moves back only
+//! by a revocation with a reason (I8).
+
+use super::{SYSTEM, Work, delivery};
+use crate::attention::Subject;
+use crate::channel::{Channel, PlanDuration};
+use crate::id::{ChannelId, GrantId, MembershipId, OrderId, TelegramUserId};
+use crate::job::{JobKind, OwnerNotice};
+use crate::membership::{Fold, Grant, Membership, MembershipStatus, Revocation, fold, period_after};
+use crate::order::{Order, OrderState};
+use crate::policy::RefundPolicy;
+
+/// Makes the order's grant what the order's state asks for; whether access was given (or given back).
+pub(super) fn follow(work: &mut Work<'_>, order: &Order, channel: &Channel) -> bool {
+    let grant = work.snapshot.grant_of(order.id).cloned();
+    match (order.state, grant) {
+        (OrderState::Paid, None) => {
+            give(
+                work,
+                channel.id,
+                Some(order.id),
+                order.user,
+                order.duration,
+                SYSTEM,
+                "paid",
+            );
+            true
+        }
+        (OrderState::Paid, Some(mut grant)) if grant.revoked.is_some() => {
+            grant.revoked = None;
+            grant.granted_at = work.now;
+            let reason = "paid again after it was taken back";
+            audit_grant(work, "grant.restored", &grant, SYSTEM, reason);
+            work.snapshot.grants.put(grant.id, grant.clone());
+            if let Some(membership_id) = grant.membership_id {
+                refold(work, membership_id, None);
+                delivery::deliver(work, &grant, membership_id);
+            }
+            true
+        }
+        (OrderState::Refunded, Some(grant))
+            if grant.revoked.is_none() && channel.policies.refund == RefundPolicy::Revoke =>
+        {
+            take_back(work, grant, SYSTEM, "the order was refunded");
+            false
+        }
+        _ => false,
+    }
+}
+
+/// Gives a period. Without an account it waits for the payer to claim the order.
+pub(super) fn give(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    order_id: Option<OrderId>,
+    user: Option<TelegramUserId>,
+    duration: PlanDuration,
+    actor: &str,
+    reason: &str,
+) -> Option<MembershipId> {
+    let period = period_after(Fold::Nothing, work.now, duration);
+    let grant = Grant {
+        id: GrantId(work.ids.uuid()),
+        order_id,
+        channel_id,
+        membership_id: None,
+        duration,
+        granted_at: work.now,
+        period,
+        revoked: None,
+        delivered_at: None,
+    };
+    match user {
+        Some(user) => Some(place(work, grant, user, actor, reason)),
+        None => {
+            audit_grant(work, "grant.created", &grant, actor, reason);
+            work.snapshot.grants.put(grant.id, grant);
+            None
+        }
+    }
+}
+
+/// Puts a grant onto the membership of an account, from now on.
+pub(super) fn place(
+    work: &mut Work<'_>,
+    grant: Grant,
+    user: TelegramUserId,
+    actor: &str,
+    reason: &str,
+) -> MembershipId {
+    let known = work.snapshot.membership_of(grant.channel_id, user).cloned();
+    let membership_id = known
+        .as_ref()
+        .map_or_else(|| MembershipId(work.ids.uuid()), |membership| membership.id);
+    let so_far = fold(work.snapshot.grants_of(membership_id));
+    let period = period_after(so_far, work.now, grant.duration);
+    let grant = Grant {
+        membership_id: Some(membership_id),
+        granted_at: work.now,
+        period,
+        ..grant
+    };
+    if known.is_none() {
+        work.snapshot
+            .memberships
+            .put(membership_id, begin(work, membership_id, grant.channel_id, user));
+    }
+    audit_grant(work, "grant.created", &grant, actor, reason);
+    work.snapshot.grants.put(grant.id, grant.clone());
+    refold(work, membership_id, None);
+    delivery::deliver(work, &grant, membership_id);
+    membership_id
+}
+
+/// A membership that ends as it begins; folding its first grant moves the end forward.
+fn begin(work: &Work<'_>, id: MembershipId, channel_id: ChannelId, user: TelegramUserId) -> Membership {
+    Membership {
+        id,
+        channel_id,
+        user,
+        status: MembershipStatus::Active,
+        starts_at: work.now,
+        ends_at: Some(work.now),
+        invite: None,
+        joined_at: None,
+        removed_at: None,
+        updated_at: work.now,
+    }
+}
+
+/// Takes a grant back, with a reason, and folds what is left.
+pub(super) fn take_back(work: &mut Work<'_>, mut grant: Grant, actor: &str, reason: &str) {
+    grant.revoked = Some(Revocation {
+        at: work.now,
+        reason: reason.to_owned(),
+    });
+    audit_grant(work, "grant.revoked", &grant, actor, reason);
+    work.snapshot.grants.put(grant.id, grant.clone());
+    if let Some(membership_id) = grant.membership_id {
+        refold(work, membership_id, Some((actor, reason)));
+    }
+}
+
+/// Works out a membership's end from its grants. `revocation` says who moves it back and why: without it the end never does.
+fn refold(work: &mut Work<'_>, id: MembershipId, revocation: Option<(&str, &str)>) {
+    let Some(mut membership) = work.snapshot.memberships.get(&id).cloned() else {
+        return;
+    };
+    let before = (membership.status, membership.ends_at);
+    match fold(work.snapshot.grants_of(id)) {
+        Fold::Nothing => {
+            membership.status = MembershipStatus::Revoked;
+            membership.ends_at = Some(work.now);
+        }
+        Fold::Until(end) => {
+            membership.status = match end {
+                Some(end) if end <= work.now => MembershipStatus::Grace,
+                _ => MembershipStatus::Active,
+            };
+            membership.ends_at = end;
+        }
+    }
+    if membership.status == MembershipStatus::Active {
+        membership.removed_at = None;
+    }
+    if before == (membership.status, membership.ends_at) {
+        return;
+    }
+    membership.updated_at = work.now;
+    if let Some((actor, reason)) = revocation {
+        work.audit(
+            actor,
+            "membership.shortened",
+            format!("membership:{id}"),
+            reason,
+            &serde_json::json!({"from": before.1, "to": membership.ends_at, "status": membership.status.as_str()}),
+        );
+    }
+    if let Some(end) = membership.ends_at {
+        let kind = JobKind::EndMembership {
+            membership_id: id,
+            removing: false,
+        };
+        work.arm(kind, format!("membership:{id}"), membership.channel_id, end, true);
+    }
+    work.snapshot.memberships.put(id, membership);
+}
+
+/// Tells the owner what became of an order.
+pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, before: OrderState) {
+    let Some(owner) = channel.owner else { return };
+    let (word, notice) = match order.state {
+        OrderState::Paid => {
+            let renewal = work
+                .snapshot
+                .grant_of(order.id)
+                .and_then(|grant| grant.membership_id)
+                .is_some_and(|id| work.snapshot.grants_of(id).len() > 1);
+            (
+                "sale",
+                OwnerNotice::Sale {
+                    order_id: order.id,
+                    price: order.price.clone(),
+                    user: order.user,
+                    renewal,
+                },
+            )
+        }
+        OrderState::PartiallyPaid => (
+            "partial",
+            OwnerNotice::PartialPayment {
+                order_id: order.id,
+                remaining: order.remaining.clone(),
+            },
+        ),
+        OrderState::Refunded if before == OrderState::Paid => (
+            "refund",
+            OwnerNotice::Refund {
+                order_id: order.id,
+                price: order.price.clone(),
+            },
+        ),
+        _ => return,
+    };
+    let kind = JobKind::NotifyOwner {
+        owner,
+        channel_id: channel.id,
+        notice,
+    };
+    work.arm(kind, format!("{word}:{}", order.id), channel.id, work.now, false);
+}
+
+fn audit_grant(work: &mut Work<'_>, action: &str, grant: &Grant, actor: &str, reason: &str) {
+    let subject = grant.order_id.map_or_else(
+        || format!("grant:{}", grant.id),
+        |id| Subject::Order(id).to_string(),
+    );
+    let detail = serde_json::json!({
+        "grant_id": grant.id, "membership_id": grant.membership_id, "duration": grant.duration,
+        "from": grant.period.starts_at, "to": grant.period.ends_at,
+    });
+    work.audit(actor, action, subject, reason, &detail);
+}

@@ -1,0 +1,316 @@
+//! What is sold: channels, plans, links, and the orders made from them.
+
+use jiff::Timestamp;
+
+use super::access::no_channel;
+use super::notification::new_order;
+use super::{SYSTEM, Work};
+use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
+use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
+use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
+use crate::link::{LinkState, PayLink};
+use crate::order::{Invoice, OrderSource};
+
+/// Length of a link's slug, in characters of base 62: 60 bits and more, so that nobody finds a link by trying.
+const SLUG_LENGTH: usize = 11;
+/// Most plans that a channel may have on sale; a chooser with more is no help to a buyer.
+const ACTIVE_PLANS_MAX: usize = 20;
+
+/// Registers a channel. Registering the very same chat again is a conflict that names the channel (F108).
+pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outcome, Refusal> {
+    if let Some(known) = work.snapshot.channel_by_private_chat(new.private_chat) {
+        return Err(Refusal::Conflict(format!(
+            "chat {} is already registered as {}",
+            new.private_chat, known.id
+        )));
+    }
+    if let Some(public_chat) = new.public_chat {
+        if let Some(known) = work.snapshot.channel_by_public_chat(public_chat) {
+            return Err(Refusal::Conflict(format!(
+                "public chat {public_chat} already belongs to {}",
+                known.id
+            )));
+        }
+        if public_chat.get() == new.private_chat.get() {
+            return Err(Refusal::Invalid(
+                "the private and the public chat must be two chats".to_owned(),
+            ));
+        }
+    }
+    if new.plans.is_empty() {
+        return Err(Refusal::Invalid(
+            "a channel needs a plan: --plan \"Monthly=5.00 USD/30d\"".to_owned(),
+        ));
+    }
+    new.policies.check().map_err(Refusal::Invalid)?;
+    let title = words(&new.title, "a title")?;
+    let id = ChannelId(work.ids.uuid());
+    let mut channel = Channel {
+        id,
+        private_chat: new.private_chat,
+        public_chat: new.public_chat,
+        title,
+        owner: new.owner,
+        payout: new.payout.clone(),
+        policies: new.policies.clone(),
+        archived_at: None,
+        created_at: work.now,
+        plans: Vec::new(),
+    };
+    for plan in &new.plans {
+        push_plan(work, &mut channel, plan)?;
+    }
+    work.snapshot.channels.put(id, channel);
+    Ok(Outcome::Channel(id))
+}
+
+/// Stops selling a channel. Members keep their time and are shown out at its end (F50).
+pub(super) fn archive_channel(work: &mut Work<'_>, id: ChannelId, actor: &str) -> Result<Outcome, Refusal> {
+    let mut channel = channel(work, id)?;
+    if channel.archived_at.is_none() {
+        channel.archived_at = Some(work.now);
+        work.snapshot.channels.put(id, channel);
+        work.audit(
+            actor,
+            "channel.archived",
+            format!("channel:{id}"),
+            "",
+            &serde_json::json!({}),
+        );
+    }
+    Ok(Outcome::Channel(id))
+}
+
+/// Adds a plan.
+pub(super) fn add_plan(work: &mut Work<'_>, id: ChannelId, plan: &NewPlan) -> Result<Outcome, Refusal> {
+    let mut channel = on_sale(work, id)?;
+    let plan_id = push_plan(work, &mut channel, plan)?;
+    work.snapshot.channels.put(id, channel);
+    Ok(Outcome::Plan(plan_id))
+}
+
+/// Stops selling a plan.
+pub(super) fn retire_plan(work: &mut Work<'_>, id: ChannelId, plan_id: PlanId) -> Result<Outcome, Refusal> {
+    let mut channel = channel(work, id)?;
+    let Some(plan) = channel.plans.iter_mut().find(|plan| plan.id == plan_id) else {
+        return Err(no_plan(id, plan_id));
+    };
+    if plan.active {
+        plan.active = false;
+        work.snapshot.channels.put(id, channel);
+        work.audit(
+            SYSTEM,
+            "plan.retired",
+            format!("plan:{plan_id}"),
+            "",
+            &serde_json::json!({}),
+        );
+    }
+    Ok(Outcome::Plan(plan_id))
+}
+
+/// Makes a payment link.
+pub(super) fn create_link(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    plan_id: PlanId,
+    expires_at: Option<Timestamp>,
+    max_uses: Option<u32>,
+) -> Result<Outcome, Refusal> {
+    let channel = on_sale(work, channel_id)?;
+    sold_plan(&channel, plan_id)?;
+    if expires_at.is_some_and(|at| at <= work.now) {
+        return Err(Refusal::Invalid(
+            "the link would be expired from the start".to_owned(),
+        ));
+    }
+    if max_uses == Some(0) {
+        return Err(Refusal::Invalid("a link needs at least one use".to_owned()));
+    }
+    let id = LinkId(work.ids.uuid());
+    let slug = slug(work);
+    let link = PayLink {
+        id,
+        slug,
+        channel_id,
+        plan_id,
+        expires_at,
+        max_uses,
+        uses: 0,
+        revoked_at: None,
+        created_at: work.now,
+    };
+    work.snapshot.links.put(id, link);
+    Ok(Outcome::Link(id))
+}
+
+/// Takes a link back.
+pub(super) fn revoke_link(work: &mut Work<'_>, id: LinkId) -> Result<Outcome, Refusal> {
+    let mut link = work
+        .snapshot
+        .links
+        .get(&id)
+        .cloned()
+        .ok_or_else(|| Refusal::NotFound(format!("no link {id}")))?;
+    if link.revoked_at.is_none() {
+        link.revoked_at = Some(work.now);
+        work.snapshot.links.put(id, link);
+    }
+    Ok(Outcome::Link(id))
+}
+
+/// Makes an order with a snapshot of the plan (F02). What a buyer holds names the plan only (I6, F17).
+pub(super) fn create_order(
+    work: &mut Work<'_>,
+    from: &OrderFrom,
+    user: Option<TelegramUserId>,
+    source: OrderSource,
+) -> Result<Outcome, Refusal> {
+    let (channel_id, plan_id, link) = match from {
+        OrderFrom::Plan { channel_id, plan_id } => (*channel_id, *plan_id, None),
+        OrderFrom::Link { slug } => {
+            let link = usable_link(work, slug)?;
+            (link.channel_id, link.plan_id, Some(link))
+        }
+    };
+    let channel = on_sale(work, channel_id)?;
+    let plan = sold_plan(&channel, plan_id)?.clone();
+    let id = OrderId(work.ids.uuid());
+    let mut order = new_order(work.now, id, &channel, plan.price, plan.duration, source);
+    order.plan_id = Some(plan_id);
+    order.user = user;
+    order.claim = user.is_none().then(|| ClaimToken(work.ids.uuid()));
+    if let Some(mut link) = link {
+        order.link_id = Some(link.id);
+        link.uses += 1;
+        work.snapshot.links.put(link.id, link);
+    }
+    work.snapshot.orders.put(id, order);
+    Ok(Outcome::Order(id))
+}
+
+/// Notes an order's invoice; the first one stays, so that a buyer is never shown two.
+pub(super) fn attach_invoice(
+    work: &mut Work<'_>,
+    id: OrderId,
+    invoice: &Invoice,
+) -> Result<Outcome, Refusal> {
+    let mut order = work
+        .snapshot
+        .orders
+        .get(&id)
+        .cloned()
+        .ok_or_else(|| Refusal::NotFound(format!("no order {id}")))?;
+    if order.invoice.is_none() {
+        order.invoice = Some(invoice.clone());
+        order.updated_at = work.now;
+        work.snapshot.orders.put(id, order);
+    }
+    Ok(Outcome::Order(id))
+}
+
+fn channel(work: &Work<'_>, id: ChannelId) -> Result<Channel, Refusal> {
+    work.snapshot
+        .channels
+        .get(&id)
+        .cloned()
+        .ok_or_else(|| no_channel(id))
+}
+
+fn on_sale(work: &Work<'_>, id: ChannelId) -> Result<Channel, Refusal> {
+    let channel = channel(work, id)?;
+    if channel.archived_at.is_some() {
+        return Err(Refusal::Conflict(format!(
+            "channel {id} is archived; it sells nothing any more"
+        )));
+    }
+    Ok(channel)
+}
+
+fn sold_plan(channel: &Channel, id: PlanId) -> Result<&Plan, Refusal> {
+    let plan = channel.plan(id).ok_or_else(|| no_plan(channel.id, id))?;
+    if plan.active {
+        Ok(plan)
+    } else {
+        Err(Refusal::Conflict(format!(
+            "plan {id} is retired; it is not sold any more"
+        )))
+    }
+}
+
+fn usable_link(work: &Work<'_>, slug: &str) -> Result<PayLink, Refusal> {
+    let link = work
+        .snapshot
+        .links
+        .values()
+        .find(|link| link.slug == slug)
+        .cloned()
+        .ok_or_else(|| Refusal::NotFound("this payment link does not exist".to_owned()))?;
+    match link.state(work.now) {
+        LinkState::Usable => Ok(link),
+        LinkState::Revoked => Err(Refusal::Conflict(
+            "this payment link was taken back by its owner".to_owned(),
+        )),
+        LinkState::Expired => Err(Refusal::Conflict("this payment link has expired".to_owned())),
+        LinkState::UsedUp => Err(Refusal::Conflict(
+            "this payment link has been used as often as it may be".to_owned(),
+        )),
+    }
+}
+
+fn push_plan(work: &mut Work<'_>, channel: &mut Channel, new: &NewPlan) -> Result<PlanId, Refusal> {
+    if channel.active_plans().count() >= ACTIVE_PLANS_MAX {
+        return Err(Refusal::Invalid(format!(
+            "a channel has at most {ACTIVE_PLANS_MAX} plans on sale; retire one first"
+        )));
+    }
+    if new.price.amount.is_zero() || new.price.amount.is_sign_negative() {
+        return Err(Refusal::Invalid("a plan's price must be above zero".to_owned()));
+    }
+    let label = words(&new.label, "a plan's label")?;
+    if channel.active_plans().any(|plan| plan.label == label) {
+        return Err(Refusal::Conflict(format!(
+            "the channel already sells a plan {label:?}; retire it first"
+        )));
+    }
+    let id = PlanId(work.ids.uuid());
+    channel.plans.push(Plan {
+        id,
+        channel_id: channel.id,
+        label,
+        price: new.price.clone(),
+        duration: new.duration,
+        active: true,
+        created_at: work.now,
+    });
+    Ok(id)
+}
+
+fn words(text: &str, what: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > TITLE_LENGTH_MAX || text.chars().any(char::is_control) {
+        return Err(Refusal::Invalid(format!(
+            "{what} has 1 to {TITLE_LENGTH_MAX} characters and no control characters"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+fn no_plan(channel_id: ChannelId, id: PlanId) -> Refusal {
+    Refusal::NotFound(format!(
+        "channel {channel_id} has no plan {id}; `tollhouse channel show` lists its plans"
+    ))
+}
+
+/// Characters of base 62, drawn from two random numbers.
+fn slug(work: &mut Work<'_>) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut number = (u128::from(work.ids.random()) << 64) | u128::from(work.ids.random());
+    (0..SLUG_LENGTH)
+        .map(|_| {
+            let digit = usize::try_from(number % 62).unwrap_or(0);
+            number /= 62;
+            char::from(ALPHABET[digit])
+        })
+        .collect()
+}

@@ -1,0 +1,487 @@
+//! Jobs: what is to be done outside, written down in the transaction that decided it (I5). Each kind is a small state machine:
+//! [`action`] says what to do next, the worker does it outside of any transaction, and [`crate::decide`] turns the outcome
+//! into the next state under lock.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::attention::Reason;
+use crate::id::{
+    ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramUserId,
+};
+use crate::membership::MembershipStatus;
+use crate::money::Money;
+use crate::snapshot::{Needs, Snapshot};
+
+/// How often a job is tried before it becomes a dead letter. With the backoff below that is about six hours.
+pub const ATTEMPTS_MAX: u32 = 16;
+/// The first wait after a failure, in milliseconds.
+pub const BACKOFF_FIRST_MS: i64 = 1_000;
+/// The longest wait after a failure, in milliseconds: an hour, so that a mended cause shows soon.
+pub const BACKOFF_LONGEST_MS: i64 = 3_600_000;
+/// How long a worker may hold a job, in seconds. Longer than every time-out of a call that a job makes.
+pub const LEASE_SECONDS: i64 = 60;
+/// How many jobs a worker claims at once; bounds what a crash delays by a lease.
+pub const CLAIM_BATCH_MAX: u32 = 32;
+/// Longest error text that is kept, in characters.
+pub const ERROR_LENGTH_MAX: usize = 500;
+
+/// What the owner is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "snake_case")]
+pub enum OwnerNotice {
+    /// An order was paid.
+    Sale {
+        /// Which.
+        order_id: OrderId,
+        /// Its price.
+        price: Money,
+        /// Who bought, if known.
+        user: Option<TelegramUserId>,
+        /// Whether it lengthened a membership.
+        renewal: bool,
+    },
+    /// A part of the price arrived.
+    PartialPayment {
+        /// For which order.
+        order_id: OrderId,
+        /// The rest, if it can be told.
+        remaining: Option<Money>,
+    },
+    /// An order was refunded.
+    Refund {
+        /// Which.
+        order_id: OrderId,
+        /// Its price.
+        price: Money,
+    },
+    /// Something needs a person.
+    Attention {
+        /// Why.
+        reason: Reason,
+        /// About what.
+        subject: String,
+        /// What exactly.
+        detail: String,
+    },
+}
+
+/// A command to the outside. The payload of a job row; versioned by its tag: a new shape gets a new tag, old ones keep decoding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// Make the invite if there is none, and send it to the payer.
+    DeliverAccess {
+        /// The grant that is delivered.
+        grant_id: GrantId,
+        /// The membership that it belongs to.
+        membership_id: MembershipId,
+    },
+    /// Approve the payer's join request, decline everybody else's.
+    AnswerJoinRequest {
+        /// In which chat.
+        chat: PrivateChatId,
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// Who asks.
+        user: TelegramUserId,
+    },
+    /// Follow a membership to its end: grace, then removal, confirmed.
+    EndMembership {
+        /// Which.
+        membership_id: MembershipId,
+        /// Whether the removal was decided under lock; the next step does it.
+        removing: bool,
+    },
+    /// Tell the owner.
+    NotifyOwner {
+        /// Whom.
+        owner: TelegramUserId,
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// What.
+        notice: OwnerNotice,
+    },
+}
+
+impl JobKind {
+    /// The word in the database, JSON and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::DeliverAccess { .. } => "deliver_access",
+            Self::AnswerJoinRequest { .. } => "answer_join_request",
+            Self::EndMembership { .. } => "end_membership",
+            Self::NotifyOwner { .. } => "notify_owner",
+        }
+    }
+
+    /// What must be loaded to decide the next step.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        match self {
+            Self::DeliverAccess {
+                grant_id,
+                membership_id,
+            } => {
+                needs.grants.insert(*grant_id);
+                needs.memberships.insert(*membership_id);
+            }
+            Self::AnswerJoinRequest { channel_id, user, .. } => {
+                needs.channels.insert(*channel_id);
+                needs.members.insert((*channel_id, *user));
+            }
+            Self::EndMembership { membership_id, .. } => {
+                needs.memberships.insert(*membership_id);
+            }
+            Self::NotifyOwner { channel_id, .. } => {
+                needs.channels.insert(*channel_id);
+            }
+        }
+        needs
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Waits for its time.
+    Ready,
+    /// A worker holds it until the lease ends.
+    Leased,
+    /// Done.
+    Done,
+    /// Given up; in the attention list.
+    Dead,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Leased, Self::Done, Self::Dead];
+
+    /// The word in the database, JSON and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Leased => "leased",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// A job row. Unique by kind name and subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Identifies it.
+    pub id: JobId,
+    /// What to do.
+    pub kind: JobKind,
+    /// About what, so that one thing is done once: `grant:grt_…`.
+    pub subject: String,
+    /// Of which channel.
+    pub channel_id: Option<ChannelId>,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it is due.
+    pub run_at: Timestamp,
+    /// Failures so far.
+    pub attempt: u32,
+    /// Who holds it, until when.
+    pub lease: Option<Lease>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was done or given up.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// The right to finish a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Only who knows it may finish.
+    pub token: LeaseToken,
+    /// When it lapses.
+    pub until: Timestamp,
+}
+
+/// A job to be armed: made if there is none of its kind and subject, brought forward if it waits, revived if it is over; left
+/// alone while a worker holds it, since its next step looks at the present state anyway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArmJob {
+    /// Its id, if it is made.
+    pub id: JobId,
+    /// What to do.
+    pub kind: JobKind,
+    /// About what.
+    pub subject: String,
+    /// Of which channel.
+    pub channel_id: Option<ChannelId>,
+    /// When it is due.
+    pub run_at: Timestamp,
+    /// Now.
+    pub created_at: Timestamp,
+    /// Whether a job that is over is run again. A notice never is: one event, one message.
+    pub revive: bool,
+}
+
+/// What the worker is to do next, outside of any transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing outside: finish with [`Outcome::Nothing`], and the rules decide under lock.
+    Nothing,
+    /// Make a join-request link.
+    CreateInvite {
+        /// In which chat.
+        chat: PrivateChatId,
+        /// Its name, by which an operator recognises it.
+        name: String,
+    },
+    /// Send the access.
+    SendAccess {
+        /// To whom.
+        user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+        /// The link.
+        link: String,
+        /// Until when; `None` for a lifetime.
+        ends_at: Option<Timestamp>,
+        /// Whether the member is inside already.
+        inside: bool,
+    },
+    /// Let somebody in.
+    Approve {
+        /// Where.
+        chat: PrivateChatId,
+        /// Whom.
+        user: TelegramUserId,
+    },
+    /// Let somebody not in, and say why.
+    Decline {
+        /// Where.
+        chat: PrivateChatId,
+        /// Whom.
+        user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+    },
+    /// Show somebody out: ban, then lift the ban. Never the owner or an admin.
+    Remove {
+        /// Where.
+        chat: PrivateChatId,
+        /// Whom.
+        user: TelegramUserId,
+    },
+    /// Tell the owner.
+    Notify {
+        /// Whom.
+        owner: TelegramUserId,
+        /// The channel's title.
+        title: String,
+        /// What.
+        notice: OwnerNotice,
+    },
+}
+
+/// What came of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was nothing to do outside.
+    Nothing,
+    /// The link was made.
+    InviteCreated {
+        /// The link.
+        link: String,
+    },
+    /// The join request was approved.
+    Approved,
+    /// The message was sent, the request declined, the member removed.
+    Done,
+    /// The member cannot be removed and need not be: the owner, an admin.
+    NotRemovable,
+    /// It did not work.
+    Failed(Failure),
+}
+
+/// Why an action did not work, by what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The far side said later; does not count as an attempt.
+    Later {
+        /// After how many seconds.
+        seconds: u32,
+    },
+    /// Trying again may help.
+    Transient {
+        /// What went wrong.
+        error: String,
+    },
+    /// The person cannot be written to: never started the bot, or blocked it (F42).
+    Unreachable {
+        /// What went wrong.
+        error: String,
+    },
+    /// Trying again does not help by itself.
+    Permanent {
+        /// What went wrong.
+        error: String,
+    },
+}
+
+/// What to do next for a job, from the present state. Read-only: the decision to remove somebody is taken under lock before.
+#[must_use]
+pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
+    match &job.kind {
+        JobKind::DeliverAccess {
+            grant_id,
+            membership_id,
+        } => deliver(now, snapshot, *grant_id, *membership_id),
+        JobKind::AnswerJoinRequest {
+            chat,
+            channel_id,
+            user,
+        } => {
+            let Some(channel) = snapshot.channels.get(channel_id) else {
+                return Action::Nothing;
+            };
+            let entitled = snapshot
+                .membership_of(*channel_id, *user)
+                .is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
+            if entitled {
+                Action::Approve {
+                    chat: *chat,
+                    user: *user,
+                }
+            } else {
+                Action::Decline {
+                    chat: *chat,
+                    user: *user,
+                    title: channel.title.clone(),
+                }
+            }
+        }
+        JobKind::EndMembership {
+            membership_id,
+            removing,
+        } => {
+            let Some(membership) = snapshot.memberships.get(membership_id) else {
+                return Action::Nothing;
+            };
+            let Some(channel) = snapshot.channels.get(&membership.channel_id) else {
+                return Action::Nothing;
+            };
+            let due = membership
+                .removal_due(channel.policies.grace())
+                .is_some_and(|at| at <= now);
+            if *removing && due {
+                Action::Remove {
+                    chat: channel.private_chat,
+                    user: membership.user,
+                }
+            } else {
+                Action::Nothing
+            }
+        }
+        JobKind::NotifyOwner {
+            owner,
+            channel_id,
+            notice,
+        } => {
+            let title = snapshot
+                .channels
+                .get(channel_id)
+                .map_or_else(String::new, |channel| channel.title.clone());
+            Action::Notify {
+                owner: *owner,
+                title,
+                notice: notice.clone(),
+            }
+        }
+    }
+}
+
+fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id: MembershipId) -> Action {
+    let Some(grant) = snapshot.grants.get(&grant_id) else {
+        return Action::Nothing;
+    };
+    let Some(membership) = snapshot.memberships.get(&membership_id) else {
+        return Action::Nothing;
+    };
+    let Some(channel) = snapshot.channels.get(&membership.channel_id) else {
+        return Action::Nothing;
+    };
+    if grant.revoked.is_some() || !membership.entitles(now, channel.policies.grace()) {
+        return Action::Nothing;
+    }
+    match &membership.invite {
+        None => Action::CreateInvite {
+            chat: channel.private_chat,
+            name: invite_name(membership_id),
+        },
+        Some(invite) => Action::SendAccess {
+            user: membership.user,
+            title: channel.title.clone(),
+            link: invite.link.clone(),
+            ends_at: membership.ends_at,
+            inside: membership.joined_at.is_some() && membership.status == MembershipStatus::Active,
+        },
+    }
+}
+
+/// Telegram allows 32 characters for a link's name: the id without its prefix has just that many.
+fn invite_name(id: MembershipId) -> String {
+    id.0.simple().to_string()
+}
+
+/// The wait before the next attempt: doubles from [`BACKOFF_FIRST_MS`] to [`BACKOFF_LONGEST_MS`]; half of it is fixed, the other
+/// half drawn, so that a thousand jobs that failed together do not come back together.
+#[must_use]
+pub fn backoff(attempt: u32, random: u64) -> SignedDuration {
+    let doublings = attempt.saturating_sub(1).min(32);
+    let whole = BACKOFF_FIRST_MS
+        .saturating_mul(1_i64 << doublings)
+        .min(BACKOFF_LONGEST_MS);
+    let half = whole / 2;
+    let drawn = i64::try_from(random % u64::try_from(half + 1).unwrap_or(1)).unwrap_or(0);
+    SignedDuration::from_millis(half + drawn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f41_the_wait_grows_and_is_bounded() {
+        assert_eq!(backoff(1, 0), SignedDuration::from_millis(500));
+        assert!(backoff(5, 0) > backoff(4, 0));
+        for attempt in 0..100 {
+            for random in [0, 1, u64::MAX] {
+                let wait = backoff(attempt, random);
+                assert!(
+                    wait >= SignedDuration::from_millis(500)
+                        && wait <= SignedDuration::from_millis(BACKOFF_LONGEST_MS)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_kind_keeps_its_written_shape() {
+        // Rows that an older version wrote must keep decoding.
+        let written = r#"{"kind":"end_membership","membership_id":"mem_00000000000000000000000000000007","removing":false}"#;
+        let kind: JobKind = serde_json::from_str(written).unwrap();
+        assert_eq!(serde_json::to_string(&kind).unwrap(), written);
+        assert_eq!(kind.name(), "end_membership");
+    }
+}

@@ -1,0 +1,436 @@
+//! An order: what somebody wants to buy, with the price and duration frozen at that moment. Its state is a function of its
+//! payments and of what a person ruled, never of the order in which things arrived (I4).
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::attention::{Reason, Subject};
+use crate::channel::PlanDuration;
+use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
+use crate::money::{Currency, Money};
+use crate::payment::{Payment, at_least_share};
+use crate::policy::{LatePolicy, Policies};
+use crate::status::PaymentStatus;
+
+/// How long an order waits for money before its page says that it has expired, in hours. Money that comes later is honoured
+/// all the same (policy `late`); a floating payment at the provider lives seven days.
+pub const ORDER_OPEN_HOURS: i64 = 24;
+
+/// Where an order came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderSource {
+    /// The bot.
+    Bot,
+    /// A direct payment link.
+    DirectLink,
+    /// The command line or another program.
+    Api,
+    /// A notification for which nobody had recorded an order: the seed's incident.
+    Notification,
+    /// An operator's `payment recover`.
+    Recovery,
+    /// Carried over from the predecessor.
+    Import,
+}
+
+impl OrderSource {
+    /// Every source.
+    pub const ALL: [Self; 6] = [
+        Self::Bot,
+        Self::DirectLink,
+        Self::Api,
+        Self::Notification,
+        Self::Recovery,
+        Self::Import,
+    ];
+
+    /// The word in JSON and the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bot => "bot",
+            Self::DirectLink => "direct_link",
+            Self::Api => "api",
+            Self::Notification => "notification",
+            Self::Recovery => "recovery",
+            Self::Import => "import",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == text)
+    }
+}
+
+/// What an order has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Waits for money.
+    Open,
+    /// Money was seen on chain.
+    Seen,
+    /// Some of the price arrived.
+    PartiallyPaid,
+    /// Paid.
+    Paid,
+    /// Nothing came in time.
+    Expired,
+    /// The provider reported an error.
+    Failed,
+    /// The money went back.
+    Refunded,
+}
+
+impl OrderState {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Open,
+        Self::Seen,
+        Self::PartiallyPaid,
+        Self::Paid,
+        Self::Expired,
+        Self::Failed,
+        Self::Refunded,
+    ];
+
+    /// The word in JSON and the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Seen => "seen",
+            Self::PartiallyPaid => "partially_paid",
+            Self::Paid => "paid",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+            Self::Refunded => "refunded",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// What a person ruled about an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ruling {
+    /// Give the access, whatever was paid.
+    Grant,
+    /// The money was given back.
+    Refund,
+}
+
+/// The invoice at the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Its id there.
+    pub id: String,
+    /// Where one pays.
+    pub url: String,
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Opaque; what a buyer's URL carries.
+    pub id: OrderId,
+    /// What is bought.
+    pub channel_id: ChannelId,
+    /// From which plan the snapshot was taken; none where no plan had the price.
+    pub plan_id: Option<PlanId>,
+    /// The snapshot's price.
+    pub price: Money,
+    /// The snapshot's duration.
+    pub duration: PlanDuration,
+    /// Who buys, once known.
+    pub user: Option<TelegramUserId>,
+    /// With this secret an account binds itself to an order that has none.
+    pub claim: Option<ClaimToken>,
+    /// Where it came from.
+    pub source: OrderSource,
+    /// The predecessor's reference, where that is how it came.
+    pub legacy_ref: Option<String>,
+    /// The link from which it was made.
+    pub link_id: Option<LinkId>,
+    /// Its invoice at the provider.
+    pub invoice: Option<Invoice>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it waits for money.
+    pub expires_at: Timestamp,
+    /// What its payments and rulings come to. The clock is not in it: see [`Order::state_at`].
+    pub state: OrderState,
+    /// The exact rest, in the coin of the partial payment.
+    pub remaining: Option<Money>,
+    /// What came beyond the price, in the coin of the payment.
+    pub overpaid: Option<Money>,
+    /// What a person ruled.
+    pub ruling: Option<Ruling>,
+    /// When it was first paid.
+    pub paid_at: Option<Timestamp>,
+    /// When something last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Order {
+    /// The state as a buyer sees it at a moment: an order for which nothing was seen expires by the clock; once money was seen on
+    /// chain the clock has no say any more.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> OrderState {
+        if self.state == OrderState::Open && self.expires_at <= now {
+            OrderState::Expired
+        } else {
+            self.state
+        }
+    }
+}
+
+/// What a set of payments comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// The state.
+    pub state: OrderState,
+    /// The rest to pay, where some was paid.
+    pub remaining: Option<Money>,
+    /// What came beyond the price.
+    pub overpaid: Option<Money>,
+    /// What a person must look at.
+    pub attention: Vec<(Subject, Reason, String)>,
+}
+
+/// The sum of what arrived in one coin for one order.
+struct CoinSum {
+    coin: Currency,
+    asked: Option<Decimal>,
+    paid: Decimal,
+    /// Whether a payment that is no re-deposit brought some of it: a re-deposit never completes an order by itself.
+    own: bool,
+}
+
+fn sum_by_coin(order: &Order, payments: &[&Payment]) -> Vec<CoinSum> {
+    let mut sums: Vec<CoinSum> = Vec::new();
+    for payment in payments {
+        let Some(coin) = &payment.pay_currency else {
+            continue;
+        };
+        let index = sums.iter().position(|sum| sum.coin == *coin).unwrap_or_else(|| {
+            sums.push(CoinSum {
+                coin: coin.clone(),
+                asked: None,
+                paid: Decimal::ZERO,
+                own: false,
+            });
+            sums.len() - 1
+        });
+        let sum = &mut sums[index];
+        let asks_the_price = !payment.is_child()
+            && payment
+                .price
+                .as_ref()
+                .is_some_and(|price| price.same_as(&order.price));
+        if asks_the_price && let Some(asked) = payment.pay_amount {
+            sum.asked = Some(sum.asked.map_or(asked, |known| known.min(asked)));
+        }
+        if payment.is_credited()
+            && let Some(paid) = payment.actually_paid
+        {
+            sum.paid = sum.paid.checked_add(paid).unwrap_or(sum.paid);
+            sum.own |= !payment.is_child();
+        }
+    }
+    sums.sort_by(|a, b| a.coin.cmp(&b.coin));
+    sums
+}
+
+/// Works out what an order has come to.
+#[must_use]
+pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Assessment {
+    let sums = sum_by_coin(order, payments);
+    let least = Decimal::ONE - policies.underpayment_tolerance;
+    let full: Vec<&&Payment> = payments
+        .iter()
+        .filter(|payment| payment.full && !payment.is_refunded())
+        .collect();
+    let summed = sums.iter().any(|sum| {
+        sum.own
+            && sum
+                .asked
+                .is_some_and(|asked| !asked.is_zero() && at_least_share(sum.paid, asked, least))
+    });
+    let enough = !full.is_empty() || summed;
+    let late = policies.late == LatePolicy::Attention && is_late(order, payments);
+    let paid = match order.ruling {
+        Some(Ruling::Grant) => true,
+        Some(Ruling::Refund) => false,
+        None => enough && !late,
+    };
+    let refunded =
+        order.ruling == Some(Ruling::Refund) || payments.iter().any(|payment| payment.is_refunded());
+    let state = if paid {
+        OrderState::Paid
+    } else if refunded {
+        OrderState::Refunded
+    } else {
+        unpaid_state(payments, &sums)
+    };
+    let remaining = if state == OrderState::PartiallyPaid {
+        rest(&sums)
+    } else {
+        None
+    };
+    let overpaid = if paid { excess(&sums) } else { None };
+    let mut attention = Vec::new();
+    for payment in payments {
+        let subject = Subject::Payment(payment.id);
+        for (reason, detail) in payment_reasons(order, payment, paid || refunded, &sums, policies) {
+            attention.push((subject, reason, detail));
+        }
+    }
+    if enough && late && !paid && !refunded {
+        attention.push((
+            Subject::Order(order.id),
+            Reason::Late,
+            format!("expired {}", order.expires_at),
+        ));
+    }
+    if full.len() > 1 {
+        let ids: Vec<String> = full.iter().map(|payment| payment.id.to_string()).collect();
+        attention.push((
+            Subject::Order(order.id),
+            Reason::PaidTwice,
+            format!("payments {}", ids.join(", ")),
+        ));
+    }
+    Assessment {
+        state,
+        remaining,
+        overpaid,
+        attention,
+    }
+}
+
+fn is_late(order: &Order, payments: &[&Payment]) -> bool {
+    let first = payments.iter().filter_map(|payment| payment.on_chain_at).min();
+    first.is_some_and(|at| at > order.expires_at)
+}
+
+fn unpaid_state(payments: &[&Payment], sums: &[CoinSum]) -> OrderState {
+    let any = |test: fn(&Payment) -> bool| payments.iter().any(|payment| test(payment));
+    if sums.iter().any(|sum| !sum.paid.is_zero())
+        || any(|payment| payment.seen.contains(&PaymentStatus::PartiallyPaid))
+    {
+        return OrderState::PartiallyPaid;
+    }
+    if any(|payment| payment.status.is_on_chain()) {
+        return OrderState::Seen;
+    }
+    let over = |payment: &Payment| {
+        matches!(
+            payment.status,
+            PaymentStatus::Expired | PaymentStatus::Failed | PaymentStatus::Cancelled
+        )
+    };
+    if payments.is_empty() || !payments.iter().all(|payment| over(payment)) {
+        return OrderState::Open;
+    }
+    if any(|payment| payment.status == PaymentStatus::Failed) {
+        OrderState::Failed
+    } else {
+        OrderState::Expired
+    }
+}
+
+fn rest(sums: &[CoinSum]) -> Option<Money> {
+    let sum = sums.iter().find(|sum| sum.own && !sum.paid.is_zero())?;
+    let rest = sum.asked?.checked_sub(sum.paid)?;
+    (rest > Decimal::ZERO).then(|| Money::new(rest, sum.coin.clone()))
+}
+
+fn excess(sums: &[CoinSum]) -> Option<Money> {
+    let sum = sums
+        .iter()
+        .find(|sum| sum.own && sum.asked.is_some_and(|asked| sum.paid > asked))?;
+    Some(Money::new(sum.paid.checked_sub(sum.asked?)?, sum.coin.clone()))
+}
+
+/// Why a payment needs a person. `settled`: the order is paid or refunded, so that only what is odd in itself is left.
+fn payment_reasons(
+    order: &Order,
+    payment: &Payment,
+    settled: bool,
+    sums: &[CoinSum],
+    policies: &Policies,
+) -> Vec<(Reason, String)> {
+    let mut reasons = Vec::new();
+    if payment.contradiction {
+        reasons.push((Reason::Contradiction, String::new()));
+    }
+    if payment.seen.has_unknown() {
+        reasons.push((Reason::UnknownStatus, String::new()));
+    }
+    if payment.is_refunded() {
+        return reasons;
+    }
+    let coin = payment.pay_currency.as_ref();
+    let foreign_child = payment.is_child()
+        && payment.is_credited()
+        && !sums
+            .iter()
+            .any(|sum| sum.own && Some(&sum.coin) == coin && payment.actually_paid.is_some());
+    if foreign_child {
+        reasons.push((Reason::ChildPayment, paid_text(payment)));
+    }
+    if payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_credited() && !settled {
+        reasons.push((Reason::WrongAsset, paid_text(payment)));
+    }
+    if settled || !payment.is_credited() || payment.is_child() {
+        return reasons;
+    }
+    if payment.unusable_amount {
+        reasons.push((Reason::AmountUnusable, String::new()));
+    } else if !payment
+        .price
+        .as_ref()
+        .is_some_and(|price| price.same_as(&order.price))
+    {
+        let asked = payment
+            .price
+            .as_ref()
+            .map_or_else(|| "no price".to_owned(), ToString::to_string);
+        let reason = if order.legacy_ref.is_some() {
+            Reason::UnmatchedPrice
+        } else {
+            Reason::PriceMismatch
+        };
+        reasons.push((reason, format!("{asked} instead of {}", order.price)));
+    } else if payment.seen.contains(&PaymentStatus::Finished) {
+        if !payment.pays_in_full(&order.price, policies.finished_floor) {
+            reasons.push((Reason::FinishedShort, paid_text(payment)));
+        }
+    } else {
+        reasons.push((Reason::Underpaid, paid_text(payment)));
+    }
+    reasons
+}
+
+fn paid_text(payment: &Payment) -> String {
+    let text = |amount: Option<Decimal>| amount.map_or_else(|| "?".to_owned(), |amount| amount.to_string());
+    let coin = payment
+        .pay_currency
+        .as_ref()
+        .map_or_else(|| "?".to_owned(), |coin| coin.as_str().to_uppercase());
+    format!(
+        "{} of {} {coin}",
+        text(payment.actually_paid),
+        text(payment.pay_amount)
+    )
+}

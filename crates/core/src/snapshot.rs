@@ -1,0 +1,314 @@
+//! The part of the database that a batch of commands works on: loaded under lock, changed in memory, written back as one.
+//!
+//! Each row that a command changes is written once, however often it changed. A row that was not loaded is inserted and never
+//! overwrites: if another process was faster, a unique key says so and the batch is run again on what is there now (I2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::attention::{Attention, Reason, Subject};
+use crate::audit::AuditEntry;
+use crate::channel::Channel;
+use crate::event::{Received, Verdict};
+use crate::id::{
+    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
+    ProviderPaymentId, PublicChatId, TelegramUserId,
+};
+use crate::job::{ArmJob, Job};
+use crate::link::PayLink;
+use crate::membership::{Grant, Membership};
+use crate::order::Order;
+use crate::payment::Payment;
+
+/// What a command must have loaded. The store follows the references from here, in this order, and locks what it finds, each
+/// table by ascending key:
+///
+/// 1. `attention` ids to their subjects; `links` by slug or id to their channels;
+/// 2. `payments`, their parents, and the payments whose parent they are;
+/// 3. `orders`, by id, by claim, and those of the payments; then every payment of these orders;
+/// 4. `grants` by id and those of the orders; `channels` by id, by chat, and those of the orders, grants, links and memberships,
+///    always with all their plans;
+/// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),
+///    of `joiners` (in the channel of that private chat), and all of `users`; then every grant of these memberships;
+/// 6. the attention items, open or resolved, whose subject is one of the payments, orders or jobs;
+/// 7. `jobs` by id; `due_jobs`, skipping what another process has locked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// Payments by the provider's id.
+    pub payments: BTreeSet<ProviderPaymentId>,
+    /// Orders by id.
+    pub orders: BTreeSet<OrderId>,
+    /// Orders by the secret that claims them.
+    pub claims: BTreeSet<ClaimToken>,
+    /// Channels by id.
+    pub channels: BTreeSet<ChannelId>,
+    /// Channels by the chat that is sold.
+    pub private_chats: BTreeSet<PrivateChatId>,
+    /// Channels by the chat in which the offer stands.
+    pub public_chats: BTreeSet<PublicChatId>,
+    /// Links by id.
+    pub links: BTreeSet<LinkId>,
+    /// Links by slug.
+    pub slugs: BTreeSet<String>,
+    /// Grants by id.
+    pub grants: BTreeSet<GrantId>,
+    /// Memberships by id.
+    pub memberships: BTreeSet<MembershipId>,
+    /// Memberships by channel and user.
+    pub members: BTreeSet<(ChannelId, TelegramUserId)>,
+    /// Memberships by the channel's public chat and user.
+    pub legacy_members: BTreeSet<(PublicChatId, TelegramUserId)>,
+    /// Memberships by the channel's private chat and user.
+    pub joiners: BTreeSet<(PrivateChatId, TelegramUserId)>,
+    /// Every membership of a user.
+    pub users: BTreeSet<TelegramUserId>,
+    /// Attention items by id.
+    pub attention: BTreeSet<AttentionId>,
+    /// Jobs by id.
+    pub jobs: BTreeSet<JobId>,
+    /// Jobs that are due.
+    pub due_jobs: Option<DueJobs>,
+}
+
+/// Which due jobs to load: ready with `run_at <= now`, or leased with a lease that lapsed; the longest due first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueJobs {
+    /// Now.
+    pub now: Timestamp,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl Needs {
+    /// Adds another command's needs.
+    pub fn merge(&mut self, other: Self) {
+        self.payments.extend(other.payments);
+        self.orders.extend(other.orders);
+        self.claims.extend(other.claims);
+        self.channels.extend(other.channels);
+        self.private_chats.extend(other.private_chats);
+        self.public_chats.extend(other.public_chats);
+        self.links.extend(other.links);
+        self.slugs.extend(other.slugs);
+        self.grants.extend(other.grants);
+        self.memberships.extend(other.memberships);
+        self.members.extend(other.members);
+        self.legacy_members.extend(other.legacy_members);
+        self.joiners.extend(other.joiners);
+        self.users.extend(other.users);
+        self.attention.extend(other.attention);
+        self.jobs.extend(other.jobs);
+        self.due_jobs = match (self.due_jobs, other.due_jobs) {
+            (Some(a), Some(b)) => Some(DueJobs {
+                now: a.now.max(b.now),
+                limit: a.limit + b.limit,
+            }),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// The rows of one table that a batch works on.
+#[derive(Debug, Clone)]
+pub struct Rows<K: Ord, V> {
+    rows: BTreeMap<K, V>,
+    loaded: BTreeSet<K>,
+    dirty: BTreeSet<K>,
+}
+
+impl<K: Ord, V> Default for Rows<K, V> {
+    fn default() -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            loaded: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+        }
+    }
+}
+
+/// A row to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write<V> {
+    /// The row.
+    pub row: V,
+    /// Whether it is new: to be inserted, and a unique key that objects fails the batch. Else it was loaded under lock.
+    pub is_new: bool,
+}
+
+impl<K: Ord + Copy, V: Clone + PartialEq> Rows<K, V> {
+    /// Puts a row in that the store has loaded.
+    pub fn load(&mut self, key: K, row: V) {
+        self.loaded.insert(key);
+        self.rows.entry(key).or_insert(row);
+    }
+
+    /// The row, if it was loaded or made.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.rows.get(key)
+    }
+
+    /// Whether there is such a row.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    /// Writes a row, new or changed; a row that is as it was is not written.
+    pub fn put(&mut self, key: K, row: V) {
+        if self.rows.get(&key) != Some(&row) {
+            self.rows.insert(key, row);
+            self.dirty.insert(key);
+        }
+    }
+
+    /// Every row, by key.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.rows.values()
+    }
+
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.rows.keys()
+    }
+
+    /// Takes what is to be written, by ascending key.
+    #[must_use]
+    pub fn take_writes(&mut self) -> Vec<Write<V>> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let writes = dirty
+            .iter()
+            .filter_map(|key| {
+                Some(Write {
+                    row: self.rows.get(key)?.clone(),
+                    is_new: !self.loaded.contains(key),
+                })
+            })
+            .collect();
+        self.loaded.extend(dirty);
+        writes
+    }
+
+    /// Whether something is to be written.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+}
+
+/// A line of the event log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// What arrived.
+    pub received: Received,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, where the verdict alone does not say: an attention reason's code, `same_bytes`, …
+    pub reason: Option<String>,
+    /// The order that it was for.
+    pub order_id: Option<OrderId>,
+    /// The order's channel.
+    pub channel_id: Option<ChannelId>,
+}
+
+/// The rows that a batch works on, and what is to be written.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Channels with their plans.
+    pub channels: Rows<ChannelId, Channel>,
+    /// Links.
+    pub links: Rows<LinkId, PayLink>,
+    /// Orders.
+    pub orders: Rows<OrderId, Order>,
+    /// Payments.
+    pub payments: Rows<ProviderPaymentId, Payment>,
+    /// Memberships.
+    pub memberships: Rows<MembershipId, Membership>,
+    /// Grants.
+    pub grants: Rows<GrantId, Grant>,
+    /// Attention items.
+    pub attention: Rows<AttentionId, Attention>,
+    /// Jobs that were loaded.
+    pub jobs: Rows<JobId, Job>,
+    /// Event log lines to append.
+    pub events: Vec<EventRecord>,
+    /// Jobs to arm.
+    pub arm: Vec<ArmJob>,
+    /// Audit entries to append.
+    pub audit: Vec<AuditEntry>,
+}
+
+impl Snapshot {
+    /// The grant of an order.
+    #[must_use]
+    pub fn grant_of(&self, order: OrderId) -> Option<&Grant> {
+        self.grants.values().find(|grant| grant.order_id == Some(order))
+    }
+
+    /// The membership of a user in a channel.
+    #[must_use]
+    pub fn membership_of(&self, channel: ChannelId, user: TelegramUserId) -> Option<&Membership> {
+        self.memberships
+            .values()
+            .find(|membership| membership.channel_id == channel && membership.user == user)
+    }
+
+    /// The payments of an order, by id.
+    #[must_use]
+    pub fn payments_of(&self, order: OrderId) -> Vec<&Payment> {
+        self.payments
+            .values()
+            .filter(|payment| payment.order_id == Some(order))
+            .collect()
+    }
+
+    /// The grants of a membership, by id.
+    #[must_use]
+    pub fn grants_of(&self, membership: MembershipId) -> Vec<&Grant> {
+        self.grants
+            .values()
+            .filter(|grant| grant.membership_id == Some(membership))
+            .collect()
+    }
+
+    /// The channel in whose public chat the offer stands.
+    #[must_use]
+    pub fn channel_by_public_chat(&self, chat: PublicChatId) -> Option<&Channel> {
+        self.channels
+            .values()
+            .find(|channel| channel.public_chat == Some(chat))
+    }
+
+    /// The channel that sells a chat.
+    #[must_use]
+    pub fn channel_by_private_chat(&self, chat: PrivateChatId) -> Option<&Channel> {
+        self.channels
+            .values()
+            .find(|channel| channel.private_chat == chat)
+    }
+
+    /// The attention item of a subject with a reason.
+    #[must_use]
+    pub fn attention_on(&self, subject: Subject, reason: Reason) -> Option<&Attention> {
+        self.attention
+            .values()
+            .find(|item| item.subject == subject && item.reason == reason)
+    }
+
+    /// Whether a commit would write anything.
+    #[must_use]
+    pub fn has_writes(&self) -> bool {
+        self.channels.is_dirty()
+            || self.links.is_dirty()
+            || self.orders.is_dirty()
+            || self.payments.is_dirty()
+            || self.memberships.is_dirty()
+            || self.grants.is_dirty()
+            || self.attention.is_dirty()
+            || self.jobs.is_dirty()
+            || !self.events.is_empty()
+            || !self.arm.is_empty()
+            || !self.audit.is_empty()
+    }
+}

@@ -1,0 +1,458 @@
+//! From a grant to access and out again: delivery, join requests, renewal, grace, removal; leases, failures, dead letters.
+
+mod world;
+
+use tollhouse_core::attention::{Reason, Resolution};
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::command::{Command, Member, Outcome, Refusal};
+use tollhouse_core::id::PrivateChatId;
+use tollhouse_core::job::{
+    ATTEMPTS_MAX, Action, Failure, Job, JobKind, JobState, Outcome as JobOutcome, action,
+};
+use tollhouse_core::membership::MembershipStatus;
+use world::{BUYER, Note, PRIVATE_CHAT, World, days, user};
+
+const LEGACY: &str = "PGP-6271402111|-1003016667267";
+const LINK: &str = "https://t.me/+abc";
+
+/// Works every due job until none is due; answers each action as a healthy Telegram would, and returns what was done.
+fn work(world: &mut World) -> Vec<Action> {
+    let mut done = Vec::new();
+    loop {
+        let jobs = world.claim();
+        if jobs.is_empty() {
+            return done;
+        }
+        for job in jobs {
+            let act = action(world.now, &world.rows, &job);
+            let outcome = match &act {
+                Action::Nothing => JobOutcome::Nothing,
+                Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
+                Action::Approve { .. } => JobOutcome::Approved,
+                _ => JobOutcome::Done,
+            };
+            if act != Action::Nothing {
+                done.push(act);
+            }
+            world.finish(&job, outcome);
+        }
+    }
+}
+
+fn sends(actions: &[Action]) -> usize {
+    actions
+        .iter()
+        .filter(|act| matches!(act, Action::SendAccess { .. }))
+        .count()
+}
+
+fn paid(world: &mut World, payment: i64) {
+    world.notify(&Note::new(payment, "finished", LEGACY));
+}
+
+fn ask(world: &mut World, who: i64, update_id: i64) -> Vec<Action> {
+    world.run(Command::JoinRequest {
+        chat: PrivateChatId::new(PRIVATE_CHAT).unwrap(),
+        user: user(who),
+        update_id,
+    });
+    work(world)
+}
+
+#[test]
+fn f30_f31_one_payment_notified_often_is_one_invite_and_one_message() {
+    let mut world = World::new();
+    for _ in 0..12 {
+        paid(&mut world, 1);
+    }
+    let done = work(&mut world);
+    assert_eq!(
+        done.iter()
+            .filter(|act| matches!(act, Action::CreateInvite { .. }))
+            .count(),
+        1
+    );
+    assert_eq!(sends(&done), 1);
+    paid(&mut world, 1);
+    assert!(work(&mut world).is_empty());
+}
+
+#[test]
+fn f35_a_repeat_after_a_failed_message_uses_the_same_link() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    let mut invites = 0;
+    for _ in 0..ATTEMPTS_MAX {
+        for job in world.claim() {
+            let outcome = match action(world.now, &world.rows, &job) {
+                Action::CreateInvite { .. } => {
+                    invites += 1;
+                    JobOutcome::InviteCreated { link: LINK.into() }
+                }
+                Action::SendAccess { link, .. } => {
+                    assert_eq!(link, LINK);
+                    JobOutcome::Failed(Failure::Transient {
+                        error: "time-out".into(),
+                    })
+                }
+                _ => JobOutcome::Done,
+            };
+            world.finish(&job, outcome);
+        }
+        world.now += days(1) / 4;
+    }
+    assert_eq!(invites, 1);
+}
+
+#[test]
+fn f36_only_the_payer_is_let_in() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    assert!(matches!(ask(&mut world, 666, 1)[..], [Action::Decline { .. }]));
+    assert!(matches!(ask(&mut world, BUYER, 2)[..], [Action::Approve { .. }]));
+    assert!(world.membership(BUYER).unwrap().joined_at.is_some());
+    assert!(ask(&mut world, BUYER, 2).is_empty(), "one update, one answer");
+    // In a chat that nobody registered we have no say.
+    world.run(Command::JoinRequest {
+        chat: PrivateChatId::new(-5).unwrap(),
+        user: user(BUYER),
+        update_id: 3,
+    });
+    assert!(work(&mut world).is_empty());
+}
+
+#[test]
+fn f37_the_payer_gets_in_as_long_as_the_membership_lasts() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    world.now += days(29);
+    assert!(matches!(ask(&mut world, BUYER, 1)[..], [Action::Approve { .. }]));
+    world.now += days(30);
+    assert!(
+        ask(&mut world, BUYER, 2)
+            .iter()
+            .any(|act| matches!(act, Action::Decline { .. }))
+    );
+}
+
+#[test]
+fn f42_who_cannot_be_written_to_is_told_at_the_next_start() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    loop {
+        let jobs = world.claim();
+        if jobs.is_empty() {
+            break;
+        }
+        for job in jobs {
+            let outcome = match action(world.now, &world.rows, &job) {
+                Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
+                Action::SendAccess { .. } => JobOutcome::Failed(Failure::Unreachable { error: "403".into() }),
+                _ => JobOutcome::Done,
+            };
+            world.finish(&job, outcome);
+        }
+    }
+    assert_eq!(
+        world.membership(BUYER).unwrap().invite.as_ref().unwrap().link,
+        LINK,
+        "the page can show it"
+    );
+    assert!(world.open_reasons().is_empty());
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(sends(&work(&mut world)), 1);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(sends(&work(&mut world)), 0);
+}
+
+#[test]
+fn a_membership_goes_through_grace_and_ends_with_a_confirmed_removal() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    ask(&mut world, BUYER, 1);
+    world.now += days(30);
+    assert!(
+        work(&mut world).is_empty(),
+        "nobody is removed before the grace is over"
+    );
+    assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Grace);
+    world.now += days(1);
+    assert!(matches!(work(&mut world)[..], [Action::Remove { .. }]));
+    let membership = world.membership(BUYER).unwrap();
+    assert_eq!(
+        (membership.status, membership.removed_at, membership.joined_at),
+        (MembershipStatus::Expired, Some(world.now), None)
+    );
+    // And in again with the next payment.
+    paid(&mut world, 2);
+    assert_eq!(sends(&work(&mut world)), 1);
+    let membership = world.membership(BUYER).unwrap();
+    assert_eq!(
+        (membership.status, membership.ends_at),
+        (MembershipStatus::Active, Some(world.now + days(30)))
+    );
+    world.now += days(31);
+    assert!(
+        work(&mut world)
+            .iter()
+            .any(|act| matches!(act, Action::Remove { .. })),
+        "and out again after it"
+    );
+}
+
+#[test]
+fn f44_a_removal_that_telegram_did_not_do_is_not_recorded() {
+    for failure in [
+        Failure::Transient { error: "500".into() },
+        Failure::Later { seconds: 30 },
+        Failure::Permanent {
+            error: "not enough rights".into(),
+        },
+    ] {
+        let mut world = World::new();
+        paid(&mut world, 1);
+        work(&mut world);
+        ask(&mut world, BUYER, 1);
+        world.now += days(32);
+        let job = end_job(&mut world);
+        world.finish(&job, JobOutcome::Failed(failure.clone()));
+        let membership = world.membership(BUYER).unwrap();
+        assert_eq!(
+            (membership.removed_at, membership.joined_at.is_some()),
+            (None, true),
+            "{failure:?}"
+        );
+        assert_eq!(
+            world.open_reasons() == [Reason::JobDead],
+            matches!(failure, Failure::Permanent { .. })
+        );
+    }
+}
+
+/// The job at the point where the worker is about to remove the member.
+fn end_job(world: &mut World) -> Job {
+    loop {
+        for job in world.claim() {
+            if matches!(action(world.now, &world.rows, &job), Action::Remove { .. }) {
+                return job;
+            }
+            world.finish(&job, JobOutcome::Nothing);
+        }
+    }
+}
+
+#[test]
+fn f46_a_renewal_in_the_second_of_the_removal_wins() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    ask(&mut world, BUYER, 1);
+    world.now += days(32);
+    // Before the call: the worker looks again and lets be.
+    let job = end_job(&mut world);
+    paid(&mut world, 2);
+    assert_eq!(action(world.now, &world.rows, &job), Action::Nothing);
+    // After the call: the member was shown out although renewed, and is asked in again.
+    work(&mut world);
+    world.finish(&job, JobOutcome::Done);
+    let membership = world.membership(BUYER).unwrap();
+    assert_eq!(
+        (membership.status, membership.ends_at),
+        (MembershipStatus::Active, Some(world.now + days(30)))
+    );
+    assert_eq!(sends(&work(&mut world)), 1);
+}
+
+#[test]
+fn a_lost_lease_finishes_nothing() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    let first = world.claim();
+    assert!(world.claim().is_empty(), "a held job is not claimed twice");
+    world.now += jiff::SignedDuration::from_secs(61);
+    let second = world.claim();
+    assert_eq!(first.len(), second.len(), "a lapsed lease is taken over");
+    assert_eq!(world.finish(&first[0], JobOutcome::Done), Outcome::LeaseLost);
+    assert_eq!(
+        world.finish(&second[0], JobOutcome::Failed(Failure::Later { seconds: 5 })),
+        Outcome::Done
+    );
+    assert_eq!(world.finish(&second[0], JobOutcome::Done), Outcome::LeaseLost);
+}
+
+#[test]
+fn f39_f41_failures_are_bounded_and_end_in_the_list() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    let mut attempts = 0;
+    loop {
+        let jobs: Vec<Job> = world
+            .claim()
+            .into_iter()
+            .filter(|job| matches!(job.kind, JobKind::DeliverAccess { .. }))
+            .collect();
+        if world.rows.jobs.values().any(|job| job.state == JobState::Dead) {
+            break;
+        }
+        for job in jobs {
+            attempts += 1;
+            world.finish(
+                &job,
+                JobOutcome::Failed(Failure::Transient { error: "500".into() }),
+            );
+        }
+        world.now += jiff::SignedDuration::from_hours(1);
+    }
+    assert_eq!(attempts, ATTEMPTS_MAX);
+    assert_eq!(world.open_reasons(), [Reason::JobDead]);
+    // A person mends the cause and runs it again.
+    let item = world
+        .rows
+        .attention
+        .values()
+        .find(|item| item.is_open())
+        .unwrap()
+        .id;
+    let resolve = Command::ResolveAttention {
+        attention_id: item,
+        resolution: Resolution::Grant,
+        reason: "bot is admin again".into(),
+        actor: "cli:test".into(),
+    };
+    world.run(resolve);
+    assert_eq!(sends(&work(&mut world)), 1);
+}
+
+#[test]
+fn f39_a_permanent_error_is_not_retried() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    let job = world
+        .claim()
+        .into_iter()
+        .find(|job| matches!(job.kind, JobKind::DeliverAccess { .. }))
+        .unwrap();
+    world.finish(
+        &job,
+        JobOutcome::Failed(Failure::Permanent {
+            error: "bot is not a member".into(),
+        }),
+    );
+    world.now += days(2);
+    assert!(
+        world
+            .claim()
+            .iter()
+            .all(|job| !matches!(job.kind, JobKind::DeliverAccess { .. }))
+    );
+    assert_eq!(world.open_reasons(), [Reason::JobDead]);
+}
+
+#[test]
+fn being_told_to_wait_is_no_attempt() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    for _ in 0..(ATTEMPTS_MAX * 3) {
+        for job in world.claim() {
+            world.finish(&job, JobOutcome::Failed(Failure::Later { seconds: 3 }));
+        }
+        world.now += jiff::SignedDuration::from_secs(4);
+    }
+    assert!(
+        world
+            .rows
+            .jobs
+            .values()
+            .all(|job| job.attempt == 0 && job.state != JobState::Dead)
+    );
+}
+
+#[test]
+fn a_refund_shows_the_member_out_without_grace() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    ask(&mut world, BUYER, 1);
+    world.now += days(3);
+    world.notify(&Note::new(1, "refunded", LEGACY));
+    assert!(
+        work(&mut world)
+            .iter()
+            .any(|act| matches!(act, Action::Remove { .. }))
+    );
+    assert!(
+        ask(&mut world, BUYER, 2)
+            .iter()
+            .any(|act| matches!(act, Action::Decline { .. }))
+    );
+}
+
+#[test]
+fn days_given_and_taken_by_hand_need_a_reason_and_are_in_the_audit_log() {
+    let mut world = World::new();
+    let member = Member::User {
+        channel_id: world.channel,
+        user: user(BUYER),
+    };
+    let give = |reason: &str| Command::GrantMembership {
+        member,
+        duration: PlanDuration::Days(5),
+        reason: reason.into(),
+        actor: "cli:x".into(),
+    };
+    assert!(matches!(world.try_run(give("  ")), Err(Refusal::Invalid(_))));
+    world.run(give("sorry for the wait"));
+    assert_eq!(
+        world.membership(BUYER).unwrap().ends_at,
+        Some(world.now + days(5))
+    );
+    world.run(Command::RevokeMembership {
+        member,
+        reason: "asked to leave".into(),
+        actor: "cli:x".into(),
+    });
+    assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked);
+    let reasons: Vec<&str> = world
+        .rows
+        .audit
+        .iter()
+        .map(|entry| entry.reason.as_str())
+        .collect();
+    assert!(reasons.contains(&"sorry for the wait") && reasons.contains(&"asked to leave"));
+}
+
+#[test]
+fn f50_an_archived_channel_sells_nothing_and_keeps_its_members() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.run(Command::ArchiveChannel {
+        channel_id: world.channel,
+        actor: "cli:x".into(),
+    });
+    world.notify(&Note::for_order(1, "finished", order));
+    assert!(
+        world.membership(BUYER).is_some(),
+        "what was ordered before is honoured"
+    );
+    let plan_id = world.get(order).plan_id.unwrap();
+    let from = tollhouse_core::command::OrderFrom::Plan {
+        channel_id: world.channel,
+        plan_id,
+    };
+    let order = Command::CreateOrder {
+        from,
+        user: None,
+        source: tollhouse_core::order::OrderSource::Api,
+    };
+    assert!(matches!(world.try_run(order), Err(Refusal::Conflict(_))));
+    work(&mut world);
+    world.now += days(32);
+    assert!(
+        work(&mut world)
+            .iter()
+            .any(|act| matches!(act, Action::Remove { .. }))
+    );
+}

@@ -1,0 +1,342 @@
+//! What must hold for every set of notifications: the end depends on the set, not on order, number or timing (I4); one order grants
+//! at most once (I2); an end never moves back without a revocation (I8); money keeps every digit (I7).
+
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::membership::Fold;
+use tollhouse_core::money::{Money, exact_amount};
+use tollhouse_core::order::OrderState;
+use world::{Note, World};
+
+/// One payment as the provider may tell of it: what stays the same in all its notifications.
+#[derive(Debug, Clone)]
+struct Told {
+    reference: usize,
+    price: (&'static str, &'static str),
+    pay: (&'static str, &'static str),
+    parent: Option<i64>,
+    events: Vec<(&'static str, &'static str, Option<i64>)>,
+}
+
+const STATUSES: [&str; 12] = [
+    "waiting",
+    "confirming",
+    "confirmed",
+    "sending",
+    "finished",
+    "finished",
+    "partially_paid",
+    "failed",
+    "expired",
+    "refunded",
+    "wrong_asset_confirmed",
+    "spending",
+];
+
+/// References: two orders of ours, the legacy ones of two buyers, an unknown order, an unknown channel.
+const REFERENCES: [&str; 6] = [
+    "A",
+    "B",
+    "PGP-7|-1003016667267",
+    "PGP-8-1003016667267",
+    "donation_default",
+    "PGP-7|-1009",
+];
+
+fn told(index: usize) -> impl Strategy<Value = Told> {
+    let event = (
+        proptest::sample::select(&STATUSES[..]),
+        proptest::sample::select(&["", "0", "4", "6", "9.95", "10", "12"][..]),
+        proptest::option::of(0_i64..4),
+    );
+    (
+        0..REFERENCES.len(),
+        proptest::sample::select(
+            &[
+                ("2.50", "usd"),
+                ("2.50", "usd"),
+                ("2.5", "usd"),
+                ("1.00", "usd"),
+                ("2.50", "eur"),
+            ][..],
+        ),
+        proptest::sample::select(&[("10", "trx"), ("10", "trx"), ("10", "btc")][..]),
+        proptest::option::weighted(0.3, 0..4_i64),
+        proptest::collection::vec(event, 1..5),
+    )
+        .prop_map(move |(reference, price, pay, parent, events)| Told {
+            reference,
+            price,
+            pay,
+            // A parent is told of by a smaller number, so that nothing is its own ancestor.
+            parent: parent
+                .map(|p| p + 1)
+                .filter(|p| usize::try_from(*p).unwrap() <= index),
+            events,
+        })
+}
+
+fn set() -> impl Strategy<Value = Vec<Told>> {
+    (told(0), told(1), told(2), told(3)).prop_map(|(a, b, c, d)| vec![a, b, c, d])
+}
+
+fn notes(set: &[Told], orders: &[String]) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (index, told) in set.iter().enumerate() {
+        let id = i64::try_from(index).unwrap() + 1;
+        for (status, paid, updated) in &told.events {
+            let reference = match REFERENCES[told.reference] {
+                "A" => orders[0].clone(),
+                "B" => orders[1].clone(),
+                other => other.to_owned(),
+            };
+            let mut note = Note::new(id, status, reference)
+                .price(told.price.0, told.price.1)
+                .pay(told.pay.0, told.pay.1)
+                .paid(paid);
+            note.parent = told.parent;
+            note.updated_at_ms = *updated;
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+/// What a world has come to, without ids that were drawn and without instants.
+#[derive(Debug, PartialEq)]
+struct End {
+    orders: BTreeSet<(String, OrderState, Option<String>, Option<String>)>,
+    payments: BTreeMap<i64, (String, Option<String>, Option<String>, bool, bool)>,
+    grants: BTreeMap<String, (PlanDuration, bool)>,
+    attention: BTreeSet<(String, &'static str)>,
+}
+
+fn end(world: &World, orders: &[String]) -> End {
+    // An order that a legacy reference made is known by the payments that it was made for.
+    let name = |id: tollhouse_core::id::OrderId| {
+        let text = id.to_string();
+        if orders.contains(&text) {
+            return text;
+        }
+        let own = world
+            .rows
+            .payments_of(id)
+            .into_iter()
+            .filter(|payment| !payment.is_child())
+            .map(|payment| payment.id.get());
+        format!("legacy of {:?}", own.min())
+    };
+    let money = |money: &Option<Money>| {
+        money
+            .as_ref()
+            .map(|m| format!("{} {}", m.amount.normalize(), m.currency))
+    };
+    End {
+        orders: world
+            .rows
+            .orders
+            .values()
+            .map(|o| (name(o.id), o.state, money(&o.remaining), money(&o.overpaid)))
+            .collect(),
+        payments: world
+            .rows
+            .payments
+            .values()
+            .map(|p| {
+                let paid = p.actually_paid.map(|amount| amount.normalize().to_string());
+                (
+                    p.id.get(),
+                    (
+                        p.status.to_string(),
+                        p.order_id.map(name),
+                        paid,
+                        p.full,
+                        p.contradiction,
+                    ),
+                )
+            })
+            .collect(),
+        grants: world
+            .rows
+            .grants
+            .values()
+            .filter(|g| g.revoked.is_none())
+            .map(|g| (name(g.order_id.unwrap()), (g.duration, g.membership_id.is_some())))
+            .collect(),
+        attention: world
+            .rows
+            .attention
+            .values()
+            .filter(|item| item.is_open())
+            .map(|item| {
+                let subject = match item.subject {
+                    tollhouse_core::attention::Subject::Order(id) => name(id),
+                    other => other.to_string(),
+                };
+                (subject, item.reason.as_str())
+            })
+            .collect(),
+    }
+}
+
+/// Plays notifications, each `gap` seconds after the one before; checks after every step what must hold at every moment.
+fn play(order: impl Iterator<Item = (Note, i64)>, base: &[Told]) -> Result<End, TestCaseError> {
+    let mut world = World::new();
+    let orders = [
+        world.order("Month", Some(7)).to_string(),
+        world.order("Month", Some(8)).to_string(),
+    ];
+    let named: Vec<Note> = notes(base, &orders);
+    let mut ends: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
+    for (mut note, gap) in order {
+        // References to our own orders are put in here, since each world draws its own ids.
+        note.order_ref = named
+            .iter()
+            .find(|n| n.id == note.id)
+            .and_then(|n| n.order_ref.clone());
+        world.now += SignedDuration::from_secs(gap);
+        let shortened = world
+            .rows
+            .audit
+            .iter()
+            .filter(|entry| entry.action == "membership.shortened")
+            .count();
+        world.notify(&note);
+        let mut per_order = BTreeMap::new();
+        for grant in world.rows.grants.values() {
+            *per_order.entry(grant.order_id).or_insert(0) += 1;
+        }
+        prop_assert!(
+            per_order.values().all(|count| *count == 1),
+            "one order, one grant (I2)"
+        );
+        let excused = world
+            .rows
+            .audit
+            .iter()
+            .filter(|entry| entry.action == "membership.shortened")
+            .count()
+            > shortened;
+        for membership in world.rows.memberships.values() {
+            let key = membership.id.to_string();
+            let later = |end: Option<Timestamp>| end.unwrap_or(Timestamp::MAX);
+            if let Some(before) = ends.insert(key, membership.ends_at) {
+                prop_assert!(
+                    excused || later(membership.ends_at) >= later(before),
+                    "an end moved back (I8)"
+                );
+            }
+            let folded = tollhouse_core::membership::fold(world.rows.grants_of(membership.id));
+            if let Fold::Until(folded) = folded {
+                prop_assert_eq!(membership.ends_at, folded);
+            }
+        }
+        for order in world
+            .rows
+            .orders
+            .values()
+            .filter(|order| order.state == OrderState::Paid)
+        {
+            prop_assert!(
+                world.rows.grant_of(order.id).is_some_and(|g| g.revoked.is_none()),
+                "paid without a grant (I3)"
+            );
+        }
+        for payment in world.rows.payments.values().filter(|p| p.is_credited()) {
+            let placed = payment.order_id.and_then(|id| world.rows.orders.get(&id));
+            let settled = placed.is_some_and(|o| matches!(o.state, OrderState::Paid | OrderState::Refunded));
+            let listed = world.rows.attention.values().any(|item| {
+                item.is_open() && item.subject.to_string().ends_with(&format!(":{}", payment.id))
+            });
+            // A re-deposit that counts towards a partly paid order is listed with the payment that it adds to.
+            let counted = payment.is_child() && placed.is_some_and(|o| o.state == OrderState::PartiallyPaid);
+            prop_assert!(settled || listed || counted, "money in silence (I3): {payment:?}");
+        }
+    }
+    Ok(end(&world, &orders))
+}
+
+fn shuffled(notes: &[Note], seed: u64) -> Vec<Note> {
+    let mut state = seed | 1;
+    let mut draw = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut out = notes.to_vec();
+    for note in notes {
+        if draw() % 3 == 0 {
+            out.push(note.clone());
+        }
+    }
+    for i in (1..out.len()).rev() {
+        out.swap(i, usize::try_from(draw() % (i as u64 + 1)).unwrap());
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_end_depends_on_the_set_only(set in set(), seed in any::<u64>(), gap in 0_i64..100_000) {
+        let blank = [String::new(), String::new()];
+        let straight = notes(&set, &blank);
+        let other = shuffled(&straight, seed);
+        let first = play(straight.into_iter().map(|note| (note, 1)), &set)?;
+        let second = play(other.into_iter().map(|note| (note, gap)), &set)?;
+        prop_assert_eq!(first, second);
+    }
+
+    #[test]
+    fn money_never_loses_a_digit(digits in "[1-9][0-9]{0,27}", point in 0_usize..28) {
+        let cut = digits.len().saturating_sub(point);
+        let text = match point.min(digits.len()) {
+            0 => digits.clone(),
+            p if cut == 0 => format!("0.{}", &digits[digits.len() - p..]),
+            _ => format!("{}.{}", &digits[..cut], &digits[cut..]),
+        };
+        if let Ok(amount) = exact_amount(&text) {
+            prop_assert_eq!(amount.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_fold_does_not_care_about_the_order_of_grants(gives in proptest::collection::vec((0_i64..400, 1_u32..60, any::<bool>()), 0..8), seed in any::<u64>()) {
+        use tollhouse_core::id::{ChannelId, GrantId, MembershipId};
+        use tollhouse_core::membership::{Grant, Period, Revocation, fold, later};
+        let begin: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let grants: Vec<Grant> = gives.iter().enumerate().map(|(i, (day, length, revoked))| {
+            let at = later(begin, SignedDuration::from_hours(24 * day));
+            Grant {
+                id: GrantId(uuid::Uuid::from_u128(i as u128)),
+                order_id: None,
+                channel_id: ChannelId(uuid::Uuid::nil()),
+                membership_id: Some(MembershipId(uuid::Uuid::nil())),
+                duration: PlanDuration::Days(*length),
+                granted_at: at,
+                period: Period { starts_at: at, ends_at: Some(at) },
+                revoked: revoked.then(|| Revocation { at, reason: String::new() }),
+                delivered_at: None,
+            }
+        }).collect();
+        let mut turned: Vec<&Grant> = grants.iter().collect();
+        let by = usize::try_from(seed % 8).unwrap().min(turned.len());
+        turned.rotate_left(by);
+        turned.reverse();
+        prop_assert_eq!(fold(&grants), fold(turned));
+        // Every day that is live was paid for: the whole is never longer than its parts.
+        let live: Vec<&Grant> = grants.iter().filter(|g| g.revoked.is_none()).collect();
+        if let (Fold::Until(Some(end)), Some(first)) = (fold(&grants), live.iter().map(|g| g.granted_at).min()) {
+            let paid: i64 = live.iter().map(|g| g.duration.length().unwrap().as_hours()).sum();
+            prop_assert!(end >= later(first, SignedDuration::from_hours(paid)));
+            prop_assert!(end <= later(begin, SignedDuration::from_hours(24 * 400 + paid)));
+        }
+    }
+}
