@@ -11,7 +11,7 @@ use crate::id::{
 };
 use crate::job::{Job, Outcome as JobOutcome};
 use crate::money::Money;
-use crate::order::{Invoice, OrderSource, OrderState};
+use crate::order::{OrderSource, OrderState};
 use crate::order_ref::OrderRef;
 use crate::policy::Policies;
 use crate::snapshot::{DueJobs, Needs};
@@ -140,13 +140,8 @@ pub enum Command {
         user: Option<TelegramUserId>,
         /// Where it comes from.
         source: OrderSource,
-    },
-    /// Note the invoice that was made for an order. The first one stays.
-    AttachInvoice {
-        /// Which order.
-        order_id: OrderId,
-        /// The invoice.
-        invoice: Invoice,
+        /// Whether an invoice is to be made at the provider.
+        wants_invoice: bool,
     },
     /// Bind an order to the account of whoever holds its claim. The first account stays.
     ClaimOrder {
@@ -264,7 +259,6 @@ impl Command {
             Self::AddChannel(channel) => {
                 needs.private_chats.insert(channel.private_chat);
                 needs.public_chats.extend(channel.public_chat);
-                // A private chat must not stand as another channel's public one, nor the other way round.
             }
             Self::ArchiveChannel { channel_id, .. }
             | Self::AddPlan { channel_id, .. }
@@ -283,9 +277,6 @@ impl Command {
                     needs.slugs.insert(slug.clone());
                 }
             },
-            Self::AttachInvoice { order_id, .. } => {
-                needs.orders.insert(*order_id);
-            }
             Self::ClaimOrder { claim, user } => {
                 needs.claims.insert(*claim);
                 needs.users.insert(*user);

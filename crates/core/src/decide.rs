@@ -49,8 +49,12 @@ pub fn decide(
             max_uses,
         } => shop::create_link(&mut work, *channel_id, *plan_id, *expires_at, *max_uses),
         Command::RevokeLink { link_id } => shop::revoke_link(&mut work, *link_id),
-        Command::CreateOrder { from, user, source } => shop::create_order(&mut work, from, *user, *source),
-        Command::AttachInvoice { order_id, invoice } => shop::attach_invoice(&mut work, *order_id, invoice),
+        Command::CreateOrder {
+            from,
+            user,
+            source,
+            wants_invoice,
+        } => shop::create_order(&mut work, from, *user, *source, *wants_invoice),
         Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
         Command::GrantMembership {
             member,

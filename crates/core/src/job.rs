@@ -11,6 +11,7 @@ use crate::id::{
 };
 use crate::membership::MembershipStatus;
 use crate::money::Money;
+use crate::order::{Invoice, OrderState};
 use crate::snapshot::{Needs, Snapshot};
 
 /// How often a job is tried before it becomes a dead letter. With the backoff below that is about six hours.
@@ -70,6 +71,11 @@ pub enum OwnerNotice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobKind {
+    /// Make the order's invoice at the provider.
+    CreateInvoice {
+        /// For which order.
+        order_id: OrderId,
+    },
     /// Make the invite if there is none, and send it to the payer.
     DeliverAccess {
         /// The grant that is delivered.
@@ -109,6 +115,7 @@ impl JobKind {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Self::CreateInvoice { .. } => "create_invoice",
             Self::DeliverAccess { .. } => "deliver_access",
             Self::AnswerJoinRequest { .. } => "answer_join_request",
             Self::EndMembership { .. } => "end_membership",
@@ -240,6 +247,15 @@ pub struct ArmJob {
 pub enum Action {
     /// Nothing outside: finish with [`Outcome::Nothing`], and the rules decide under lock.
     Nothing,
+    /// Make an invoice at the provider.
+    CreateInvoice {
+        /// For which order.
+        order_id: OrderId,
+        /// At which price.
+        price: Money,
+        /// What the payer reads there.
+        description: String,
+    },
     /// Make a join-request link.
     CreateInvite {
         /// In which chat.
@@ -299,6 +315,11 @@ pub enum Action {
 pub enum Outcome {
     /// There was nothing to do outside.
     Nothing,
+    /// The invoice was made.
+    InvoiceCreated {
+        /// The invoice.
+        invoice: Invoice,
+    },
     /// The link was made.
     InviteCreated {
         /// The link.
@@ -408,6 +429,25 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                 notice: notice.clone(),
             }
         }
+    }
+}
+
+/// An order that has its invoice, or needs none any more, gets no second one.
+fn invoice(now: Timestamp, snapshot: &Snapshot, order_id: OrderId) -> Action {
+    let Some(order) = snapshot.orders.get(&order_id) else {
+        return Action::Nothing;
+    };
+    if order.invoice.is_some() || order.state_at(now) != OrderState::Open {
+        return Action::Nothing;
+    }
+    let title = snapshot
+        .channels
+        .get(&order.channel_id)
+        .map_or("", |channel| channel.title.as_str());
+    Action::CreateInvoice {
+        order_id,
+        price: order.price.clone(),
+        description: format!("{title}: {}", order.duration),
     }
 }
 

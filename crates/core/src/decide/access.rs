@@ -39,16 +39,16 @@ pub(super) fn claim_order(
         .grant_of(order_id)
         .filter(|grant| grant.membership_id.is_none())
         .cloned();
-    if let Some(grant) = waiting {
-        if grant.revoked.is_none() {
-            grants::place(
-                work,
-                grant,
-                user,
-                &format!("telegram:{user}"),
-                "claimed by its payer",
-            );
-        }
+    if let Some(grant) = waiting
+        && grant.revoked.is_none()
+    {
+        grants::place(
+            work,
+            grant,
+            user,
+            &format!("telegram:{user}"),
+            "claimed by its payer",
+        );
     }
     Ok(Outcome::Order(order_id))
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{SYSTEM, Work, attention, delivery};
+use super::{SYSTEM, Work, attention, delivery, shop};
 use crate::attention::{Reason, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{ChannelId, GrantId, JobId, LeaseToken, MembershipId, TelegramUserId};

@@ -8,6 +8,7 @@ use super::{SYSTEM, Work};
 use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
 use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
+use crate::job::JobKind;
 use crate::link::{LinkState, PayLink};
 use crate::order::{Invoice, OrderSource};
 
@@ -165,6 +166,7 @@ pub(super) fn create_order(
     from: &OrderFrom,
     user: Option<TelegramUserId>,
     source: OrderSource,
+    wants_invoice: bool,
 ) -> Result<Outcome, Refusal> {
     let (channel_id, plan_id, link) = match from {
         OrderFrom::Plan { channel_id, plan_id } => (*channel_id, *plan_id, None),
@@ -186,27 +188,27 @@ pub(super) fn create_order(
         work.snapshot.links.put(link.id, link);
     }
     work.snapshot.orders.put(id, order);
+    if wants_invoice {
+        work.arm(
+            JobKind::CreateInvoice { order_id: id },
+            format!("order:{id}"),
+            channel_id,
+            work.now,
+            true,
+        );
+    }
     Ok(Outcome::Order(id))
 }
 
 /// Notes an order's invoice; the first one stays, so that a buyer is never shown two.
-pub(super) fn attach_invoice(
-    work: &mut Work<'_>,
-    id: OrderId,
-    invoice: &Invoice,
-) -> Result<Outcome, Refusal> {
-    let mut order = work
-        .snapshot
-        .orders
-        .get(&id)
-        .cloned()
-        .ok_or_else(|| Refusal::NotFound(format!("no order {id}")))?;
-    if order.invoice.is_none() {
+pub(super) fn note_invoice(work: &mut Work<'_>, id: OrderId, invoice: &Invoice) {
+    if let Some(mut order) = work.snapshot.orders.get(&id).cloned()
+        && order.invoice.is_none()
+    {
         order.invoice = Some(invoice.clone());
         order.updated_at = work.now;
         work.snapshot.orders.put(id, order);
     }
-    Ok(Outcome::Order(id))
 }
 
 fn channel(work: &Work<'_>, id: ChannelId) -> Result<Channel, Refusal> {
