@@ -33,13 +33,7 @@ impl AuditEntry {
         hash.update(previous);
         hash.update(sequence.to_be_bytes());
         hash.update(self.at.as_microsecond().to_be_bytes());
-        for field in [
-            &self.actor,
-            &self.action,
-            &self.subject,
-            &self.reason,
-            &self.detail,
-        ] {
+        for field in [&self.actor, &self.action, &self.subject, &self.reason, &self.detail] {
             hash.update(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(field.as_bytes());
         }
@@ -90,11 +84,7 @@ mod tests {
                     detail: "{}".into(),
                 };
                 previous = entry.seal(&previous, sequence);
-                Sealed {
-                    sequence,
-                    entry,
-                    hash: previous,
-                }
+                Sealed { sequence, entry, hash: previous }
             })
             .collect()
     }

@@ -33,9 +33,7 @@ impl PlanDuration {
         if (1..=PLAN_DAYS_MAX).contains(&days) {
             Ok(Self::Days(days))
         } else {
-            Err(format!(
-                "a plan lasts 1 to {PLAN_DAYS_MAX} days, or `lifetime`; not {days} days"
-            ))
+            Err(format!("a plan lasts 1 to {PLAN_DAYS_MAX} days, or `lifetime`; not {days} days"))
         }
     }
 
@@ -136,20 +134,10 @@ impl Channel {
     #[must_use]
     pub fn cheapest_plan(&self, currency: &crate::money::Currency) -> Option<&Plan> {
         let cheapest = |plans: Vec<&Plan>| -> Option<PlanId> {
-            plans
-                .into_iter()
-                .min_by_key(|plan| (plan.price.amount, plan.id))
-                .map(|plan| plan.id)
+            plans.into_iter().min_by_key(|plan| (plan.price.amount, plan.id)).map(|plan| plan.id)
         };
-        let same: Vec<&Plan> = self
-            .active_plans()
-            .filter(|plan| plan.price.currency == *currency)
-            .collect();
-        let id = if same.is_empty() {
-            cheapest(self.active_plans().collect())
-        } else {
-            cheapest(same)
-        };
+        let same: Vec<&Plan> = self.active_plans().filter(|plan| plan.price.currency == *currency).collect();
+        let id = if same.is_empty() { cheapest(self.active_plans().collect()) } else { cheapest(same) };
         id.and_then(|id| self.plan(id))
     }
 }

@@ -250,9 +250,7 @@ impl Command {
                     None => {}
                 }
             }
-            Self::BindPayment {
-                payment_id, order_id, ..
-            } => {
+            Self::BindPayment { payment_id, order_id, .. } => {
                 needs.payments.insert(*payment_id);
                 needs.orders.insert(*order_id);
             }
@@ -301,10 +299,7 @@ impl Command {
                 needs.users.insert(*user);
             }
             Self::ClaimJobs { limit, now } => {
-                needs.due_jobs = Some(DueJobs {
-                    now: *now,
-                    limit: *limit,
-                });
+                needs.due_jobs = Some(DueJobs { now: *now, limit: *limit });
             }
             Self::FinishJob { job, .. } => {
                 needs = job.kind.needs();

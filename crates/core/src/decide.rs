@@ -33,51 +33,33 @@ pub fn decide(
     match command {
         Command::Notification(received) => Ok(notification::receive(&mut work, received)),
         Command::ParkNotification(received) => Ok(notification::park(&mut work, received)),
-        Command::BindPayment {
-            payment_id,
-            order_id,
-            actor,
-        } => notification::bind_by_hand(&mut work, *payment_id, *order_id, actor),
+        Command::BindPayment { payment_id, order_id, actor } => {
+            notification::bind_by_hand(&mut work, *payment_id, *order_id, actor)
+        }
         Command::AddChannel(channel) => shop::add_channel(&mut work, channel),
         Command::ArchiveChannel { channel_id, actor } => shop::archive_channel(&mut work, *channel_id, actor),
         Command::AddPlan { channel_id, plan } => shop::add_plan(&mut work, *channel_id, plan),
         Command::RetirePlan { channel_id, plan_id } => shop::retire_plan(&mut work, *channel_id, *plan_id),
-        Command::CreateLink {
-            channel_id,
-            plan_id,
-            expires_at,
-            max_uses,
-        } => shop::create_link(&mut work, *channel_id, *plan_id, *expires_at, *max_uses),
+        Command::CreateLink { channel_id, plan_id, expires_at, max_uses } => {
+            shop::create_link(&mut work, *channel_id, *plan_id, *expires_at, *max_uses)
+        }
         Command::RevokeLink { link_id } => shop::revoke_link(&mut work, *link_id),
-        Command::CreateOrder {
-            from,
-            user,
-            source,
-            wants_invoice,
-        } => shop::create_order(&mut work, from, *user, *source, *wants_invoice),
+        Command::CreateOrder { from, user, source, wants_invoice } => {
+            shop::create_order(&mut work, from, *user, *source, *wants_invoice)
+        }
         Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
-        Command::GrantMembership {
-            member,
-            duration,
-            reason,
-            actor,
-        } => access::grant_by_hand(&mut work, *member, *duration, reason, actor),
-        Command::RevokeMembership {
-            member,
-            reason,
-            actor,
-        } => access::revoke_by_hand(&mut work, *member, reason, actor),
-        Command::ResolveAttention {
-            attention_id,
-            resolution,
-            reason,
-            actor,
-        } => attention::resolve(&mut work, *attention_id, *resolution, reason, actor),
-        Command::JoinRequest {
-            chat,
-            user,
-            update_id,
-        } => Ok(access::join_request(&mut work, *chat, *user, *update_id)),
+        Command::GrantMembership { member, duration, reason, actor } => {
+            access::grant_by_hand(&mut work, *member, *duration, reason, actor)
+        }
+        Command::RevokeMembership { member, reason, actor } => {
+            access::revoke_by_hand(&mut work, *member, reason, actor)
+        }
+        Command::ResolveAttention { attention_id, resolution, reason, actor } => {
+            attention::resolve(&mut work, *attention_id, *resolution, reason, actor)
+        }
+        Command::JoinRequest { chat, user, update_id } => {
+            Ok(access::join_request(&mut work, *chat, *user, *update_id))
+        }
         Command::UserStarted { user } => Ok(access::user_started(&mut work, *user)),
         Command::MemberSeen { chat, user, inside } => {
             Ok(access::member_seen(&mut work, *chat, *user, *inside))

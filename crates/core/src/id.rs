@@ -191,10 +191,7 @@ impl ProviderPaymentId {
         if (1..=999_999_999_999_999_999).contains(&number) {
             Ok(Self(number))
         } else {
-            Err(IdError {
-                wanted: "a payment id of 1 to 18 digits",
-                text: number.to_string(),
-            })
+            Err(IdError { wanted: "a payment id of 1 to 18 digits", text: number.to_string() })
         }
     }
 
@@ -215,10 +212,8 @@ impl FromStr for ProviderPaymentId {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let digits = text.trim();
-        let refuse = || IdError {
-            wanted: "a payment id of 1 to 18 digits",
-            text: text.chars().take(80).collect(),
-        };
+        let refuse =
+            || IdError { wanted: "a payment id of 1 to 18 digits", text: text.chars().take(80).collect() };
         if digits.starts_with('0') || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(refuse());
         }
@@ -248,43 +243,22 @@ mod tests {
         let id = OrderId(Uuid::from_u128(7));
         assert_eq!(id.to_string().parse::<OrderId>(), Ok(id));
         assert!(id.to_string().parse::<ChannelId>().is_err());
-        for bad in [
-            "",
-            "ord_",
-            "ord_zz",
-            "PGP-1|-1",
-            "ord_00000000-0000-0000-0000-000000000007",
-        ] {
+        for bad in ["", "ord_", "ord_zz", "PGP-1|-1", "ord_00000000-0000-0000-0000-000000000007"] {
             assert!(bad.parse::<OrderId>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn f51_chat_ids_are_64_bits_wide_and_keep_their_sign() {
-        assert_eq!(
-            "-1003016667267".parse::<PublicChatId>().unwrap().get(),
-            -1_003_016_667_267
-        );
+        assert_eq!("-1003016667267".parse::<PublicChatId>().unwrap().get(), -1_003_016_667_267);
         assert!("1003016667267".parse::<PrivateChatId>().is_err());
         assert!("0".parse::<TelegramUserId>().is_err());
     }
 
     #[test]
     fn payment_ids_are_digits_only() {
-        assert_eq!(
-            "4479119533".parse::<ProviderPaymentId>().unwrap().get(),
-            4_479_119_533
-        );
-        for bad in [
-            "",
-            "0",
-            "01",
-            "-1",
-            "+1",
-            "5745459419.0",
-            "5.7e9",
-            "1234567890123456789",
-        ] {
+        assert_eq!("4479119533".parse::<ProviderPaymentId>().unwrap().get(), 4_479_119_533);
+        for bad in ["", "0", "01", "-1", "+1", "5745459419.0", "5.7e9", "1234567890123456789"] {
             assert!(bad.parse::<ProviderPaymentId>().is_err(), "{bad}");
         }
     }

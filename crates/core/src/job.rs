@@ -128,10 +128,10 @@ impl JobKind {
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match self {
-            Self::DeliverAccess {
-                grant_id,
-                membership_id,
-            } => {
+            Self::CreateInvoice { order_id } => {
+                needs.orders.insert(*order_id);
+            }
+            Self::DeliverAccess { grant_id, membership_id } => {
                 needs.grants.insert(*grant_id);
                 needs.memberships.insert(*membership_id);
             }
@@ -364,15 +364,11 @@ pub enum Failure {
 #[must_use]
 pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
     match &job.kind {
-        JobKind::DeliverAccess {
-            grant_id,
-            membership_id,
-        } => deliver(now, snapshot, *grant_id, *membership_id),
-        JobKind::AnswerJoinRequest {
-            chat,
-            channel_id,
-            user,
-        } => {
+        JobKind::CreateInvoice { order_id } => invoice(now, snapshot, *order_id),
+        JobKind::DeliverAccess { grant_id, membership_id } => {
+            deliver(now, snapshot, *grant_id, *membership_id)
+        }
+        JobKind::AnswerJoinRequest { chat, channel_id, user } => {
             let Some(channel) = snapshot.channels.get(channel_id) else {
                 return Action::Nothing;
             };
@@ -380,54 +376,29 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                 .membership_of(*channel_id, *user)
                 .is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
             if entitled {
-                Action::Approve {
-                    chat: *chat,
-                    user: *user,
-                }
+                Action::Approve { chat: *chat, user: *user }
             } else {
-                Action::Decline {
-                    chat: *chat,
-                    user: *user,
-                    title: channel.title.clone(),
-                }
+                Action::Decline { chat: *chat, user: *user, title: channel.title.clone() }
             }
         }
-        JobKind::EndMembership {
-            membership_id,
-            removing,
-        } => {
+        JobKind::EndMembership { membership_id, removing } => {
             let Some(membership) = snapshot.memberships.get(membership_id) else {
                 return Action::Nothing;
             };
             let Some(channel) = snapshot.channels.get(&membership.channel_id) else {
                 return Action::Nothing;
             };
-            let due = membership
-                .removal_due(channel.policies.grace())
-                .is_some_and(|at| at <= now);
+            let due = membership.removal_due(channel.policies.grace()).is_some_and(|at| at <= now);
             if *removing && due {
-                Action::Remove {
-                    chat: channel.private_chat,
-                    user: membership.user,
-                }
+                Action::Remove { chat: channel.private_chat, user: membership.user }
             } else {
                 Action::Nothing
             }
         }
-        JobKind::NotifyOwner {
-            owner,
-            channel_id,
-            notice,
-        } => {
-            let title = snapshot
-                .channels
-                .get(channel_id)
-                .map_or_else(String::new, |channel| channel.title.clone());
-            Action::Notify {
-                owner: *owner,
-                title,
-                notice: notice.clone(),
-            }
+        JobKind::NotifyOwner { owner, channel_id, notice } => {
+            let title =
+                snapshot.channels.get(channel_id).map_or_else(String::new, |channel| channel.title.clone());
+            Action::Notify { owner: *owner, title, notice: notice.clone() }
         }
     }
 }
@@ -440,10 +411,7 @@ fn invoice(now: Timestamp, snapshot: &Snapshot, order_id: OrderId) -> Action {
     if order.invoice.is_some() || order.state_at(now) != OrderState::Open {
         return Action::Nothing;
     }
-    let title = snapshot
-        .channels
-        .get(&order.channel_id)
-        .map_or("", |channel| channel.title.as_str());
+    let title = snapshot.channels.get(&order.channel_id).map_or("", |channel| channel.title.as_str());
     Action::CreateInvoice {
         order_id,
         price: order.price.clone(),
@@ -465,10 +433,7 @@ fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id
         return Action::Nothing;
     }
     match &membership.invite {
-        None => Action::CreateInvite {
-            chat: channel.private_chat,
-            name: invite_name(membership_id),
-        },
+        None => Action::CreateInvite { chat: channel.private_chat, name: invite_name(membership_id) },
         Some(invite) => Action::SendAccess {
             user: membership.user,
             title: channel.title.clone(),
@@ -489,9 +454,7 @@ fn invite_name(id: MembershipId) -> String {
 #[must_use]
 pub fn backoff(attempt: u32, random: u64) -> SignedDuration {
     let doublings = attempt.saturating_sub(1).min(32);
-    let whole = BACKOFF_FIRST_MS
-        .saturating_mul(1_i64 << doublings)
-        .min(BACKOFF_LONGEST_MS);
+    let whole = BACKOFF_FIRST_MS.saturating_mul(1_i64 << doublings).min(BACKOFF_LONGEST_MS);
     let half = whole / 2;
     let drawn = i64::try_from(random % u64::try_from(half + 1).unwrap_or(1)).unwrap_or(0);
     SignedDuration::from_millis(half + drawn)

@@ -91,11 +91,7 @@ impl Membership {
     #[must_use]
     pub fn removal_due(&self, grace: SignedDuration) -> Option<Timestamp> {
         let end = self.ends_at?;
-        if self.status == MembershipStatus::Revoked {
-            Some(end)
-        } else {
-            Some(later(end, grace))
-        }
+        if self.status == MembershipStatus::Revoked { Some(end) } else { Some(later(end, grace)) }
     }
 }
 
@@ -152,10 +148,7 @@ pub enum Fold {
 /// Folds grants into an end. The order of the slice does not matter; revoked grants do not count.
 #[must_use]
 pub fn fold<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> Fold {
-    let mut live: Vec<&Grant> = grants
-        .into_iter()
-        .filter(|grant| grant.revoked.is_none())
-        .collect();
+    let mut live: Vec<&Grant> = grants.into_iter().filter(|grant| grant.revoked.is_none()).collect();
     live.sort_by_key(|grant| (grant.granted_at, grant.id));
     live.into_iter().fold(Fold::Nothing, |so_far, grant| {
         Fold::Until(period_after(so_far, grant.granted_at, grant.duration).ends_at)
@@ -166,21 +159,14 @@ pub fn fold<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> Fold {
 #[must_use]
 pub fn period_after(so_far: Fold, granted_at: Timestamp, duration: PlanDuration) -> Period {
     match (so_far, duration.length()) {
-        (Fold::Until(None), _) => Period {
-            starts_at: granted_at,
-            ends_at: None,
-        },
+        (Fold::Until(None), _) => Period { starts_at: granted_at, ends_at: None },
         (Fold::Until(Some(end)), length) => {
             let starts_at = end.max(granted_at);
-            Period {
-                starts_at,
-                ends_at: length.map(|length| later(starts_at, length)),
-            }
+            Period { starts_at, ends_at: length.map(|length| later(starts_at, length)) }
         }
-        (Fold::Nothing, length) => Period {
-            starts_at: granted_at,
-            ends_at: length.map(|length| later(granted_at, length)),
-        },
+        (Fold::Nothing, length) => {
+            Period { starts_at: granted_at, ends_at: length.map(|length| later(granted_at, length)) }
+        }
     }
 }
 

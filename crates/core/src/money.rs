@@ -29,14 +29,8 @@ impl Currency {
         let trimmed = text.trim();
         let fine = !trimmed.is_empty()
             && trimmed.len() <= CURRENCY_LENGTH_MAX
-            && trimmed
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if fine {
-            Ok(Self(trimmed.to_ascii_lowercase()))
-        } else {
-            Err(CurrencyError(text.to_owned()))
-        }
+            && trimmed.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if fine { Ok(Self(trimmed.to_ascii_lowercase())) } else { Err(CurrencyError(text.to_owned())) }
     }
 
     /// The ticker in lower case.
@@ -136,11 +130,7 @@ pub fn exact_amount(text: &str) -> Result<Decimal, MoneyError> {
     } else {
         Decimal::from_str_exact(text).map_err(|_| refuse())?
     };
-    if number.is_sign_negative() && !number.is_zero() {
-        Err(refuse())
-    } else {
-        Ok(number)
-    }
+    if number.is_sign_negative() && !number.is_zero() { Err(refuse()) } else { Ok(number) }
 }
 
 /// An amount as a notification reported it.
@@ -181,12 +171,7 @@ mod tests {
         let usd: Money = "1.08 USD".parse().unwrap();
         assert_eq!(eth.compare(&usd), None);
         assert!(!eth.same_as(&usd));
-        assert!(
-            "5 usd"
-                .parse::<Money>()
-                .unwrap()
-                .same_as(&"5.00 USD".parse().unwrap())
-        );
+        assert!("5 usd".parse::<Money>().unwrap().same_as(&"5.00 USD".parse().unwrap()));
     }
 
     #[test]
@@ -198,16 +183,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_held_exactly_is_refused_not_rounded() {
-        for text in [
-            "1.234567890123456789012345678901",
-            "-1",
-            "",
-            "abc",
-            "1e400",
-            "NaN",
-            "0x10",
-            "1,5",
-        ] {
+        for text in ["1.234567890123456789012345678901", "-1", "", "abc", "1e400", "NaN", "0x10", "1,5"] {
             assert!(exact_amount(text).is_err(), "{text}");
         }
         assert_eq!(exact_amount("1e-7").unwrap().to_string(), "0.0000001");

@@ -37,14 +37,8 @@ pub enum OrderSource {
 
 impl OrderSource {
     /// Every source.
-    pub const ALL: [Self; 6] = [
-        Self::Bot,
-        Self::DirectLink,
-        Self::Api,
-        Self::Notification,
-        Self::Recovery,
-        Self::Import,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Bot, Self::DirectLink, Self::Api, Self::Notification, Self::Recovery, Self::Import];
 
     /// The word in JSON and the database.
     #[must_use]
@@ -223,20 +217,12 @@ fn sum_by_coin(order: &Order, payments: &[&Payment]) -> Vec<CoinSum> {
             continue;
         };
         let index = sums.iter().position(|sum| sum.coin == *coin).unwrap_or_else(|| {
-            sums.push(CoinSum {
-                coin: coin.clone(),
-                asked: None,
-                paid: Decimal::ZERO,
-                own: false,
-            });
+            sums.push(CoinSum { coin: coin.clone(), asked: None, paid: Decimal::ZERO, own: false });
             sums.len() - 1
         });
         let sum = &mut sums[index];
-        let asks_the_price = !payment.is_child()
-            && payment
-                .price
-                .as_ref()
-                .is_some_and(|price| price.same_as(&order.price));
+        let asks_the_price =
+            !payment.is_child() && payment.price.as_ref().is_some_and(|price| price.same_as(&order.price));
         if asks_the_price && let Some(asked) = payment.pay_amount {
             sum.asked = Some(sum.asked.map_or(asked, |known| known.min(asked)));
         }
@@ -256,15 +242,10 @@ fn sum_by_coin(order: &Order, payments: &[&Payment]) -> Vec<CoinSum> {
 pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Assessment {
     let sums = sum_by_coin(order, payments);
     let least = Decimal::ONE - policies.underpayment_tolerance;
-    let full: Vec<&&Payment> = payments
-        .iter()
-        .filter(|payment| payment.full && !payment.is_refunded())
-        .collect();
+    let full: Vec<&&Payment> =
+        payments.iter().filter(|payment| payment.full && !payment.is_refunded()).collect();
     let summed = sums.iter().any(|sum| {
-        sum.own
-            && sum
-                .asked
-                .is_some_and(|asked| !asked.is_zero() && at_least_share(sum.paid, asked, least))
+        sum.own && sum.asked.is_some_and(|asked| !asked.is_zero() && at_least_share(sum.paid, asked, least))
     });
     let enough = !full.is_empty() || summed;
     let late = policies.late == LatePolicy::Attention && is_late(order, payments);
@@ -282,11 +263,7 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
     } else {
         unpaid_state(payments, &sums)
     };
-    let remaining = if state == OrderState::PartiallyPaid {
-        rest(&sums)
-    } else {
-        None
-    };
+    let remaining = if state == OrderState::PartiallyPaid { rest(&sums) } else { None };
     let overpaid = if paid { excess(&sums) } else { None };
     let mut attention = Vec::new();
     for payment in payments {
@@ -296,26 +273,13 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
         }
     }
     if enough && late && !paid && !refunded {
-        attention.push((
-            Subject::Order(order.id),
-            Reason::Late,
-            format!("expired {}", order.expires_at),
-        ));
+        attention.push((Subject::Order(order.id), Reason::Late, format!("expired {}", order.expires_at)));
     }
     if full.len() > 1 {
         let ids: Vec<String> = full.iter().map(|payment| payment.id.to_string()).collect();
-        attention.push((
-            Subject::Order(order.id),
-            Reason::PaidTwice,
-            format!("payments {}", ids.join(", ")),
-        ));
+        attention.push((Subject::Order(order.id), Reason::PaidTwice, format!("payments {}", ids.join(", "))));
     }
-    Assessment {
-        state,
-        remaining,
-        overpaid,
-        attention,
-    }
+    Assessment { state, remaining, overpaid, attention }
 }
 
 fn is_late(order: &Order, payments: &[&Payment]) -> bool {
@@ -334,10 +298,7 @@ fn unpaid_state(payments: &[&Payment], sums: &[CoinSum]) -> OrderState {
         return OrderState::Seen;
     }
     let over = |payment: &Payment| {
-        matches!(
-            payment.status,
-            PaymentStatus::Expired | PaymentStatus::Failed | PaymentStatus::Cancelled
-        )
+        matches!(payment.status, PaymentStatus::Expired | PaymentStatus::Failed | PaymentStatus::Cancelled)
     };
     if payments.is_empty() || !payments.iter().all(|payment| over(payment)) {
         return OrderState::Open;
@@ -356,9 +317,7 @@ fn rest(sums: &[CoinSum]) -> Option<Money> {
 }
 
 fn excess(sums: &[CoinSum]) -> Option<Money> {
-    let sum = sums
-        .iter()
-        .find(|sum| sum.own && sum.asked.is_some_and(|asked| sum.paid > asked))?;
+    let sum = sums.iter().find(|sum| sum.own && sum.asked.is_some_and(|asked| sum.paid > asked))?;
     Some(Money::new(sum.paid.checked_sub(sum.asked?)?, sum.coin.clone()))
 }
 
@@ -383,9 +342,7 @@ fn payment_reasons(
     let coin = payment.pay_currency.as_ref();
     let foreign_child = payment.is_child()
         && payment.is_credited()
-        && !sums
-            .iter()
-            .any(|sum| sum.own && Some(&sum.coin) == coin && payment.actually_paid.is_some());
+        && !sums.iter().any(|sum| sum.own && Some(&sum.coin) == coin && payment.actually_paid.is_some());
     if foreign_child {
         reasons.push((Reason::ChildPayment, paid_text(payment)));
     }
@@ -397,20 +354,9 @@ fn payment_reasons(
     }
     if payment.unusable_amount {
         reasons.push((Reason::AmountUnusable, String::new()));
-    } else if !payment
-        .price
-        .as_ref()
-        .is_some_and(|price| price.same_as(&order.price))
-    {
-        let asked = payment
-            .price
-            .as_ref()
-            .map_or_else(|| "no price".to_owned(), ToString::to_string);
-        let reason = if order.legacy_ref.is_some() {
-            Reason::UnmatchedPrice
-        } else {
-            Reason::PriceMismatch
-        };
+    } else if !payment.price.as_ref().is_some_and(|price| price.same_as(&order.price)) {
+        let asked = payment.price.as_ref().map_or_else(|| "no price".to_owned(), ToString::to_string);
+        let reason = if order.legacy_ref.is_some() { Reason::UnmatchedPrice } else { Reason::PriceMismatch };
         reasons.push((reason, format!("{asked} instead of {}", order.price)));
     } else if payment.seen.contains(&PaymentStatus::Finished) {
         if !payment.pays_in_full(&order.price, policies.finished_floor) {
@@ -424,13 +370,7 @@ fn payment_reasons(
 
 fn paid_text(payment: &Payment) -> String {
     let text = |amount: Option<Decimal>| amount.map_or_else(|| "?".to_owned(), |amount| amount.to_string());
-    let coin = payment
-        .pay_currency
-        .as_ref()
-        .map_or_else(|| "?".to_owned(), |coin| coin.as_str().to_uppercase());
-    format!(
-        "{} of {} {coin}",
-        text(payment.actually_paid),
-        text(payment.pay_amount)
-    )
+    let coin =
+        payment.pay_currency.as_ref().map_or_else(|| "?".to_owned(), |coin| coin.as_str().to_uppercase());
+    format!("{} of {} {coin}", text(payment.actually_paid), text(payment.pay_amount))
 }

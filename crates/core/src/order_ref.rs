@@ -40,10 +40,7 @@ impl OrderRef {
         if !plain(user) {
             return None;
         }
-        Some(Self::Legacy {
-            user: user.parse().ok()?,
-            public_chat: PublicChatId::new(channel).ok()?,
-        })
+        Some(Self::Legacy { user: user.parse().ok()?, public_chat: PublicChatId::new(channel).ok()? })
     }
 }
 
@@ -57,11 +54,9 @@ mod tests {
             user: TelegramUserId::new(6_271_402_111).unwrap(),
             public_chat: PublicChatId::new(-1_003_016_667_267).unwrap(),
         };
-        for text in [
-            "PGP-6271402111|-1003016667267",
-            "PGP-6271402111-1003016667267",
-            "PGP-6271402111--1003016667267",
-        ] {
+        for text in
+            ["PGP-6271402111|-1003016667267", "PGP-6271402111-1003016667267", "PGP-6271402111--1003016667267"]
+        {
             assert_eq!(OrderRef::parse(text), Some(want), "{text}");
         }
     }

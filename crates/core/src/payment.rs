@@ -109,9 +109,7 @@ impl Payment {
     #[must_use]
     pub fn absorb(known: Option<&Self>, event: &Received) -> (Self, Absorbed) {
         let facts = &event.facts;
-        let mut payment = known
-            .cloned()
-            .unwrap_or_else(|| Self::new(facts, event.received_at));
+        let mut payment = known.cloned().unwrap_or_else(|| Self::new(facts, event.received_at));
         let short = digest_prefix(&event.digest);
         let same_bytes = payment.digests_seen.contains(&short);
         let lower = known.is_some_and(|known| facts.status.rank() < known.status.rank());
@@ -127,14 +125,7 @@ impl Payment {
         if !same_bytes && payment.digests_seen.len() < DIGESTS_SEEN_MAX {
             payment.digests_seen.push(short);
         }
-        (
-            payment,
-            Absorbed {
-                same_bytes,
-                lower,
-                changed,
-            },
-        )
+        (payment, Absorbed { same_bytes, lower, changed })
     }
 
     fn join_status(&mut self, event: &Received) {
@@ -146,11 +137,7 @@ impl Payment {
         if facts.status.is_credited() && self.credited_at.is_none() {
             self.credited_at = Some(event.received_at);
         }
-        let key = (
-            facts.status.rank(),
-            facts.updated_at_ms.unwrap_or(0),
-            event.digest,
-        );
+        let key = (facts.status.rank(), facts.updated_at_ms.unwrap_or(0), event.digest);
         if self.head_updated_at_ms == i64::MIN
             || key > (self.status.rank(), self.head_updated_at_ms, self.head_digest)
         {
@@ -162,10 +149,8 @@ impl Payment {
     }
 
     fn join_identity(&mut self, facts: &PaymentFacts) {
-        let reference = facts
-            .order_ref
-            .as_ref()
-            .map(|text| text.chars().take(ORDER_REF_LENGTH_MAX).collect::<String>());
+        let reference =
+            facts.order_ref.as_ref().map(|text| text.chars().take(ORDER_REF_LENGTH_MAX).collect::<String>());
         join_least(&mut self.order_ref, reference, &mut self.contradiction);
         let mut ignored = false;
         join_least(&mut self.invoice_id, facts.invoice_id.clone(), &mut ignored);
@@ -193,12 +178,7 @@ impl Payment {
     }
 
     fn join_amounts(&mut self, facts: &PaymentFacts) {
-        let amounts = [
-            &facts.price.amount,
-            &facts.pay.amount,
-            &facts.actually_paid,
-            &facts.outcome.amount,
-        ];
+        let amounts = [&facts.price.amount, &facts.pay.amount, &facts.actually_paid, &facts.outcome.amount];
         self.unusable_amount |= amounts.into_iter().any(|amount| *amount == Reported::Unusable);
         match (&self.pay_currency, &facts.pay.currency) {
             (_, None) => return, // an amount without its coin is no amount (F12)

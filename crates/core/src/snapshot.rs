@@ -100,10 +100,7 @@ impl Needs {
         self.attention.extend(other.attention);
         self.jobs.extend(other.jobs);
         self.due_jobs = match (self.due_jobs, other.due_jobs) {
-            (Some(a), Some(b)) => Some(DueJobs {
-                now: a.now.max(b.now),
-                limit: a.limit + b.limit,
-            }),
+            (Some(a), Some(b)) => Some(DueJobs { now: a.now.max(b.now), limit: a.limit + b.limit }),
             (a, b) => a.or(b),
         };
     }
@@ -119,11 +116,7 @@ pub struct Rows<K: Ord, V> {
 
 impl<K: Ord, V> Default for Rows<K, V> {
     fn default() -> Self {
-        Self {
-            rows: BTreeMap::new(),
-            loaded: BTreeSet::new(),
-            dirty: BTreeSet::new(),
-        }
+        Self { rows: BTreeMap::new(), loaded: BTreeSet::new(), dirty: BTreeSet::new() }
     }
 }
 
@@ -180,10 +173,7 @@ impl<K: Ord + Copy, V: Clone + PartialEq> Rows<K, V> {
         let writes = dirty
             .iter()
             .filter_map(|key| {
-                Some(Write {
-                    row: self.rows.get(key)?.clone(),
-                    is_new: !self.loaded.contains(key),
-                })
+                Some(Write { row: self.rows.get(key)?.clone(), is_new: !self.loaded.contains(key) })
             })
             .collect();
         self.loaded.extend(dirty);
@@ -257,43 +247,31 @@ impl Snapshot {
     /// The payments of an order, by id.
     #[must_use]
     pub fn payments_of(&self, order: OrderId) -> Vec<&Payment> {
-        self.payments
-            .values()
-            .filter(|payment| payment.order_id == Some(order))
-            .collect()
+        self.payments.values().filter(|payment| payment.order_id == Some(order)).collect()
     }
 
     /// The grants of a membership, by id.
     #[must_use]
     pub fn grants_of(&self, membership: MembershipId) -> Vec<&Grant> {
-        self.grants
-            .values()
-            .filter(|grant| grant.membership_id == Some(membership))
-            .collect()
+        self.grants.values().filter(|grant| grant.membership_id == Some(membership)).collect()
     }
 
     /// The channel in whose public chat the offer stands.
     #[must_use]
     pub fn channel_by_public_chat(&self, chat: PublicChatId) -> Option<&Channel> {
-        self.channels
-            .values()
-            .find(|channel| channel.public_chat == Some(chat))
+        self.channels.values().find(|channel| channel.public_chat == Some(chat))
     }
 
     /// The channel that sells a chat.
     #[must_use]
     pub fn channel_by_private_chat(&self, chat: PrivateChatId) -> Option<&Channel> {
-        self.channels
-            .values()
-            .find(|channel| channel.private_chat == chat)
+        self.channels.values().find(|channel| channel.private_chat == chat)
     }
 
     /// The attention item of a subject with a reason.
     #[must_use]
     pub fn attention_on(&self, subject: Subject, reason: Reason) -> Option<&Attention> {
-        self.attention
-            .values()
-            .find(|item| item.subject == subject && item.reason == reason)
+        self.attention.values().find(|item| item.subject == subject && item.reason == reason)
     }
 
     /// Whether a commit would write anything.

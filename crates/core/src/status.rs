@@ -41,12 +41,7 @@ impl PaymentStatus {
     /// Reads a status without regard to case; what is unknown is kept.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let lower: String = text
-            .trim()
-            .to_lowercase()
-            .chars()
-            .take(STATUS_LENGTH_MAX)
-            .collect();
+        let lower: String = text.trim().to_lowercase().chars().take(STATUS_LENGTH_MAX).collect();
         match lower.as_str() {
             "waiting" => Self::Waiting,
             "confirming" => Self::Confirming,
@@ -105,10 +100,7 @@ impl PaymentStatus {
     /// Whether this is progress only: shown live, decides nothing.
     #[must_use]
     pub fn is_progress(&self) -> bool {
-        matches!(
-            self,
-            Self::Waiting | Self::Confirming | Self::Confirmed | Self::Sending
-        )
+        matches!(self, Self::Waiting | Self::Confirming | Self::Confirmed | Self::Sending)
     }
 
     /// Whether money has been seen on chain.

@@ -40,10 +40,7 @@ fn work(world: &mut World) -> Vec<Action> {
 }
 
 fn sends(actions: &[Action]) -> usize {
-    actions
-        .iter()
-        .filter(|act| matches!(act, Action::SendAccess { .. }))
-        .count()
+    actions.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count()
 }
 
 fn paid(world: &mut World, payment: i64) {
@@ -66,12 +63,7 @@ fn f30_f31_one_payment_notified_often_is_one_invite_and_one_message() {
         paid(&mut world, 1);
     }
     let done = work(&mut world);
-    assert_eq!(
-        done.iter()
-            .filter(|act| matches!(act, Action::CreateInvite { .. }))
-            .count(),
-        1
-    );
+    assert_eq!(done.iter().filter(|act| matches!(act, Action::CreateInvite { .. })).count(), 1);
     assert_eq!(sends(&done), 1);
     paid(&mut world, 1);
     assert!(work(&mut world).is_empty());
@@ -91,9 +83,7 @@ fn f35_a_repeat_after_a_failed_message_uses_the_same_link() {
                 }
                 Action::SendAccess { link, .. } => {
                     assert_eq!(link, LINK);
-                    JobOutcome::Failed(Failure::Transient {
-                        error: "time-out".into(),
-                    })
+                    JobOutcome::Failed(Failure::Transient { error: "time-out".into() })
                 }
                 _ => JobOutcome::Done,
             };
@@ -130,11 +120,7 @@ fn f37_the_payer_gets_in_as_long_as_the_membership_lasts() {
     world.now += days(29);
     assert!(matches!(ask(&mut world, BUYER, 1)[..], [Action::Approve { .. }]));
     world.now += days(30);
-    assert!(
-        ask(&mut world, BUYER, 2)
-            .iter()
-            .any(|act| matches!(act, Action::Decline { .. }))
-    );
+    assert!(ask(&mut world, BUYER, 2).iter().any(|act| matches!(act, Action::Decline { .. })));
 }
 
 #[test]
@@ -155,11 +141,7 @@ fn f42_who_cannot_be_written_to_is_told_at_the_next_start() {
             world.finish(&job, outcome);
         }
     }
-    assert_eq!(
-        world.membership(BUYER).unwrap().invite.as_ref().unwrap().link,
-        LINK,
-        "the page can show it"
-    );
+    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().link, LINK, "the page can show it");
     assert!(world.open_reasons().is_empty());
     world.run(Command::UserStarted { user: user(BUYER) });
     assert_eq!(sends(&work(&mut world)), 1);
@@ -174,10 +156,7 @@ fn a_membership_goes_through_grace_and_ends_with_a_confirmed_removal() {
     work(&mut world);
     ask(&mut world, BUYER, 1);
     world.now += days(30);
-    assert!(
-        work(&mut world).is_empty(),
-        "nobody is removed before the grace is over"
-    );
+    assert!(work(&mut world).is_empty(), "nobody is removed before the grace is over");
     assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Grace);
     world.now += days(1);
     assert!(matches!(work(&mut world)[..], [Action::Remove { .. }]));
@@ -196,9 +175,7 @@ fn a_membership_goes_through_grace_and_ends_with_a_confirmed_removal() {
     );
     world.now += days(31);
     assert!(
-        work(&mut world)
-            .iter()
-            .any(|act| matches!(act, Action::Remove { .. })),
+        work(&mut world).iter().any(|act| matches!(act, Action::Remove { .. })),
         "and out again after it"
     );
 }
@@ -208,9 +185,7 @@ fn f44_a_removal_that_telegram_did_not_do_is_not_recorded() {
     for failure in [
         Failure::Transient { error: "500".into() },
         Failure::Later { seconds: 30 },
-        Failure::Permanent {
-            error: "not enough rights".into(),
-        },
+        Failure::Permanent { error: "not enough rights".into() },
     ] {
         let mut world = World::new();
         paid(&mut world, 1);
@@ -220,15 +195,8 @@ fn f44_a_removal_that_telegram_did_not_do_is_not_recorded() {
         let job = end_job(&mut world);
         world.finish(&job, JobOutcome::Failed(failure.clone()));
         let membership = world.membership(BUYER).unwrap();
-        assert_eq!(
-            (membership.removed_at, membership.joined_at.is_some()),
-            (None, true),
-            "{failure:?}"
-        );
-        assert_eq!(
-            world.open_reasons() == [Reason::JobDead],
-            matches!(failure, Failure::Permanent { .. })
-        );
+        assert_eq!((membership.removed_at, membership.joined_at.is_some()), (None, true), "{failure:?}");
+        assert_eq!(world.open_reasons() == [Reason::JobDead], matches!(failure, Failure::Permanent { .. }));
     }
 }
 
@@ -276,10 +244,7 @@ fn a_lost_lease_finishes_nothing() {
     let second = world.claim();
     assert_eq!(first.len(), second.len(), "a lapsed lease is taken over");
     assert_eq!(world.finish(&first[0], JobOutcome::Done), Outcome::LeaseLost);
-    assert_eq!(
-        world.finish(&second[0], JobOutcome::Failed(Failure::Later { seconds: 5 })),
-        Outcome::Done
-    );
+    assert_eq!(world.finish(&second[0], JobOutcome::Failed(Failure::Later { seconds: 5 })), Outcome::Done);
     assert_eq!(world.finish(&second[0], JobOutcome::Done), Outcome::LeaseLost);
 }
 
@@ -299,23 +264,14 @@ fn f39_f41_failures_are_bounded_and_end_in_the_list() {
         }
         for job in jobs {
             attempts += 1;
-            world.finish(
-                &job,
-                JobOutcome::Failed(Failure::Transient { error: "500".into() }),
-            );
+            world.finish(&job, JobOutcome::Failed(Failure::Transient { error: "500".into() }));
         }
         world.now += jiff::SignedDuration::from_hours(1);
     }
     assert_eq!(attempts, ATTEMPTS_MAX);
     assert_eq!(world.open_reasons(), [Reason::JobDead]);
     // A person mends the cause and runs it again.
-    let item = world
-        .rows
-        .attention
-        .values()
-        .find(|item| item.is_open())
-        .unwrap()
-        .id;
+    let item = world.rows.attention.values().find(|item| item.is_open()).unwrap().id;
     let resolve = Command::ResolveAttention {
         attention_id: item,
         resolution: Resolution::Grant,
@@ -330,24 +286,11 @@ fn f39_f41_failures_are_bounded_and_end_in_the_list() {
 fn f39_a_permanent_error_is_not_retried() {
     let mut world = World::new();
     paid(&mut world, 1);
-    let job = world
-        .claim()
-        .into_iter()
-        .find(|job| matches!(job.kind, JobKind::DeliverAccess { .. }))
-        .unwrap();
-    world.finish(
-        &job,
-        JobOutcome::Failed(Failure::Permanent {
-            error: "bot is not a member".into(),
-        }),
-    );
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    world.finish(&job, JobOutcome::Failed(Failure::Permanent { error: "bot is not a member".into() }));
     world.now += days(2);
-    assert!(
-        world
-            .claim()
-            .iter()
-            .all(|job| !matches!(job.kind, JobKind::DeliverAccess { .. }))
-    );
+    assert!(world.claim().iter().all(|job| !matches!(job.kind, JobKind::DeliverAccess { .. })));
     assert_eq!(world.open_reasons(), [Reason::JobDead]);
 }
 
@@ -361,13 +304,7 @@ fn being_told_to_wait_is_no_attempt() {
         }
         world.now += jiff::SignedDuration::from_secs(4);
     }
-    assert!(
-        world
-            .rows
-            .jobs
-            .values()
-            .all(|job| job.attempt == 0 && job.state != JobState::Dead)
-    );
+    assert!(world.rows.jobs.values().all(|job| job.attempt == 0 && job.state != JobState::Dead));
 }
 
 #[test]
@@ -378,25 +315,14 @@ fn a_refund_shows_the_member_out_without_grace() {
     ask(&mut world, BUYER, 1);
     world.now += days(3);
     world.notify(&Note::new(1, "refunded", LEGACY));
-    assert!(
-        work(&mut world)
-            .iter()
-            .any(|act| matches!(act, Action::Remove { .. }))
-    );
-    assert!(
-        ask(&mut world, BUYER, 2)
-            .iter()
-            .any(|act| matches!(act, Action::Decline { .. }))
-    );
+    assert!(work(&mut world).iter().any(|act| matches!(act, Action::Remove { .. })));
+    assert!(ask(&mut world, BUYER, 2).iter().any(|act| matches!(act, Action::Decline { .. })));
 }
 
 #[test]
 fn days_given_and_taken_by_hand_need_a_reason_and_are_in_the_audit_log() {
     let mut world = World::new();
-    let member = Member::User {
-        channel_id: world.channel,
-        user: user(BUYER),
-    };
+    let member = Member::User { channel_id: world.channel, user: user(BUYER) };
     let give = |reason: &str| Command::GrantMembership {
         member,
         duration: PlanDuration::Days(5),
@@ -405,22 +331,10 @@ fn days_given_and_taken_by_hand_need_a_reason_and_are_in_the_audit_log() {
     };
     assert!(matches!(world.try_run(give("  ")), Err(Refusal::Invalid(_))));
     world.run(give("sorry for the wait"));
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(5))
-    );
-    world.run(Command::RevokeMembership {
-        member,
-        reason: "asked to leave".into(),
-        actor: "cli:x".into(),
-    });
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(5)));
+    world.run(Command::RevokeMembership { member, reason: "asked to leave".into(), actor: "cli:x".into() });
     assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked);
-    let reasons: Vec<&str> = world
-        .rows
-        .audit
-        .iter()
-        .map(|entry| entry.reason.as_str())
-        .collect();
+    let reasons: Vec<&str> = world.rows.audit.iter().map(|entry| entry.reason.as_str()).collect();
     assert!(reasons.contains(&"sorry for the wait") && reasons.contains(&"asked to leave"));
 }
 
@@ -428,31 +342,14 @@ fn days_given_and_taken_by_hand_need_a_reason_and_are_in_the_audit_log() {
 fn f50_an_archived_channel_sells_nothing_and_keeps_its_members() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
-    world.run(Command::ArchiveChannel {
-        channel_id: world.channel,
-        actor: "cli:x".into(),
-    });
+    world.run(Command::ArchiveChannel { channel_id: world.channel, actor: "cli:x".into() });
     world.notify(&Note::for_order(1, "finished", order));
-    assert!(
-        world.membership(BUYER).is_some(),
-        "what was ordered before is honoured"
-    );
+    assert!(world.membership(BUYER).is_some(), "what was ordered before is honoured");
     let plan_id = world.get(order).plan_id.unwrap();
-    let from = tollhouse_core::command::OrderFrom::Plan {
-        channel_id: world.channel,
-        plan_id,
-    };
-    let order = Command::CreateOrder {
-        from,
-        user: None,
-        source: tollhouse_core::order::OrderSource::Api,
-    };
+    let from = tollhouse_core::command::OrderFrom::Plan { channel_id: world.channel, plan_id };
+    let order = Command::CreateOrder { from, user: None, source: tollhouse_core::order::OrderSource::Api };
     assert!(matches!(world.try_run(order), Err(Refusal::Conflict(_))));
     work(&mut world);
     world.now += days(32);
-    assert!(
-        work(&mut world)
-            .iter()
-            .any(|act| matches!(act, Action::Remove { .. }))
-    );
+    assert!(work(&mut world).iter().any(|act| matches!(act, Action::Remove { .. })));
 }

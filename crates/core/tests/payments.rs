@@ -16,15 +16,9 @@ const LEGACY: &str = "PGP-6271402111|-1003016667267";
 #[test]
 fn f01_paid_order_that_nobody_recorded_gives_a_membership() {
     let mut world = World::new();
-    assert_eq!(
-        world.notify(&Note::new(4_479_119_533, "finished", LEGACY)).0,
-        Verdict::Applied
-    );
+    assert_eq!(world.notify(&Note::new(4_479_119_533, "finished", LEGACY)).0, Verdict::Applied);
     let order = world.rows.orders.values().next().unwrap();
-    assert_eq!(
-        (order.source, order.state),
-        (OrderSource::Notification, OrderState::Paid)
-    );
+    assert_eq!((order.source, order.state), (OrderSource::Notification, OrderState::Paid));
     let membership = world.membership(BUYER).unwrap();
     assert_eq!(membership.ends_at, Some(world.now + days(30)));
     assert!(world.open_reasons().is_empty());
@@ -32,27 +26,16 @@ fn f01_paid_order_that_nobody_recorded_gives_a_membership() {
 
 #[test]
 fn f02_each_tier_gives_its_own_days() {
-    for (plan, price, length) in [
-        ("Week", "2", 7),
-        ("Fortnight", "45.00", 13),
-        ("Year", "99.99", 365),
-    ] {
+    for (plan, price, length) in [("Week", "2", 7), ("Fortnight", "45.00", 13), ("Year", "99.99", 365)] {
         let mut world = World::new();
         let order = world.order(plan, Some(BUYER));
         world.notify(&Note::for_order(1, "finished", order).price(price, "USD"));
-        assert_eq!(
-            world.membership(BUYER).unwrap().ends_at,
-            Some(world.now + days(length)),
-            "{plan}"
-        );
+        assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(length)), "{plan}");
     }
     // A bought-by-price legacy order too, and a lifetime has no end.
     let mut world = World::new();
     world.notify(&Note::new(1, "finished", LEGACY).price("45", "usd"));
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(13))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(13)));
     world.notify(&Note::new(2, "finished", LEGACY).price("500", "usd"));
     assert_eq!(world.membership(BUYER).unwrap().ends_at, None);
 }
@@ -62,15 +45,9 @@ fn f02_plan_change_after_the_order_does_not_touch_it() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
     let plan_id = world.get(order).plan_id.unwrap();
-    world.run(Command::RetirePlan {
-        channel_id: world.channel,
-        plan_id,
-    });
+    world.run(Command::RetirePlan { channel_id: world.channel, plan_id });
     world.notify(&Note::for_order(1, "finished", order));
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(30))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
 }
 
 #[test]
@@ -84,10 +61,7 @@ fn f03_renewal_extends_membership() {
     world.now = begin + days(100); // late
     world.notify(&Note::new(3, "finished", LEGACY));
     let membership = world.membership(BUYER).unwrap();
-    assert_eq!(
-        (membership.ends_at, membership.status),
-        (Some(begin + days(130)), MembershipStatus::Active)
-    );
+    assert_eq!((membership.ends_at, membership.status), (Some(begin + days(130)), MembershipStatus::Active));
 }
 
 #[test]
@@ -97,10 +71,7 @@ fn f04_unpaid_renewal_is_not_confirmed() {
     world.notify(&Note::for_order(1, "finished", first));
     let second = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(2, "waiting", second));
-    assert_eq!(
-        (world.get(first).state, world.get(second).state),
-        (OrderState::Paid, OrderState::Open)
-    );
+    assert_eq!((world.get(first).state, world.get(second).state), (OrderState::Paid, OrderState::Open));
 }
 
 #[test]
@@ -146,10 +117,7 @@ fn f09_every_status_is_kept_and_shown() {
             "{status}: {:?}",
             world.get(order).state
         );
-        assert_eq!(
-            world.rows.payments.get(&payment_id(id)).unwrap().status.as_str(),
-            status
-        );
+        assert_eq!(world.rows.payments.get(&payment_id(id)).unwrap().status.as_str(), status);
     }
 }
 
@@ -157,50 +125,30 @@ fn f09_every_status_is_kept_and_shown() {
 fn f09_refund_takes_back_exactly_that_orders_period() {
     let mut world = World::new();
     let begin = world.now;
-    let (first, second) = (
-        world.order("Month", Some(BUYER)),
-        world.order("Week", Some(BUYER)),
-    );
+    let (first, second) = (world.order("Month", Some(BUYER)), world.order("Week", Some(BUYER)));
     world.notify(&Note::for_order(1, "finished", first));
     world.notify(&Note::for_order(2, "finished", second).price("2", "usd"));
     assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(begin + days(37)));
     world.notify(&Note::for_order(1, "refunded", first));
     assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(begin + days(7)));
-    assert_eq!(
-        world.notify(&Note::for_order(1, "finished", first)).0,
-        Verdict::Duplicate
-    );
+    assert_eq!(world.notify(&Note::for_order(1, "finished", first)).0, Verdict::Duplicate);
     assert_eq!(world.get(first).state, OrderState::Refunded);
     world.now += days(1);
     world.notify(&Note::for_order(2, "refunded", second).price("2", "usd"));
     let membership = world.membership(BUYER).unwrap();
-    assert_eq!(
-        (membership.status, membership.ends_at),
-        (MembershipStatus::Revoked, Some(world.now))
-    );
-    let why = world
-        .rows
-        .audit
-        .iter()
-        .filter(|entry| entry.action == "membership.shortened")
-        .count();
+    assert_eq!((membership.status, membership.ends_at), (MembershipStatus::Revoked, Some(world.now)));
+    let why = world.rows.audit.iter().filter(|entry| entry.action == "membership.shortened").count();
     assert_eq!(why, 2, "an end moves back only with an entry in the audit log");
 }
 
 #[test]
 fn refund_keeps_the_access_where_the_owner_says_so() {
-    let mut world = World::with(Policies {
-        refund: RefundPolicy::Keep,
-        ..Policies::default()
-    });
+    let mut world = World::with(Policies { refund: RefundPolicy::Keep, ..Policies::default() });
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "finished", order));
     world.notify(&Note::for_order(1, "refunded", order));
     assert_eq!(world.get(order).state, OrderState::Refunded);
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(30))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
 }
 
 #[test]
@@ -221,11 +169,7 @@ fn f14_what_the_buyer_paid_is_compared_to_what_was_asked() {
     ] {
         let mut world = World::new();
         let order = world.order("Month", Some(BUYER));
-        world.notify(
-            &Note::for_order(1, status, order)
-                .pay("10", "usdttrc20")
-                .paid(paid),
-        );
+        world.notify(&Note::for_order(1, status, order).pay("10", "usdttrc20").paid(paid));
         assert_eq!(world.get(order).state, state, "{status} {paid}");
         let granted = state == OrderState::Paid;
         assert_eq!(world.membership(BUYER).is_some(), granted, "{status} {paid}");
@@ -237,15 +181,9 @@ fn f14_what_the_buyer_paid_is_compared_to_what_was_asked() {
 fn f15_the_invoice_price_alone_is_no_payment() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
-    let (verdict, reason) = world.notify(
-        &Note::for_order(1, "finished", order)
-            .pay("10", "xmr")
-            .paid("0.0001"),
-    );
-    assert_eq!(
-        (verdict, reason.as_deref()),
-        (Verdict::Parked, Some("finished_short"))
-    );
+    let (verdict, reason) =
+        world.notify(&Note::for_order(1, "finished", order).pay("10", "xmr").paid("0.0001"));
+    assert_eq!((verdict, reason.as_deref()), (Verdict::Parked, Some("finished_short")));
     assert!(world.membership(BUYER).is_none());
 }
 
@@ -258,11 +196,7 @@ fn f16_the_price_is_the_orders_not_the_notifications() {
         (2, Note::for_order(2, "finished", order).price("99.99", "eur")),
         (3, Note::for_order(3, "finished", order).price("", "usd")),
     ] {
-        assert_eq!(
-            world.notify(&note),
-            (Verdict::Parked, Some("price_mismatch".into())),
-            "{id}"
-        );
+        assert_eq!(world.notify(&note), (Verdict::Parked, Some("price_mismatch".into())), "{id}");
     }
     assert!(world.membership(BUYER).is_none());
     assert_eq!(world.open_reasons(), [Reason::PriceMismatch; 3]);
@@ -281,23 +215,12 @@ fn f12_an_outcome_without_a_coin_stays_unknown() {
 fn a_top_up_in_the_same_coin_completes_the_order() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
-    world.notify(
-        &Note::for_order(1, "partially_paid", order)
-            .pay("10", "trx")
-            .paid("6"),
-    );
+    world.notify(&Note::for_order(1, "partially_paid", order).pay("10", "trx").paid("6"));
     assert_eq!(world.get(order).remaining.as_ref().unwrap().to_string(), "4 TRX");
     assert_eq!(world.open_reasons(), [Reason::Underpaid]);
-    let (verdict, _) = world.notify(
-        &Note::for_order(2, "finished", order)
-            .pay("4", "trx")
-            .paid("4")
-            .child_of(1),
-    );
-    assert_eq!(
-        (verdict, world.get(order).state),
-        (Verdict::Applied, OrderState::Paid)
-    );
+    let (verdict, _) =
+        world.notify(&Note::for_order(2, "finished", order).pay("4", "trx").paid("4").child_of(1));
+    assert_eq!((verdict, world.get(order).state), (Verdict::Applied, OrderState::Paid));
     assert!(world.open_reasons().is_empty(), "{:?}", world.open_reasons());
 }
 
@@ -307,26 +230,11 @@ fn f28_a_re_deposit_alone_buys_nothing() {
     let order = world.order("Month", Some(BUYER));
     // Dust to the address of a payment that never came: the child repeats the order's price and calls itself finished.
     world.notify(&Note::for_order(1, "expired", order).pay("10", "trx").paid("0"));
-    let dust = Note::for_order(2, "finished", order)
-        .pay("0.01", "trx")
-        .paid("0.01")
-        .child_of(1);
-    assert_eq!(
-        world.notify(&dust),
-        (Verdict::Parked, Some("child_payment".into()))
-    );
+    let dust = Note::for_order(2, "finished", order).pay("0.01", "trx").paid("0.01").child_of(1);
+    assert_eq!(world.notify(&dust), (Verdict::Parked, Some("child_payment".into())));
     // In another coin it never adds up with the first.
-    world.notify(
-        &Note::for_order(1, "partially_paid", order)
-            .pay("10", "trx")
-            .paid("6"),
-    );
-    world.notify(
-        &Note::for_order(3, "finished", order)
-            .pay("4", "btc")
-            .paid("4")
-            .child_of(1),
-    );
+    world.notify(&Note::for_order(1, "partially_paid", order).pay("10", "trx").paid("6"));
+    world.notify(&Note::for_order(3, "finished", order).pay("4", "btc").paid("4").child_of(1));
     assert_eq!(world.get(order).state, OrderState::PartiallyPaid);
     assert!(world.membership(BUYER).is_none());
 }
@@ -334,19 +242,13 @@ fn f28_a_re_deposit_alone_buys_nothing() {
 #[test]
 fn f28_a_legacy_re_deposit_waits_for_its_parent() {
     let mut world = World::new();
-    let child = Note::new(2, "finished", LEGACY)
-        .pay("4", "trx")
-        .paid("4")
-        .child_of(1);
+    let child = Note::new(2, "finished", LEGACY).pay("4", "trx").paid("4").child_of(1);
     assert_eq!(world.notify(&child).0, Verdict::Parked);
     assert_eq!(world.open_reasons(), [Reason::ChildPayment]);
     assert!(world.rows.orders.values().next().is_none());
     world.notify(&Note::new(1, "partially_paid", LEGACY).pay("10", "trx").paid("6"));
     assert_eq!(world.rows.orders.values().count(), 1);
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(30))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
     assert!(world.open_reasons().is_empty());
 }
 
@@ -355,37 +257,20 @@ fn f28_several_payments_of_one_order_give_one_grant() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "waiting", order).pay("10", "trx").paid(""));
-    world.notify(
-        &Note::for_order(2, "finished", order)
-            .pay("0.1", "btc")
-            .paid("0.1"),
-    );
-    world.notify(
-        &Note::for_order(3, "finished", order)
-            .pay("0.2", "eth")
-            .paid("0.2"),
-    );
+    world.notify(&Note::for_order(2, "finished", order).pay("0.1", "btc").paid("0.1"));
+    world.notify(&Note::for_order(3, "finished", order).pay("0.2", "eth").paid("0.2"));
     assert_eq!(world.rows.grants.values().count(), 1);
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(30))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
     assert_eq!(world.open_reasons(), [Reason::PaidTwice]);
 }
 
 #[test]
 fn f27_two_paid_orders_are_both_credited() {
     let mut world = World::new();
-    let (first, second) = (
-        world.order("Month", Some(BUYER)),
-        world.order("Month", Some(BUYER)),
-    );
+    let (first, second) = (world.order("Month", Some(BUYER)), world.order("Month", Some(BUYER)));
     world.notify(&Note::for_order(1, "finished", first));
     world.notify(&Note::for_order(2, "finished", second));
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(60))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(60)));
 }
 
 #[test]
@@ -394,23 +279,11 @@ fn f26_late_arrivals_change_nothing_and_contradictions_are_shown() {
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "finished", order));
     let end = world.membership(BUYER).unwrap().ends_at;
-    assert_eq!(
-        world.notify(&Note::for_order(1, "confirming", order)).0,
-        Verdict::Stale
-    );
-    assert_eq!(
-        world.notify(&Note::for_order(1, "expired", order)).0,
-        Verdict::Stale
-    );
+    assert_eq!(world.notify(&Note::for_order(1, "confirming", order)).0, Verdict::Stale);
+    assert_eq!(world.notify(&Note::for_order(1, "expired", order)).0, Verdict::Stale);
     let other = Note::for_order(1, "finished", order).price("99.99", "usd");
-    assert_eq!(
-        world.notify(&other),
-        (Verdict::Parked, Some("contradiction".into()))
-    );
-    assert_eq!(
-        (world.membership(BUYER).unwrap().ends_at, world.get(order).state),
-        (end, OrderState::Paid)
-    );
+    assert_eq!(world.notify(&other), (Verdict::Parked, Some("contradiction".into())));
+    assert_eq!((world.membership(BUYER).unwrap().ends_at, world.get(order).state), (end, OrderState::Paid));
     assert_eq!(world.open_reasons(), [Reason::Contradiction]);
 }
 
@@ -428,14 +301,8 @@ fn expired_and_failed_are_not_the_end() {
 
 #[test]
 fn a_late_payment_is_honoured_or_left_to_the_owner_by_policy() {
-    for (late, state) in [
-        (LatePolicy::Honour, OrderState::Paid),
-        (LatePolicy::Attention, OrderState::Seen),
-    ] {
-        let mut world = World::with(Policies {
-            late,
-            ..Policies::default()
-        });
+    for (late, state) in [(LatePolicy::Honour, OrderState::Paid), (LatePolicy::Attention, OrderState::Seen)] {
+        let mut world = World::with(Policies { late, ..Policies::default() });
         let order = world.order("Month", Some(BUYER));
         world.now += days(9);
         assert_eq!(world.get(order).state_at(world.now), OrderState::Expired);
@@ -454,11 +321,7 @@ fn a_late_payment_is_honoured_or_left_to_the_owner_by_policy() {
 fn an_overpayment_is_granted_and_recorded() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
-    world.notify(
-        &Note::for_order(1, "finished", order)
-            .pay("10", "trx")
-            .paid("12.5"),
-    );
+    world.notify(&Note::for_order(1, "finished", order).pay("10", "trx").paid("12.5"));
     assert_eq!(world.get(order).state, OrderState::Paid);
     assert_eq!(world.get(order).overpaid.as_ref().unwrap().to_string(), "2.5 TRX");
 }
@@ -491,10 +354,7 @@ fn f05_both_legacy_formats_reach_the_same_member() {
     world.notify(&Note::new(1, "finished", LEGACY));
     world.notify(&Note::new(2, "finished", "PGP-6271402111-1003016667267"));
     assert_eq!(world.rows.memberships.values().count(), 1);
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(60))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(60)));
 }
 
 #[test]
@@ -506,27 +366,13 @@ fn money_that_cannot_be_placed_is_parked_with_a_reason() {
         (Some("PGP-6271402111|-1009999999999"), Reason::UnknownChannel),
     ] {
         let mut world = World::new();
-        let note = Note {
-            order_ref: order_ref.map(str::to_owned),
-            ..Note::new(1, "finished", "")
-        };
-        assert_eq!(
-            world.notify(&note),
-            (Verdict::Parked, Some(reason.as_str().to_owned()))
-        );
+        let note = Note { order_ref: order_ref.map(str::to_owned), ..Note::new(1, "finished", "") };
+        assert_eq!(world.notify(&note), (Verdict::Parked, Some(reason.as_str().to_owned())));
         assert_eq!(world.open_reasons(), [reason]);
         assert_eq!(world.rows.events.len(), 1);
         // Progress of what is not ours is stored, but calls nobody.
         let mut world = World::new();
-        assert_eq!(
-            world
-                .notify(&Note {
-                    status: "waiting",
-                    ..note
-                })
-                .0,
-            Verdict::Parked
-        );
+        assert_eq!(world.notify(&Note { status: "waiting", ..note }).0, Verdict::Parked);
         assert!(world.open_reasons().is_empty());
     }
 }
@@ -547,10 +393,7 @@ fn amounts_that_cannot_be_used_grant_nothing_and_lose_nothing() {
         Note::new(1, "finished", LEGACY).paid("-3"),
     ] {
         let mut world = World::new();
-        assert_eq!(
-            world.notify(&note),
-            (Verdict::Parked, Some("amount_unusable".into()))
-        );
+        assert_eq!(world.notify(&note), (Verdict::Parked, Some("amount_unusable".into())));
         assert!(world.membership(BUYER).is_none());
         assert_eq!(world.rows.events.len(), 1);
     }
@@ -564,11 +407,7 @@ fn amounts_that_cannot_be_used_grant_nothing_and_lose_nothing() {
 fn a_person_can_grant_dismiss_or_note_a_refund_once() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
-    world.notify(
-        &Note::for_order(1, "partially_paid", order)
-            .pay("10", "trx")
-            .paid("6"),
-    );
+    world.notify(&Note::for_order(1, "partially_paid", order).pay("10", "trx").paid("6"));
     let item = world.rows.attention.values().next().unwrap().id;
     let resolve = |resolution, reason: &str| Command::ResolveAttention {
         attention_id: item,
@@ -576,17 +415,11 @@ fn a_person_can_grant_dismiss_or_note_a_refund_once() {
         reason: reason.into(),
         actor: "cli:test".into(),
     };
-    assert!(matches!(
-        world.try_run(resolve(Resolution::Grant, " ")),
-        Err(Refusal::Invalid(_))
-    ));
+    assert!(matches!(world.try_run(resolve(Resolution::Grant, " ")), Err(Refusal::Invalid(_))));
     world.run(resolve(Resolution::Grant, "a regular"));
     assert_eq!(world.get(order).state, OrderState::Paid);
     assert_eq!(world.run(resolve(Resolution::Grant, "again")), Outcome::Done);
-    assert!(matches!(
-        world.try_run(resolve(Resolution::Refund, "no")),
-        Err(Refusal::Conflict(_))
-    ));
+    assert!(matches!(world.try_run(resolve(Resolution::Refund, "no")), Err(Refusal::Conflict(_))));
     assert_eq!(world.rows.grants.values().count(), 1);
     assert!(world.open_reasons().is_empty());
 }
@@ -596,17 +429,10 @@ fn f17_price_and_duration_come_from_the_plan_only() {
     let mut world = World::new();
     let order = world.order("Year", None);
     let order = world.get(order);
-    assert_eq!(
-        (order.price.to_string().as_str(), order.duration),
-        ("99.99 USD", PlanDuration::Days(365))
-    );
+    assert_eq!((order.price.to_string().as_str(), order.duration), ("99.99 USD", PlanDuration::Days(365)));
     // A forged legacy reference cannot carry a price or a duration at all.
     let mut world = World::new();
-    world.notify(&Note::new(
-        1,
-        "finished",
-        "PGP-6271402111|-1003016667267_1d00_9999",
-    ));
+    world.notify(&Note::new(1, "finished", "PGP-6271402111|-1003016667267_1d00_9999"));
     assert_eq!(world.open_reasons(), [Reason::UnknownOrder]);
 }
 
@@ -615,30 +441,14 @@ fn an_order_without_an_account_is_granted_and_waits_for_its_claim() {
     let mut world = World::new();
     let order = world.order("Month", None);
     world.notify(&Note::for_order(1, "finished", order));
-    assert_eq!(
-        (world.get(order).state, world.rows.grants.values().count()),
-        (OrderState::Paid, 1)
-    );
+    assert_eq!((world.get(order).state, world.rows.grants.values().count()), (OrderState::Paid, 1));
     assert_eq!(world.rows.memberships.values().count(), 0);
     let claim = world.get(order).claim.unwrap();
     world.now += days(3);
-    world.run(Command::ClaimOrder {
-        claim,
-        user: user(BUYER),
-    });
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(world.now + days(30)),
-        "no day is lost"
-    );
-    assert!(matches!(
-        world.try_run(Command::ClaimOrder { claim, user: user(5) }),
-        Err(Refusal::Conflict(_))
-    ));
-    world.run(Command::ClaimOrder {
-        claim,
-        user: user(BUYER),
-    });
+    world.run(Command::ClaimOrder { claim, user: user(BUYER) });
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)), "no day is lost");
+    assert!(matches!(world.try_run(Command::ClaimOrder { claim, user: user(5) }), Err(Refusal::Conflict(_))));
+    world.run(Command::ClaimOrder { claim, user: user(BUYER) });
     assert_eq!(world.rows.grants.values().count(), 1);
 }
 
@@ -647,10 +457,7 @@ fn f45_a_month_is_thirty_times_24_hours_across_a_clock_change() {
     let mut world = World::new();
     world.now = at("2025-10-20T23:30:00Z");
     world.notify(&Note::new(1, "finished", LEGACY));
-    assert_eq!(
-        world.membership(BUYER).unwrap().ends_at,
-        Some(at("2025-11-19T23:30:00Z"))
-    );
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(at("2025-11-19T23:30:00Z")));
 }
 
 #[test]
@@ -680,8 +487,5 @@ fn f108_a_chat_is_registered_once() {
         }],
         policies: Policies::default(),
     };
-    assert!(matches!(
-        world.try_run(Command::AddChannel(Box::new(again))),
-        Err(Refusal::Conflict(_))
-    ));
+    assert!(matches!(world.try_run(Command::AddChannel(Box::new(again))), Err(Refusal::Conflict(_))));
 }

@@ -39,14 +39,8 @@ const STATUSES: [&str; 12] = [
 ];
 
 /// References: two orders of ours, the legacy ones of two buyers, an unknown order, an unknown channel.
-const REFERENCES: [&str; 6] = [
-    "A",
-    "B",
-    "PGP-7|-1003016667267",
-    "PGP-8-1003016667267",
-    "donation_default",
-    "PGP-7|-1009",
-];
+const REFERENCES: [&str; 6] =
+    ["A", "B", "PGP-7|-1003016667267", "PGP-8-1003016667267", "donation_default", "PGP-7|-1009"];
 
 fn told(index: usize) -> impl Strategy<Value = Told> {
     let event = (
@@ -57,13 +51,7 @@ fn told(index: usize) -> impl Strategy<Value = Told> {
     (
         0..REFERENCES.len(),
         proptest::sample::select(
-            &[
-                ("2.50", "usd"),
-                ("2.50", "usd"),
-                ("2.5", "usd"),
-                ("1.00", "usd"),
-                ("2.50", "eur"),
-            ][..],
+            &[("2.50", "usd"), ("2.50", "usd"), ("2.5", "usd"), ("1.00", "usd"), ("2.50", "eur")][..],
         ),
         proptest::sample::select(&[("10", "trx"), ("10", "trx"), ("10", "btc")][..]),
         proptest::option::weighted(0.3, 0..4_i64),
@@ -74,9 +62,7 @@ fn told(index: usize) -> impl Strategy<Value = Told> {
             price,
             pay,
             // A parent is told of by a smaller number, so that nothing is its own ancestor.
-            parent: parent
-                .map(|p| p + 1)
-                .filter(|p| usize::try_from(*p).unwrap() <= index),
+            parent: parent.map(|p| p + 1).filter(|p| usize::try_from(*p).unwrap() <= index),
             events,
         })
 }
@@ -131,11 +117,8 @@ fn end(world: &World, orders: &[String]) -> End {
             .map(|payment| payment.id.get());
         format!("legacy of {:?}", own.min())
     };
-    let money = |money: &Option<Money>| {
-        money
-            .as_ref()
-            .map(|m| format!("{} {}", m.amount.normalize(), m.currency))
-    };
+    let money =
+        |money: &Option<Money>| money.as_ref().map(|m| format!("{} {}", m.amount.normalize(), m.currency));
     End {
         orders: world
             .rows
@@ -149,16 +132,7 @@ fn end(world: &World, orders: &[String]) -> End {
             .values()
             .map(|p| {
                 let paid = p.actually_paid.map(|amount| amount.normalize().to_string());
-                (
-                    p.id.get(),
-                    (
-                        p.status.to_string(),
-                        p.order_id.map(name),
-                        paid,
-                        p.full,
-                        p.contradiction,
-                    ),
-                )
+                (p.id.get(), (p.status.to_string(), p.order_id.map(name), paid, p.full, p.contradiction))
             })
             .collect(),
         grants: world
@@ -187,61 +161,35 @@ fn end(world: &World, orders: &[String]) -> End {
 /// Plays notifications, each `gap` seconds after the one before; checks after every step what must hold at every moment.
 fn play(order: impl Iterator<Item = (Note, i64)>, base: &[Told]) -> Result<End, TestCaseError> {
     let mut world = World::new();
-    let orders = [
-        world.order("Month", Some(7)).to_string(),
-        world.order("Month", Some(8)).to_string(),
-    ];
+    let orders = [world.order("Month", Some(7)).to_string(), world.order("Month", Some(8)).to_string()];
     let named: Vec<Note> = notes(base, &orders);
     let mut ends: BTreeMap<String, Option<Timestamp>> = BTreeMap::new();
     for (mut note, gap) in order {
         // References to our own orders are put in here, since each world draws its own ids.
-        note.order_ref = named
-            .iter()
-            .find(|n| n.id == note.id)
-            .and_then(|n| n.order_ref.clone());
+        note.order_ref = named.iter().find(|n| n.id == note.id).and_then(|n| n.order_ref.clone());
         world.now += SignedDuration::from_secs(gap);
-        let shortened = world
-            .rows
-            .audit
-            .iter()
-            .filter(|entry| entry.action == "membership.shortened")
-            .count();
+        let shortened =
+            world.rows.audit.iter().filter(|entry| entry.action == "membership.shortened").count();
         world.notify(&note);
         let mut per_order = BTreeMap::new();
         for grant in world.rows.grants.values() {
             *per_order.entry(grant.order_id).or_insert(0) += 1;
         }
-        prop_assert!(
-            per_order.values().all(|count| *count == 1),
-            "one order, one grant (I2)"
-        );
-        let excused = world
-            .rows
-            .audit
-            .iter()
-            .filter(|entry| entry.action == "membership.shortened")
-            .count()
+        prop_assert!(per_order.values().all(|count| *count == 1), "one order, one grant (I2)");
+        let excused = world.rows.audit.iter().filter(|entry| entry.action == "membership.shortened").count()
             > shortened;
         for membership in world.rows.memberships.values() {
             let key = membership.id.to_string();
             let later = |end: Option<Timestamp>| end.unwrap_or(Timestamp::MAX);
             if let Some(before) = ends.insert(key, membership.ends_at) {
-                prop_assert!(
-                    excused || later(membership.ends_at) >= later(before),
-                    "an end moved back (I8)"
-                );
+                prop_assert!(excused || later(membership.ends_at) >= later(before), "an end moved back (I8)");
             }
             let folded = tollhouse_core::membership::fold(world.rows.grants_of(membership.id));
             if let Fold::Until(folded) = folded {
                 prop_assert_eq!(membership.ends_at, folded);
             }
         }
-        for order in world
-            .rows
-            .orders
-            .values()
-            .filter(|order| order.state == OrderState::Paid)
-        {
+        for order in world.rows.orders.values().filter(|order| order.state == OrderState::Paid) {
             prop_assert!(
                 world.rows.grant_of(order.id).is_some_and(|g| g.revoked.is_none()),
                 "paid without a grant (I3)"

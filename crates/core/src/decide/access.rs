@@ -34,21 +34,11 @@ pub(super) fn claim_order(
     order.user = Some(user);
     order.updated_at = work.now;
     work.snapshot.orders.put(order_id, order);
-    let waiting = work
-        .snapshot
-        .grant_of(order_id)
-        .filter(|grant| grant.membership_id.is_none())
-        .cloned();
+    let waiting = work.snapshot.grant_of(order_id).filter(|grant| grant.membership_id.is_none()).cloned();
     if let Some(grant) = waiting
         && grant.revoked.is_none()
     {
-        grants::place(
-            work,
-            grant,
-            user,
-            &format!("telegram:{user}"),
-            "claimed by its payer",
-        );
+        grants::place(work, grant, user, &format!("telegram:{user}"), "claimed by its payer");
     }
     Ok(Outcome::Order(order_id))
 }
@@ -122,14 +112,10 @@ pub(super) fn no_channel(id: ChannelId) -> Refusal {
 pub(super) fn person_reason(text: &str) -> Result<&str, Refusal> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Refusal::Invalid(
-            "give a reason; it goes into the audit log".to_owned(),
-        ));
+        return Err(Refusal::Invalid("give a reason; it goes into the audit log".to_owned()));
     }
     if text.chars().count() > PERSON_REASON_LENGTH_MAX {
-        return Err(Refusal::Invalid(format!(
-            "a reason has at most {PERSON_REASON_LENGTH_MAX} characters"
-        )));
+        return Err(Refusal::Invalid(format!("a reason has at most {PERSON_REASON_LENGTH_MAX} characters")));
     }
     Ok(text)
 }
@@ -141,36 +127,17 @@ pub(super) fn join_request(
     user: TelegramUserId,
     update_id: i64,
 ) -> Outcome {
-    if let Some(channel_id) = work
-        .snapshot
-        .channel_by_private_chat(chat)
-        .map(|channel| channel.id)
-    {
-        let kind = JobKind::AnswerJoinRequest {
-            chat,
-            channel_id,
-            user,
-        };
-        work.arm(
-            kind,
-            format!("join:{chat}:{user}:{update_id}"),
-            channel_id,
-            work.now,
-            false,
-        );
+    if let Some(channel_id) = work.snapshot.channel_by_private_chat(chat).map(|channel| channel.id) {
+        let kind = JobKind::AnswerJoinRequest { chat, channel_id, user };
+        work.arm(kind, format!("join:{chat}:{user}:{update_id}"), channel_id, work.now, false);
     }
     Outcome::Done
 }
 
 /// What could not be sent to a user who had not started the bot can be sent now.
 pub(super) fn user_started(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
-    let mine: Vec<Membership> = work
-        .snapshot
-        .memberships
-        .values()
-        .filter(|membership| membership.user == user)
-        .cloned()
-        .collect();
+    let mine: Vec<Membership> =
+        work.snapshot.memberships.values().filter(|membership| membership.user == user).cloned().collect();
     for membership in mine {
         let waiting: Vec<Grant> = work
             .snapshot
@@ -193,11 +160,7 @@ pub(super) fn member_seen(
     user: TelegramUserId,
     inside: bool,
 ) -> Outcome {
-    let Some(channel_id) = work
-        .snapshot
-        .channel_by_private_chat(chat)
-        .map(|channel| channel.id)
-    else {
+    let Some(channel_id) = work.snapshot.channel_by_private_chat(chat).map(|channel| channel.id) else {
         return Outcome::Done;
     };
     if let Some(mut membership) = work.snapshot.membership_of(channel_id, user).cloned()

@@ -51,28 +51,17 @@ pub(super) fn open(
     let item = match work.snapshot.attention_on(subject, reason).cloned() {
         Some(known) if known.is_open() => {
             if known.detail != detail {
-                work.snapshot
-                    .attention
-                    .put(known.id, Attention { detail, ..known });
+                work.snapshot.attention.put(known.id, Attention { detail, ..known });
             }
             return false;
         }
         Some(known)
-            if known
-                .resolved
-                .as_ref()
-                .is_some_and(|r| r.resolution != Resolution::Settled)
+            if known.resolved.as_ref().is_some_and(|r| r.resolution != Resolution::Settled)
                 && reason != Reason::JobDead =>
         {
             return false;
         }
-        Some(known) => Attention {
-            detail,
-            channel_id,
-            opened_at: work.now,
-            resolved: None,
-            ..known
-        },
+        Some(known) => Attention { detail, channel_id, opened_at: work.now, resolved: None, ..known },
         None => Attention {
             id: AttentionId(work.ids.uuid()),
             subject,
@@ -100,17 +89,7 @@ fn tell_owner(work: &mut Work<'_>, item: &Attention) {
         detail: item.detail.clone(),
     };
     let subject = format!("attention:{}:{}", item.subject, item.reason.as_str());
-    work.arm(
-        JobKind::NotifyOwner {
-            owner,
-            channel_id,
-            notice,
-        },
-        subject,
-        channel_id,
-        work.now,
-        false,
-    );
+    work.arm(JobKind::NotifyOwner { owner, channel_id, notice }, subject, channel_id, work.now, false);
 }
 
 /// Resolves an item because a person said so. Resolving it again in the same way is no error.
@@ -140,12 +119,7 @@ pub(super) fn resolve(
         )));
     }
     if !item.reason.actions().contains(&resolution) {
-        let fit: Vec<&str> = item
-            .reason
-            .actions()
-            .iter()
-            .map(|action| action.as_str())
-            .collect();
+        let fit: Vec<&str> = item.reason.actions().iter().map(|action| action.as_str()).collect();
         return Err(Refusal::Invalid(format!(
             "`{}` does not fit {}; what fits: {}. {}",
             resolution.as_str(),
@@ -202,11 +176,7 @@ pub(super) fn resolve(
 fn order_of(work: &Work<'_>, subject: Subject) -> Option<OrderId> {
     match subject {
         Subject::Order(id) => Some(id),
-        Subject::Payment(id) => work
-            .snapshot
-            .payments
-            .get(&id)
-            .and_then(|payment| payment.order_id),
+        Subject::Payment(id) => work.snapshot.payments.get(&id).and_then(|payment| payment.order_id),
         Subject::Job(_) => None,
     }
 }

@@ -15,15 +15,7 @@ pub(super) fn follow(work: &mut Work<'_>, order: &Order, channel: &Channel) -> b
     let grant = work.snapshot.grant_of(order.id).cloned();
     match (order.state, grant) {
         (OrderState::Paid, None) => {
-            give(
-                work,
-                channel.id,
-                Some(order.id),
-                order.user,
-                order.duration,
-                SYSTEM,
-                "paid",
-            );
+            give(work, channel.id, Some(order.id), order.user, order.duration, SYSTEM, "paid");
             true
         }
         (OrderState::Paid, Some(mut grant)) if grant.revoked.is_some() => {
@@ -89,21 +81,13 @@ pub(super) fn place(
     reason: &str,
 ) -> MembershipId {
     let known = work.snapshot.membership_of(grant.channel_id, user).cloned();
-    let membership_id = known
-        .as_ref()
-        .map_or_else(|| MembershipId(work.ids.uuid()), |membership| membership.id);
+    let membership_id =
+        known.as_ref().map_or_else(|| MembershipId(work.ids.uuid()), |membership| membership.id);
     let so_far = fold(work.snapshot.grants_of(membership_id));
     let period = period_after(so_far, work.now, grant.duration);
-    let grant = Grant {
-        membership_id: Some(membership_id),
-        granted_at: work.now,
-        period,
-        ..grant
-    };
+    let grant = Grant { membership_id: Some(membership_id), granted_at: work.now, period, ..grant };
     if known.is_none() {
-        work.snapshot
-            .memberships
-            .put(membership_id, begin(work, membership_id, grant.channel_id, user));
+        work.snapshot.memberships.put(membership_id, begin(work, membership_id, grant.channel_id, user));
     }
     audit_grant(work, "grant.created", &grant, actor, reason);
     work.snapshot.grants.put(grant.id, grant.clone());
@@ -130,10 +114,7 @@ fn begin(work: &Work<'_>, id: MembershipId, channel_id: ChannelId, user: Telegra
 
 /// Takes a grant back, with a reason, and folds what is left.
 pub(super) fn take_back(work: &mut Work<'_>, mut grant: Grant, actor: &str, reason: &str) {
-    grant.revoked = Some(Revocation {
-        at: work.now,
-        reason: reason.to_owned(),
-    });
+    grant.revoked = Some(Revocation { at: work.now, reason: reason.to_owned() });
     audit_grant(work, "grant.revoked", &grant, actor, reason);
     work.snapshot.grants.put(grant.id, grant.clone());
     if let Some(membership_id) = grant.membership_id {
@@ -177,10 +158,7 @@ fn refold(work: &mut Work<'_>, id: MembershipId, revocation: Option<(&str, &str)
         );
     }
     if let Some(end) = membership.ends_at {
-        let kind = JobKind::EndMembership {
-            membership_id: id,
-            removing: false,
-        };
+        let kind = JobKind::EndMembership { membership_id: id, removing: false };
         work.arm(kind, format!("membership:{id}"), membership.channel_id, end, true);
     }
     work.snapshot.memberships.put(id, membership);
@@ -208,33 +186,20 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
         }
         OrderState::PartiallyPaid => (
             "partial",
-            OwnerNotice::PartialPayment {
-                order_id: order.id,
-                remaining: order.remaining.clone(),
-            },
+            OwnerNotice::PartialPayment { order_id: order.id, remaining: order.remaining.clone() },
         ),
-        OrderState::Refunded if before == OrderState::Paid => (
-            "refund",
-            OwnerNotice::Refund {
-                order_id: order.id,
-                price: order.price.clone(),
-            },
-        ),
+        OrderState::Refunded if before == OrderState::Paid => {
+            ("refund", OwnerNotice::Refund { order_id: order.id, price: order.price.clone() })
+        }
         _ => return,
     };
-    let kind = JobKind::NotifyOwner {
-        owner,
-        channel_id: channel.id,
-        notice,
-    };
+    let kind = JobKind::NotifyOwner { owner, channel_id: channel.id, notice };
     work.arm(kind, format!("{word}:{}", order.id), channel.id, work.now, false);
 }
 
 fn audit_grant(work: &mut Work<'_>, action: &str, grant: &Grant, actor: &str, reason: &str) {
-    let subject = grant.order_id.map_or_else(
-        || format!("grant:{}", grant.id),
-        |id| Subject::Order(id).to_string(),
-    );
+    let subject =
+        grant.order_id.map_or_else(|| format!("grant:{}", grant.id), |id| Subject::Order(id).to_string());
     let detail = serde_json::json!({
         "grant_id": grant.id, "membership_id": grant.membership_id, "duration": grant.duration,
         "from": grant.period.starts_at, "to": grant.period.ends_at,

@@ -57,17 +57,21 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
         outcome => {
             job.last_error = None;
             let next = match job.kind.clone() {
-                JobKind::DeliverAccess {
-                    grant_id,
-                    membership_id,
-                } => delivered(work, grant_id, membership_id, outcome),
+                JobKind::CreateInvoice { order_id } => {
+                    if let JobOutcome::InvoiceCreated { invoice } = outcome {
+                        shop::note_invoice(work, order_id, invoice);
+                    }
+                    None
+                }
+                JobKind::DeliverAccess { grant_id, membership_id } => {
+                    delivered(work, grant_id, membership_id, outcome)
+                }
                 JobKind::AnswerJoinRequest { channel_id, user, .. } => {
                     answered(work, channel_id, user, outcome)
                 }
-                JobKind::EndMembership {
-                    membership_id,
-                    removing,
-                } => ended(work, &mut job, membership_id, removing, outcome),
+                JobKind::EndMembership { membership_id, removing } => {
+                    ended(work, &mut job, membership_id, removing, outcome)
+                }
                 JobKind::NotifyOwner { .. } => None,
             };
             put(work, job, next);
@@ -112,11 +116,7 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
     let wait = match failure {
         Failure::Later { seconds } => {
             job.last_error = Some(format!("told to wait {seconds} s"));
-            return put(
-                work,
-                job,
-                Some(later(work.now, SignedDuration::from_secs(i64::from(*seconds)))),
-            );
+            return put(work, job, Some(later(work.now, SignedDuration::from_secs(i64::from(*seconds)))));
         }
         Failure::Unreachable { error } => {
             // Nobody to write to: the page shows the link, and the next /start arms the job again (F42).
@@ -150,13 +150,7 @@ fn die(work: &mut Work<'_>, mut job: Job) {
     let about_owner = matches!(job.kind, JobKind::NotifyOwner { .. });
     work.snapshot.jobs.put(id, job);
     // An owner who cannot be told must not be told that he could not be told.
-    attention::open(
-        work,
-        Subject::Job(id),
-        Reason::JobDead,
-        detail,
-        channel_id.filter(|_| !about_owner),
-    );
+    attention::open(work, Subject::Job(id), Reason::JobDead, detail, channel_id.filter(|_| !about_owner));
 }
 
 fn bounded(error: &str) -> String {
@@ -174,10 +168,7 @@ fn delivered(
             if let Some(mut membership) = work.snapshot.memberships.get(&membership_id).cloned()
                 && membership.invite.is_none()
             {
-                membership.invite = Some(Invite {
-                    link: link.clone(),
-                    created_at: work.now,
-                });
+                membership.invite = Some(Invite { link: link.clone(), created_at: work.now });
                 membership.updated_at = work.now;
                 work.snapshot.memberships.put(membership_id, membership);
             }
@@ -223,21 +214,11 @@ fn ended(
     outcome: &JobOutcome,
 ) -> Option<Timestamp> {
     let mut membership = work.snapshot.memberships.get(&membership_id).cloned()?;
-    let grace = work
-        .snapshot
-        .channels
-        .get(&membership.channel_id)?
-        .policies
-        .grace();
+    let grace = work.snapshot.channels.get(&membership.channel_id)?.policies.grace();
     let end = membership.ends_at;
     let due = membership.removal_due(grace);
     let is_due = due.is_some_and(|at| at <= work.now);
-    let mut keep = |removing: bool| {
-        job.kind = JobKind::EndMembership {
-            membership_id,
-            removing,
-        }
-    };
+    let mut keep = |removing: bool| job.kind = JobKind::EndMembership { membership_id, removing };
     if removing && matches!(outcome, JobOutcome::Done | JobOutcome::NotRemovable) {
         keep(false);
         if is_due {
@@ -288,11 +269,8 @@ fn removed(work: &mut Work<'_>, membership: &mut Membership, is_out: bool) {
     membership.updated_at = work.now;
     let id = membership.id;
     work.snapshot.memberships.put(id, membership.clone());
-    let reason = if is_out {
-        "its time is over"
-    } else {
-        "its time is over; an owner or admin is never removed"
-    };
+    let reason =
+        if is_out { "its time is over" } else { "its time is over; an owner or admin is never removed" };
     work.audit(
         SYSTEM,
         "membership.removed",

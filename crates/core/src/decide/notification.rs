@@ -60,9 +60,7 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
         let wanted = unmatched_attention(work, id, reason);
         attention::settle(work, Subject::Payment(id), &wanted, channel_id);
     }
-    let change = order_id
-        .map(|order_id| reassess(work, order_id))
-        .unwrap_or_default();
+    let change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
 
     let (verdict, reason) = verdict_of(absorbed, unmatched, &change);
     if received.source != EventSource::Replay {
@@ -74,17 +72,8 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
             channel_id,
         });
     }
-    let state = order_id
-        .and_then(|id| work.snapshot.orders.get(&id))
-        .map(|order| order.state);
-    Outcome::Notification {
-        verdict,
-        reason,
-        order_id,
-        inserted,
-        state,
-        granted: change.granted,
-    }
+    let state = order_id.and_then(|id| work.snapshot.orders.get(&id)).map(|order| order.state);
+    Outcome::Notification { verdict, reason, order_id, inserted, state, granted: change.granted }
 }
 
 /// Only stores a notification whose processing failed, and calls for a person.
@@ -100,13 +89,7 @@ pub(super) fn park(work: &mut Work<'_>, received: &Received) -> Outcome {
         order_id,
         channel_id,
     });
-    attention::open(
-        work,
-        Subject::Payment(id),
-        Reason::Internal,
-        String::new(),
-        channel_id,
-    );
+    attention::open(work, Subject::Payment(id), Reason::Internal, String::new(), channel_id);
     Outcome::Notification {
         verdict: Verdict::Parked,
         reason: Some(reason),
@@ -165,11 +148,7 @@ fn find_order(work: &mut Work<'_>, payment: &Payment) -> Binding {
         return Binding::Order(id);
     }
     if let Parent::Payment(parent) = payment.parent
-        && let Some(order_id) = work
-            .snapshot
-            .payments
-            .get(&parent)
-            .and_then(|parent| parent.order_id)
+        && let Some(order_id) = work.snapshot.payments.get(&parent).and_then(|parent| parent.order_id)
     {
         return Binding::Order(order_id);
     }
@@ -208,22 +187,13 @@ fn legacy_order(
     };
     let (plan_id, price, duration) = match channel.plan_by_price(&price) {
         Some(plan) => (Some(plan.id), price, plan.duration),
-        None if price
-            .compare(&cheapest.price)
-            .is_some_and(std::cmp::Ordering::is_ge) =>
-        {
+        None if price.compare(&cheapest.price).is_some_and(std::cmp::Ordering::is_ge) => {
             (None, price, PlanDuration::Days(LEGACY_DAYS_DEFAULT))
         }
         None => (Some(cheapest.id), cheapest.price.clone(), cheapest.duration),
     };
-    let mut order = new_order(
-        work.now,
-        OrderId(work.ids.uuid()),
-        channel,
-        price,
-        duration,
-        OrderSource::Notification,
-    );
+    let mut order =
+        new_order(work.now, OrderId(work.ids.uuid()), channel, price, duration, OrderSource::Notification);
     order.plan_id = plan_id;
     order.user = Some(user);
     order.legacy_ref = Some(reference.to_owned());
@@ -266,9 +236,7 @@ fn floor_of(work: &Work<'_>, order: &Order) -> rust_decimal::Decimal {
     work.snapshot
         .channels
         .get(&order.channel_id)
-        .map_or(crate::policy::FINISHED_FLOOR_DEFAULT, |channel| {
-            channel.policies.finished_floor
-        })
+        .map_or(crate::policy::FINISHED_FLOOR_DEFAULT, |channel| channel.policies.finished_floor)
 }
 
 fn bind(work: &Work<'_>, payment: &mut Payment, order_id: OrderId) {
@@ -305,10 +273,7 @@ fn unmatched_attention(work: &Work<'_>, id: ProviderPaymentId, reason: Reason) -
     let mut wanted = Vec::new();
     if payment.is_credited() || (payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_refunded())
     {
-        let price = payment
-            .price
-            .as_ref()
-            .map_or_else(|| "no price".to_owned(), ToString::to_string);
+        let price = payment.price.as_ref().map_or_else(|| "no price".to_owned(), ToString::to_string);
         let reference = payment.order_ref.as_deref().unwrap_or("none");
         wanted.push((reason, format!("{price}, order reference {reference:?}")));
     }
@@ -339,10 +304,7 @@ pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
         return Change::default();
     };
     let payments = work.snapshot.payments_of(order_id);
-    let subjects: Vec<Subject> = payments
-        .iter()
-        .map(|payment| Subject::Payment(payment.id))
-        .collect();
+    let subjects: Vec<Subject> = payments.iter().map(|payment| Subject::Payment(payment.id)).collect();
     let assessment = assess(&order, &payments, &channel.policies);
     let before = order.state;
     order.state = assessment.state;
@@ -389,12 +351,8 @@ fn verdict_of(absorbed: Absorbed, unmatched: Option<Reason>, change: &Change) ->
         };
     }
     // A partial payment waits for its top-up: that is the normal way of things, and was applied.
-    let opened = change
-        .opened
-        .iter()
-        .map(|(_, reason)| *reason)
-        .filter(|reason| *reason != Reason::Underpaid)
-        .min();
+    let opened =
+        change.opened.iter().map(|(_, reason)| *reason).filter(|reason| *reason != Reason::Underpaid).min();
     match unmatched.or(opened) {
         Some(reason) => (Verdict::Parked, Some(reason.as_str().to_owned())),
         None if absorbed.lower => (Verdict::Stale, Some("lower_status".to_owned())),

@@ -33,15 +33,11 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
             )));
         }
         if public_chat.get() == new.private_chat.get() {
-            return Err(Refusal::Invalid(
-                "the private and the public chat must be two chats".to_owned(),
-            ));
+            return Err(Refusal::Invalid("the private and the public chat must be two chats".to_owned()));
         }
     }
     if new.plans.is_empty() {
-        return Err(Refusal::Invalid(
-            "a channel needs a plan: --plan \"Monthly=5.00 USD/30d\"".to_owned(),
-        ));
+        return Err(Refusal::Invalid("a channel needs a plan: --plan \"Monthly=5.00 USD/30d\"".to_owned()));
     }
     new.policies.check().map_err(Refusal::Invalid)?;
     let title = words(&new.title, "a title")?;
@@ -71,13 +67,7 @@ pub(super) fn archive_channel(work: &mut Work<'_>, id: ChannelId, actor: &str) -
     if channel.archived_at.is_none() {
         channel.archived_at = Some(work.now);
         work.snapshot.channels.put(id, channel);
-        work.audit(
-            actor,
-            "channel.archived",
-            format!("channel:{id}"),
-            "",
-            &serde_json::json!({}),
-        );
+        work.audit(actor, "channel.archived", format!("channel:{id}"), "", &serde_json::json!({}));
     }
     Ok(Outcome::Channel(id))
 }
@@ -99,13 +89,7 @@ pub(super) fn retire_plan(work: &mut Work<'_>, id: ChannelId, plan_id: PlanId) -
     if plan.active {
         plan.active = false;
         work.snapshot.channels.put(id, channel);
-        work.audit(
-            SYSTEM,
-            "plan.retired",
-            format!("plan:{plan_id}"),
-            "",
-            &serde_json::json!({}),
-        );
+        work.audit(SYSTEM, "plan.retired", format!("plan:{plan_id}"), "", &serde_json::json!({}));
     }
     Ok(Outcome::Plan(plan_id))
 }
@@ -121,9 +105,7 @@ pub(super) fn create_link(
     let channel = on_sale(work, channel_id)?;
     sold_plan(&channel, plan_id)?;
     if expires_at.is_some_and(|at| at <= work.now) {
-        return Err(Refusal::Invalid(
-            "the link would be expired from the start".to_owned(),
-        ));
+        return Err(Refusal::Invalid("the link would be expired from the start".to_owned()));
     }
     if max_uses == Some(0) {
         return Err(Refusal::Invalid("a link needs at least one use".to_owned()));
@@ -147,12 +129,8 @@ pub(super) fn create_link(
 
 /// Takes a link back.
 pub(super) fn revoke_link(work: &mut Work<'_>, id: LinkId) -> Result<Outcome, Refusal> {
-    let mut link = work
-        .snapshot
-        .links
-        .get(&id)
-        .cloned()
-        .ok_or_else(|| Refusal::NotFound(format!("no link {id}")))?;
+    let mut link =
+        work.snapshot.links.get(&id).cloned().ok_or_else(|| Refusal::NotFound(format!("no link {id}")))?;
     if link.revoked_at.is_none() {
         link.revoked_at = Some(work.now);
         work.snapshot.links.put(id, link);
@@ -189,13 +167,7 @@ pub(super) fn create_order(
     }
     work.snapshot.orders.put(id, order);
     if wants_invoice {
-        work.arm(
-            JobKind::CreateInvoice { order_id: id },
-            format!("order:{id}"),
-            channel_id,
-            work.now,
-            true,
-        );
+        work.arm(JobKind::CreateInvoice { order_id: id }, format!("order:{id}"), channel_id, work.now, true);
     }
     Ok(Outcome::Order(id))
 }
@@ -212,19 +184,13 @@ pub(super) fn note_invoice(work: &mut Work<'_>, id: OrderId, invoice: &Invoice) 
 }
 
 fn channel(work: &Work<'_>, id: ChannelId) -> Result<Channel, Refusal> {
-    work.snapshot
-        .channels
-        .get(&id)
-        .cloned()
-        .ok_or_else(|| no_channel(id))
+    work.snapshot.channels.get(&id).cloned().ok_or_else(|| no_channel(id))
 }
 
 fn on_sale(work: &Work<'_>, id: ChannelId) -> Result<Channel, Refusal> {
     let channel = channel(work, id)?;
     if channel.archived_at.is_some() {
-        return Err(Refusal::Conflict(format!(
-            "channel {id} is archived; it sells nothing any more"
-        )));
+        return Err(Refusal::Conflict(format!("channel {id} is archived; it sells nothing any more")));
     }
     Ok(channel)
 }
@@ -234,9 +200,7 @@ fn sold_plan(channel: &Channel, id: PlanId) -> Result<&Plan, Refusal> {
     if plan.active {
         Ok(plan)
     } else {
-        Err(Refusal::Conflict(format!(
-            "plan {id} is retired; it is not sold any more"
-        )))
+        Err(Refusal::Conflict(format!("plan {id} is retired; it is not sold any more")))
     }
 }
 
@@ -250,13 +214,13 @@ fn usable_link(work: &Work<'_>, slug: &str) -> Result<PayLink, Refusal> {
         .ok_or_else(|| Refusal::NotFound("this payment link does not exist".to_owned()))?;
     match link.state(work.now) {
         LinkState::Usable => Ok(link),
-        LinkState::Revoked => Err(Refusal::Conflict(
-            "this payment link was taken back by its owner".to_owned(),
-        )),
+        LinkState::Revoked => {
+            Err(Refusal::Conflict("this payment link was taken back by its owner".to_owned()))
+        }
         LinkState::Expired => Err(Refusal::Conflict("this payment link has expired".to_owned())),
-        LinkState::UsedUp => Err(Refusal::Conflict(
-            "this payment link has been used as often as it may be".to_owned(),
-        )),
+        LinkState::UsedUp => {
+            Err(Refusal::Conflict("this payment link has been used as often as it may be".to_owned()))
+        }
     }
 }
 

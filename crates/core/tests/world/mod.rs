@@ -33,9 +33,7 @@ impl IdSource for Counter {
     }
     fn random(&mut self) -> u64 {
         self.0 += 1;
-        u64::try_from(self.0 % 1_000_003)
-            .unwrap()
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        u64::try_from(self.0 % 1_000_003).unwrap().wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
@@ -135,10 +133,9 @@ impl World {
                     created_at: arm.created_at,
                     finished_at: None,
                 },
-                Some(job) if job.state == JobState::Ready => Job {
-                    run_at: job.run_at.min(arm.run_at),
-                    ..job
-                },
+                Some(job) if job.state == JobState::Ready => {
+                    Job { run_at: job.run_at.min(arm.run_at), ..job }
+                }
                 Some(job) if job.state != JobState::Leased && arm.revive => Job {
                     kind: arm.kind,
                     state: JobState::Ready,
@@ -156,14 +153,12 @@ impl World {
     pub fn order(&mut self, plan: &str, buyer: Option<i64>) -> OrderId {
         let channel = self.rows.channels.get(&self.channel).unwrap();
         let plan_id = channel.plans.iter().find(|p| p.label == plan).unwrap().id;
-        let from = OrderFrom::Plan {
-            channel_id: self.channel,
-            plan_id,
-        };
+        let from = OrderFrom::Plan { channel_id: self.channel, plan_id };
         match self.run(Command::CreateOrder {
             from,
             user: buyer.map(user),
             source: OrderSource::Api,
+            wants_invoice: false,
         }) {
             Outcome::Order(id) => id,
             other => panic!("{other:?}"),
@@ -187,22 +182,14 @@ impl World {
     }
 
     pub fn open_reasons(&self) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> = self
-            .rows
-            .attention
-            .values()
-            .filter(|item| item.is_open())
-            .map(|item| item.reason)
-            .collect();
+        let mut reasons: Vec<Reason> =
+            self.rows.attention.values().filter(|item| item.is_open()).map(|item| item.reason).collect();
         reasons.sort_unstable();
         reasons
     }
 
     pub fn claim(&mut self) -> Vec<Job> {
-        match self.run(Command::ClaimJobs {
-            limit: 1_000,
-            now: self.now,
-        }) {
+        match self.run(Command::ClaimJobs { limit: 1_000, now: self.now }) {
             Outcome::Jobs(jobs) => jobs,
             other => panic!("{other:?}"),
         }
@@ -210,11 +197,7 @@ impl World {
 
     pub fn finish(&mut self, job: &Job, outcome: JobOutcome) -> Outcome {
         let token = job.lease.unwrap().token;
-        self.run(Command::FinishJob {
-            job: Box::new(job.clone()),
-            token,
-            outcome,
-        })
+        self.run(Command::FinishJob { job: Box::new(job.clone()), token, outcome })
     }
 }
 
@@ -250,17 +233,11 @@ impl Note {
     }
 
     pub fn price(self, amount: &'static str, currency: &'static str) -> Self {
-        Self {
-            price: (amount, currency),
-            ..self
-        }
+        Self { price: (amount, currency), ..self }
     }
 
     pub fn pay(self, amount: &'static str, coin: &'static str) -> Self {
-        Self {
-            pay: (amount, coin),
-            ..self
-        }
+        Self { pay: (amount, coin), ..self }
     }
 
     pub fn paid(self, amount: &'static str) -> Self {
@@ -268,10 +245,7 @@ impl Note {
     }
 
     pub fn child_of(self, parent: i64) -> Self {
-        Self {
-            parent: Some(parent),
-            ..self
-        }
+        Self { parent: Some(parent), ..self }
     }
 
     pub fn received(&self, now: Timestamp) -> Received {
@@ -301,16 +275,11 @@ impl Note {
                 status: PaymentStatus::new(self.status),
                 order_ref: self.order_ref.clone(),
                 invoice_id: None,
-                parent: self
-                    .parent
-                    .map_or(Parent::None, |id| Parent::Payment(payment_id(id))),
+                parent: self.parent.map_or(Parent::None, |id| Parent::Payment(payment_id(id))),
                 price: money(self.price),
                 pay: money(self.pay),
                 actually_paid: amount(self.paid),
-                outcome: ReportedMoney {
-                    amount: Reported::Nothing,
-                    currency: None,
-                },
+                outcome: ReportedMoney { amount: Reported::Nothing, currency: None },
                 updated_at_ms: self.updated_at_ms,
             },
         }
