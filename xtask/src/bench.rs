@@ -8,6 +8,8 @@ mod ingest;
 #[cfg(feature = "bench")]
 pub(crate) mod loadgen;
 #[cfg(feature = "bench")]
+mod machine;
+#[cfg(feature = "bench")]
 mod notification;
 #[cfg(feature = "bench")]
 mod report;

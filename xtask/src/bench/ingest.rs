@@ -5,20 +5,20 @@
 //! nothing.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::loadgen::Summary;
+use super::machine::{self, Machine};
 use super::notification::{Mix, PUBLIC_CHAT};
-use super::report;
+use super::report::{self, Report};
 use super::server::{self, Server};
-use crate::postgres::{self, Cluster, Durability};
+use crate::postgres::{Cluster, Durability};
 use crate::{process, repository};
 
 const PRIVATE_CHAT: i64 = -1_001_000_000_001;
@@ -26,18 +26,12 @@ const SECRET: &str = "bench-secret";
 /// The first payment's id; each notification of a run has its own.
 const FIRST_ID: u64 = 5_000_000_000;
 /// Notifications to sign for each second: more than any target takes. One connection waits for each answer and takes less.
-const SUPPLY_PER_SECOND: f64 = 60_000.0;
+const SUPPLY_PER_SECOND: f64 = 100_000.0;
 const SUPPLY_PER_SECOND_ONE_CONNECTION: f64 = 20_000.0;
 /// After this time without a request, memory is called idle.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Starts on the filled database; the median is told.
 const STARTS: usize = 5;
-/// Syncs that measure the disk: enough for a stable mean, less than a second on a good disk.
-const SYNCS: u32 = 300;
-/// What a sync writes: a page, as databases do.
-const SYNC_BYTES: usize = 4096;
-/// File systems in memory, by their magic numbers in statfs(2): tmpfs and ramfs.
-const MEMORY_FILE_SYSTEMS: [i64; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// `bench ingest`: how long, with what.
 #[derive(clap::Args)]
@@ -122,23 +116,9 @@ pub(super) struct Footprint {
     pub(super) starts_ms: Vec<f64>,
 }
 
-/// Where the numbers come from.
-#[derive(Debug, Serialize)]
-pub(super) struct Machine {
-    pub(super) cores: usize,
-    pub(super) processor: String,
-    pub(super) commit: String,
-    pub(super) postgres: String,
-    /// Of the folder with the databases.
-    pub(super) syncs_per_second: f64,
-    pub(super) seconds: f64,
-    pub(super) warmup_seconds: f64,
-    pub(super) rounds: u32,
-}
-
 /// Runs the benchmark, prints its tables and writes `target/bench/ingest.json`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    check_disk(&options.folder)?;
+    machine::check_disk(&options.folder)?;
     println!("Building tollhouse with optimisations");
     let build = [
         "build",
@@ -155,7 +135,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let work = tempfile::Builder::new()
         .prefix("tollhouse-bench-")
         .tempdir_in(&options.folder)?;
-    let machine = describe_machine(options, work.path())?;
+    let machine = Machine::describe(work.path(), options.targets.contains(&Target::Postgres))?;
     let mut bench = Bench {
         options,
         // We run from the folder that cargo has just put the program into.
@@ -170,12 +150,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             bench.measure(round, target, work.path())?;
         }
     }
+    let report = Report {
+        machine,
+        seconds: options.seconds,
+        warmup_seconds: options.warmup_seconds,
+        rounds: options.rounds,
+        points: bench.points,
+        footprints: bench.footprints,
+    };
     let json = results.join("ingest.json");
-    report::write(&machine, &bench.points, &bench.footprints, &json)?;
-    print!(
-        "\n{}",
-        report::markdown(&machine, &bench.points, &bench.footprints)
-    );
+    report.write(&json)?;
+    print!("\n{}", report.markdown());
     println!("\nAll numbers: {}", json.display());
     Ok(())
 }
@@ -354,57 +339,4 @@ impl Environment<'_> {
             .map(drop)
             .context("cannot register the channel")
     }
-}
-
-fn check_disk(folder: &Path) -> Result<()> {
-    let kind = rustix::fs::statfs(folder)
-        .with_context(|| format!("cannot look at {}", folder.display()))?
-        .f_type;
-    ensure!(
-        !MEMORY_FILE_SYSTEMS.contains(&kind),
-        "{} is in memory, where a sync costs nothing; name a folder on a disk with --folder",
-        folder.display()
-    );
-    Ok(())
-}
-
-fn describe_machine(options: &Options, work: &Path) -> Result<Machine> {
-    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let named = |line: &str| {
-        line.strip_prefix("model name")?
-            .split_once(": ")
-            .map(|(_, name)| name.to_owned())
-    };
-    let postgres = if options.targets.contains(&Target::Postgres) {
-        process::read(Command::new(postgres::ensure_programs()?.join("postgres")).arg("--version"))?
-    } else {
-        String::new()
-    };
-    let mut git = Command::new("git");
-    git.current_dir(repository())
-        .args(["describe", "--always", "--dirty"]);
-    Ok(Machine {
-        cores: std::thread::available_parallelism()?.get(),
-        processor: processors
-            .lines()
-            .find_map(named)
-            .unwrap_or_else(|| "unknown".into()),
-        commit: process::read(&mut git).map_or_else(|_| "unknown".into(), |commit| commit.trim().into()),
-        postgres: postgres.trim().into(),
-        syncs_per_second: syncs_per_second(work)?,
-        seconds: options.seconds,
-        warmup_seconds: options.warmup_seconds,
-        rounds: options.rounds,
-    })
-}
-
-/// How often a second the disk can make a written page safe.
-fn syncs_per_second(folder: &Path) -> Result<f64> {
-    let mut file = File::create(folder.join("syncs"))?;
-    let start = Instant::now();
-    for _ in 0..SYNCS {
-        file.write_all(&[0; SYNC_BYTES])?;
-        file.sync_data()?;
-    }
-    Ok(f64::from(SYNCS) / start.elapsed().as_secs_f64())
 }

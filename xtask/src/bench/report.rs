@@ -8,10 +8,23 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::ingest::{Footprint, Machine, Point, Target};
+use super::ingest::{Footprint, Point, Target};
+use super::machine::Machine;
 use super::notification::Mix;
 
 const KIB_PER_MB: f64 = 1_000_000.0 / 1024.0;
+
+/// A finished run.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) machine: Machine,
+    /// Length of each measurement.
+    pub(super) seconds: f64,
+    pub(super) warmup_seconds: f64,
+    pub(super) rounds: u32,
+    pub(super) points: Vec<Point>,
+    pub(super) footprints: Vec<Footprint>,
+}
 
 /// The requests per second of a target as a part of those without a store, at the same load.
 #[derive(Serialize)]
@@ -20,32 +33,6 @@ struct Ratio {
     connections: usize,
     target: Target,
     of_no_store: f64,
-}
-
-/// Writes all numbers as one JSON document.
-pub(super) fn write(
-    machine: &Machine,
-    points: &[Point],
-    footprints: &[Footprint],
-    file: &Path,
-) -> Result<()> {
-    let ratios: Vec<_> = medians(points)
-        .iter()
-        .filter_map(|point| {
-            let of_no_store = ratio(point, points)?;
-            Some(Ratio {
-                mix: point.mix,
-                connections: point.connections,
-                target: point.target,
-                of_no_store,
-            })
-        })
-        .collect();
-    let document = serde_json::json!({
-        "machine": machine, "points": points, "footprints": footprints, "ratios": ratios,
-    });
-    let text = serde_json::to_string_pretty(&document)?;
-    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// One line for a measurement that was just made.
@@ -65,83 +52,103 @@ pub(super) fn progress(point: &Point) {
     );
 }
 
-/// The tables.
-pub(super) fn markdown(machine: &Machine, points: &[Point], footprints: &[Footprint]) -> String {
-    let mut text = format!(
-        "{} cores of {}, {:.0} syncs/s of 4 KiB, {}, commit {}.\n\
+impl Report {
+    /// Writes all numbers, with the ratios, as one JSON document.
+    pub(super) fn write(&self, file: &Path) -> Result<()> {
+        let ratios = medians(&self.points).into_iter().filter_map(|point| {
+            let of_no_store = ratio(point, &self.points)?;
+            Some(Ratio {
+                mix: point.mix,
+                connections: point.connections,
+                target: point.target,
+                of_no_store,
+            })
+        });
+        let document = serde_json::json!({ "run": self, "ratios": ratios.collect::<Vec<_>>() });
+        let text = serde_json::to_string_pretty(&document)?;
+        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// The tables.
+    pub(super) fn markdown(&self) -> String {
+        let Self {
+            machine,
+            points,
+            footprints,
+            ..
+        } = self;
+        let mut text = format!(
+            "{} cores of {}, {:.0} syncs/s of 4 KiB, {}, commit {}.\n\
          Each measurement {} s after {} s of warm-up; rounds: {}, the median one is shown.\n\
          The load comes from one thread of another process on the same cores; its notifications are signed before.\n",
-        machine.cores,
-        machine.processor,
-        machine.syncs_per_second,
-        if machine.postgres.is_empty() {
-            "no PostgreSQL"
-        } else {
-            &machine.postgres
-        },
-        machine.commit,
-        machine.seconds,
-        machine.warmup_seconds,
-        machine.rounds,
-    );
-    text.push_str(
+            machine.cores,
+            machine.processor,
+            machine.syncs_per_second,
+            machine.postgres.as_deref().unwrap_or("no PostgreSQL"),
+            machine.commit,
+            self.seconds,
+            self.warmup_seconds,
+            self.rounds,
+        );
+        text.push_str(
         "\n| notifications | connections | store | requests/s | of no-store | p50 ms | p99 ms | server CPU us/request \
          | generator CPU us/request | remarks |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---|\n",
     );
-    for point in medians(points) {
-        let of_no_store = ratio(point, points).map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
-        line(
-            &mut text,
-            &[
-                point.mix.name().into(),
-                point.connections.to_string(),
-                point.target.name().into(),
-                format!("{:.0}", point.load.ok_per_second),
-                of_no_store,
-                format!("{:.2}", milliseconds(point.load.p50_us)),
-                format!("{:.2}", milliseconds(point.load.p99_us)),
-                format!("{:.1}", point.server_cpu_us_per_request),
-                format!("{:.1}", point.load.generator_cpu_us_per_request),
-                remarks(point).join("; "),
-            ],
-        );
-    }
-    text.push_str(
+        for point in medians(points) {
+            let of_no_store = ratio(point, points).map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
+            line(
+                &mut text,
+                &[
+                    point.mix.name().into(),
+                    point.connections.to_string(),
+                    point.target.name().into(),
+                    format!("{:.0}", point.load.ok_per_second),
+                    of_no_store,
+                    format!("{:.2}", milliseconds(point.load.p50_us)),
+                    format!("{:.2}", milliseconds(point.load.p99_us)),
+                    format!("{:.1}", point.server_cpu_us_per_request),
+                    format!("{:.1}", point.load.generator_cpu_us_per_request),
+                    remarks(point).join("; "),
+                ],
+            );
+        }
+        text.push_str(
         "\n| store | idle MB | idle MB, filled database | peak MB under load | start to /livez ms, median | slowest |\n\
          |---|---:|---:|---:|---:|---:|\n",
     );
-    for target in footprints
-        .iter()
-        .map(|footprint| footprint.target)
-        .collect::<BTreeSet<_>>()
-    {
-        let rounds = || {
-            footprints
-                .iter()
-                .filter(move |footprint| footprint.target == target)
-        };
-        let worst =
-            |kib: fn(&Footprint) -> u64| rounds().map(kib).max().unwrap_or_default() as f64 / KIB_PER_MB;
-        let mut starts_ms: Vec<f64> = rounds()
-            .flat_map(|footprint| footprint.starts_ms.clone())
-            .collect();
-        starts_ms.sort_by(f64::total_cmp);
-        line(
-            &mut text,
-            &[
-                target.name().into(),
-                format!("{:.1}", worst(|footprint| footprint.idle_kib)),
-                format!("{:.1}", worst(|footprint| footprint.idle_filled_kib)),
-                format!("{:.1}", worst(|footprint| footprint.peak_kib)),
-                format!(
-                    "{:.0}",
-                    starts_ms.get(starts_ms.len() / 2).copied().unwrap_or_default()
-                ),
-                format!("{:.0}", starts_ms.last().copied().unwrap_or_default()),
-            ],
-        );
+        for target in footprints
+            .iter()
+            .map(|footprint| footprint.target)
+            .collect::<BTreeSet<_>>()
+        {
+            let rounds = || {
+                footprints
+                    .iter()
+                    .filter(move |footprint| footprint.target == target)
+            };
+            let worst =
+                |kib: fn(&Footprint) -> u64| rounds().map(kib).max().unwrap_or_default() as f64 / KIB_PER_MB;
+            let mut starts_ms: Vec<f64> = rounds()
+                .flat_map(|footprint| footprint.starts_ms.clone())
+                .collect();
+            starts_ms.sort_by(f64::total_cmp);
+            line(
+                &mut text,
+                &[
+                    target.name().into(),
+                    format!("{:.1}", worst(|footprint| footprint.idle_kib)),
+                    format!("{:.1}", worst(|footprint| footprint.idle_filled_kib)),
+                    format!("{:.1}", worst(|footprint| footprint.peak_kib)),
+                    format!(
+                        "{:.0}",
+                        starts_ms.get(starts_ms.len() / 2).copied().unwrap_or_default()
+                    ),
+                    format!("{:.0}", starts_ms.last().copied().unwrap_or_default()),
+                ],
+            );
+        }
+        text
     }
-    text
 }
 
 fn line(text: &mut String, cells: &[String]) {
