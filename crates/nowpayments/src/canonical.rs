@@ -63,11 +63,8 @@ fn write_value(value: &Value<'_>, writing: Writing, out: &mut String) -> Option<
 }
 
 fn write_object(members: &Members<'_>, writing: Writing, out: &mut String) -> Option<()> {
-    let compare: fn(&str, &str) -> Ordering = if writing == Writing::Lexeme {
-        compare_utf16
-    } else {
-        compare_javascript_keys
-    };
+    let compare: fn(&str, &str) -> Ordering =
+        if writing == Writing::Lexeme { compare_utf16 } else { compare_javascript_keys };
     let mut sorted: Vec<&(Cow<'_, str>, Value<'_>)> = members.iter().collect();
     sorted.sort_unstable_by(|(a, _), (b, _)| compare(a, b));
     out.push('{');
@@ -102,9 +99,7 @@ fn write_array(items: &[Value<'_>], writing: Writing, out: &mut String) -> Optio
 }
 
 fn write_string(text: &str, out: &mut String) {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     out.push('"');
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
@@ -137,13 +132,7 @@ fn write_string(text: &str, out: &mut String) {
 /// written alike: an integer beyond 2^53-1, or an overflow, which `JSON.stringify` writes as `null`.
 fn write_ecmascript_number(token: &str, out: &mut String) -> Option<()> {
     let is_integer = !token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
-    if is_integer
-        && token
-            .trim_start_matches('-')
-            .parse::<u64>()
-            .ok()
-            .is_none_or(|n| n > SAFE_INTEGER_MAX)
-    {
+    if is_integer && token.trim_start_matches('-').parse::<u64>().ok().is_none_or(|n| n > SAFE_INTEGER_MAX) {
         return None;
     }
     let number: f64 = token.parse().ok()?;
@@ -210,31 +199,17 @@ mod tests {
         ];
         for (token, expected) in spellings {
             let body = format!("{{\"a\":{token}}}");
-            assert_eq!(
-                written(&body, Writing::JavaScript),
-                Some(format!("{{\"a\":{expected}}}")),
-                "{token}"
-            );
+            assert_eq!(written(&body, Writing::JavaScript), Some(format!("{{\"a\":{expected}}}")), "{token}");
             assert_eq!(written(&body, Writing::Lexeme), Some(body.clone()), "{token}");
         }
     }
 
     #[test]
     fn javascript_forms_do_not_exist_where_it_loses_something() {
-        for token in [
-            "9007199254740992",
-            "-9007199254740992",
-            "99999999999999999999999",
-            "1e400",
-            "-1e400",
-        ] {
+        for token in ["9007199254740992", "-9007199254740992", "99999999999999999999999", "1e400", "-1e400"] {
             let body = format!("{{\"a\":[{token}]}}");
             assert_eq!(written(&body, Writing::JavaScript), None, "{token}");
-            assert_eq!(
-                written(&body, Writing::JavaScriptArraysAsObjects),
-                None,
-                "{token}"
-            );
+            assert_eq!(written(&body, Writing::JavaScriptArraysAsObjects), None, "{token}");
             assert!(written(&body, Writing::Lexeme).is_some(), "{token}");
         }
     }

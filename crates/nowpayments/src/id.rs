@@ -10,6 +10,9 @@ const NUMBER_ID_MAX: u64 = (1 << 53) - 1;
 /// Longest id in a string; eighteen digits always fit 64 bits.
 const STRING_ID_DIGITS_MAX: usize = 18;
 
+/// The largest id of eighteen digits.
+const ID_MAX: u64 = 999_999_999_999_999_999;
+
 /// The rule of nowpayments.md section 2.8: a string of 1 to 18 digits without a leading zero, or an integer token up to 2^53-1.
 /// Never `5745459419.0` or `5.7e9`.
 pub(crate) fn read_id(value: &Value<'_>) -> Option<u64> {
@@ -38,6 +41,11 @@ macro_rules! id_type {
             /// Reads 1 to 18 digits without a leading zero.
             pub fn parse(text: &str) -> Option<Self> {
                 digits(text).map(Self)
+            }
+
+            /// The id with this number; `None` for zero and for more than 18 digits.
+            pub fn new(number: u64) -> Option<Self> {
+                (1..=ID_MAX).contains(&number).then_some(Self(number))
             }
 
             /// The number.
@@ -83,20 +91,9 @@ mod tests {
         assert_eq!(string("999999999999999999"), Some(999_999_999_999_999_999));
         assert_eq!(number("5745459419"), Some(5_745_459_419));
         assert_eq!(number("9007199254740991"), Some(NUMBER_ID_MAX));
-        for bad in [
-            "",
-            "0",
-            "01",
-            "-1",
-            "+1",
-            " 1",
-            "1 ",
-            "1.0",
-            "5.7e9",
-            "1000000000000000000",
-            "abc",
-            "\u{661}",
-        ] {
+        for bad in
+            ["", "0", "01", "-1", "+1", " 1", "1 ", "1.0", "5.7e9", "1000000000000000000", "abc", "\u{661}"]
+        {
             assert_eq!(string(bad), None, "{bad:?}");
         }
         for bad in ["0", "-1", "5745459419.0", "5.7e9", "9007199254740992"] {

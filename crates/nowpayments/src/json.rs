@@ -101,11 +101,7 @@ pub(crate) fn read_object(body: &[u8]) -> Result<Members<'_>, ShapeError> {
     if text.starts_with('\u{feff}') {
         return Err(ShapeError::ByteOrderMark);
     }
-    let mut reader = Reader {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-    };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
     reader.skip_white_space();
     let value = reader.value(0)?;
     reader.skip_white_space();
@@ -254,11 +250,7 @@ impl<'a> Reader<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.not_json())
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.not_json()) } else { Ok(()) }
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, ShapeError> {
@@ -287,10 +279,7 @@ impl<'a> Reader<'a> {
     /// Moves to the next quote, backslash or control character, or to the end.
     fn skip_plain(&mut self) {
         let rest = &self.bytes[self.at..];
-        self.at += rest
-            .iter()
-            .position(|&b| b == b'"' || b == b'\\' || b < 0x20)
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
     }
 
     fn escape(&mut self) -> Result<char, ShapeError> {
@@ -333,10 +322,8 @@ impl<'a> Reader<'a> {
         self.expect(b'u')?;
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = self
-                .peek()
-                .and_then(|b| char::from(b).to_digit(16))
-                .ok_or_else(|| self.not_json())?;
+            let digit =
+                self.peek().and_then(|b| char::from(b).to_digit(16)).ok_or_else(|| self.not_json())?;
             unit = unit * 16 + digit;
             self.at += 1;
         }
@@ -382,12 +369,9 @@ mod tests {
         let members = read_object(br#"{"a":"\ud83d\uDE00","b":"\u0000"}"#).unwrap();
         assert_eq!(members[0].1, Value::String("\u{1f600}".into()));
         assert_eq!(members[1].1, Value::String("\0".into()));
-        for lone in [
-            r#"{"a":"\ud800"}"#,
-            r#"{"a":"\udc00"}"#,
-            r#"{"a":"\ud800\ud800"}"#,
-            r#"{"a":"\ud83d\n"}"#,
-        ] {
+        for lone in
+            [r#"{"a":"\ud800"}"#, r#"{"a":"\udc00"}"#, r#"{"a":"\ud800\ud800"}"#, r#"{"a":"\ud83d\n"}"#]
+        {
             assert_eq!(refusal(lone), "lone_surrogate", "{lone}");
         }
     }
@@ -435,15 +419,10 @@ mod tests {
     fn refuses_duplicate_keys_after_unescaping_at_any_depth() {
         assert_eq!(refusal(r#"{"a":1,"\u0061":2}"#), "duplicate_key");
         assert_eq!(refusal(r#"{"x":[{"k":{"a":1,"b":2,"a":3}}]}"#), "duplicate_key");
-        let keys: Vec<String> = (0..LINEAR_KEYS_MAX * 3)
-            .map(|i| format!("\"k{i}\":{i}"))
-            .collect();
+        let keys: Vec<String> = (0..LINEAR_KEYS_MAX * 3).map(|i| format!("\"k{i}\":{i}")).collect();
         assert!(read_object(format!("{{{}}}", keys.join(",")).as_bytes()).is_ok());
         for repeated in [0, LINEAR_KEYS_MAX - 1, LINEAR_KEYS_MAX, LINEAR_KEYS_MAX * 3 - 1] {
-            assert_eq!(
-                refusal(&format!("{{{},\"k{repeated}\":0}}", keys.join(","))),
-                "duplicate_key"
-            );
+            assert_eq!(refusal(&format!("{{{},\"k{repeated}\":0}}", keys.join(","))), "duplicate_key");
         }
     }
 

@@ -23,6 +23,8 @@ mod canonical;
 mod id;
 mod json;
 pub mod notification;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 mod status;
 pub mod verify;
 

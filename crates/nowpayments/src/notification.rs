@@ -140,25 +140,16 @@ fn read_body(members: Members<'_>) -> Body {
         None => Body::NotAPayment(NotAPayment {
             unusable_payment_id: member(&members, "payment_id").map(json_text),
             id: member(&members, "id").map(plain_text),
-            status: member(&members, "status")
-                .or_else(|| member(&members, "payment_status"))
-                .map(plain_text),
+            status: member(&members, "status").or_else(|| member(&members, "payment_status")).map(plain_text),
         }),
     }
 }
 
 fn read_payment(payment_id: ProviderPaymentId, members: &Members<'_>) -> Notification {
-    let mut from = Reading {
-        members,
-        unusable: Vec::new(),
-    };
+    let mut from = Reading { members, unusable: Vec::new() };
     Notification {
         payment_id,
-        status: Status::from_text(
-            &member(members, "payment_status")
-                .map(plain_text)
-                .unwrap_or_default(),
-        ),
+        status: Status::from_text(&member(members, "payment_status").map(plain_text).unwrap_or_default()),
         order_id: from.text("order_id"),
         order_description: from.text("order_description"),
         invoice_id: from.read("invoice_id", ProviderInvoiceId::read),
@@ -203,23 +194,19 @@ impl<'a> Reading<'a> {
 }
 
 /// The value of a member; null equals missing.
-fn member<'a>(members: &'a Members<'a>, name: &str) -> Option<&'a Value<'a>> {
-    members
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value)
-        .filter(|value| **value != Value::Null)
+pub(crate) fn member<'a>(members: &'a Members<'a>, name: &str) -> Option<&'a Value<'a>> {
+    members.iter().find(|(key, _)| key == name).map(|(_, value)| value).filter(|value| **value != Value::Null)
 }
 
 /// Text, or a number's token: an order id that was all digits may have lost its quotes on the way.
-fn read_text(value: &Value<'_>) -> Option<String> {
+pub(crate) fn read_text(value: &Value<'_>) -> Option<String> {
     match value {
         Value::String(text) | Value::Number(text) => Some(text.clone().into_owned()),
         _ => None,
     }
 }
 
-fn amount(members: &Members<'_>, name: &str) -> Option<Amount> {
+pub(crate) fn amount(members: &Members<'_>, name: &str) -> Option<Amount> {
     member(members, name).map(read_amount)
 }
 

@@ -153,9 +153,7 @@ pub struct Verifier {
 
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier")
-            .field("secrets", &self.keys.len())
-            .finish()
+        f.debug_struct("Verifier").field("secrets", &self.keys.len()).finish()
     }
 }
 
@@ -168,11 +166,7 @@ impl Verifier {
             .enumerate()
             .map(|(index, secret)| Key::new(secret.expose_secret()).ok_or(SecretError::Empty { index }))
             .collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
-            Err(SecretError::None)
-        } else {
-            Ok(Self { keys })
-        }
+        if keys.is_empty() { Err(SecretError::None) } else { Ok(Self { keys }) }
     }
 
     /// Says whether the provider wrote this body. `signature` is the value of [`SIGNATURE_HEADER`], `None` if absent; a header
@@ -192,11 +186,7 @@ impl Verifier {
         let forms = [
             (SignatureForm::LexemeSorted, Writing::Lexeme, true),
             (SignatureForm::Sdk, Writing::JavaScript, true),
-            (
-                SignatureForm::DocsJs,
-                Writing::JavaScriptArraysAsObjects,
-                canonical::has_array(&members),
-            ),
+            (SignatureForm::DocsJs, Writing::JavaScriptArraysAsObjects, canonical::has_array(&members)),
         ];
         for (form, writing, applies) in forms {
             if !applies {
@@ -214,10 +204,7 @@ impl Verifier {
 
     fn find(&self, text: &[u8], signature: &[u8; SIGNATURE_BYTES], form: SignatureForm) -> Option<Verified> {
         // `verify_slice` compares in constant time; which secret matched is no secret.
-        let secret_index = self
-            .keys
-            .iter()
-            .position(|key| key.mac(text).verify_slice(signature).is_ok())?;
+        let secret_index = self.keys.iter().position(|key| key.mac(text).verify_slice(signature).is_ok())?;
         Some(Verified { form, secret_index })
     }
 }

@@ -1,9 +1,6 @@
 //! What must hold for every body, not only for those that somebody thought of.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "where a helper of a test unwraps, the test fails, which is right"
-)]
+#![expect(clippy::unwrap_used, reason = "where a helper of a test unwraps, the test fails, which is right")]
 
 use std::collections::BTreeMap;
 
@@ -27,10 +24,7 @@ struct Style(u64);
 
 impl Style {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 
@@ -59,11 +53,7 @@ fn restyled(tree: &Tree, style: &mut Style) -> String {
             let mut written = Vec::new();
             while !rest.is_empty() {
                 let (key, value) = rest.swap_remove(style.below(rest.len()));
-                let key = if style.below(2) == 0 {
-                    text_json(key)
-                } else {
-                    escaped(key)
-                };
+                let key = if style.below(2) == 0 { text_json(key) } else { escaped(key) };
                 written.push(format!("{key}{}:{}", style.space(), restyled(value, style)));
             }
             format!("{{{}}}", written.join(","))
@@ -89,10 +79,7 @@ fn canonical(tree: &Tree) -> String {
             let sorted: BTreeMap<Vec<u16>, String> = members
                 .iter()
                 .map(|(key, value)| {
-                    (
-                        key.encode_utf16().collect(),
-                        format!("{}:{}", text_json(key), canonical(value)),
-                    )
+                    (key.encode_utf16().collect(), format!("{}:{}", text_json(key), canonical(value)))
                 })
                 .collect();
             format!("{{{}}}", sorted.into_values().collect::<Vec<_>>().join(","))
@@ -122,10 +109,7 @@ fn object() -> impl Strategy<Value = Tree> {
 fn form(body: &[u8], signed: &[u8]) -> Option<SignatureForm> {
     let verifier = Verifier::new([SECRET.to_owned().into()]).unwrap();
     let signature = sign(SECRET, signed).unwrap();
-    verifier
-        .verify(body, Some(signature.as_bytes()))
-        .ok()
-        .map(|verified| verified.form)
+    verifier.verify(body, Some(signature.as_bytes())).ok().map(|verified| verified.form)
 }
 
 proptest! {

@@ -1,10 +1,7 @@
 //! One sample for each difficulty: the body as it arrives, and the texts that a signature may cover, written out by hand.
 //! Every value is invented.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "where a helper of a test unwraps, the test fails, which is right"
-)]
+#![expect(clippy::unwrap_used, reason = "where a helper of a test unwraps, the test fails, which is right")]
 
 use nowpayments::{
     Amount, BODY_BYTES_MAX, Body, Notification, Parent, ParseError, Rejection, SecretError, SignatureError,
@@ -45,9 +42,7 @@ fn payment(body: &str) -> Notification {
 
 /// Puts members into a body that is a payment.
 fn payment_with(members: &str) -> Notification {
-    payment(&format!(
-        "{{\"payment_id\":4479000001,\"payment_status\":\"finished\",{members}}}"
-    ))
+    payment(&format!("{{\"payment_id\":4479000001,\"payment_status\":\"finished\",{members}}}"))
 }
 
 #[test]
@@ -59,22 +54,13 @@ fn signature_is_hmac_sha512_in_lower_case_hex() {
 
 #[test]
 fn captured_shape_matches_raw_and_keeps_every_digit() {
-    assert_eq!(
-        verify(FINISHED, FINISHED),
-        Ok(Verified {
-            form: SignatureForm::Raw,
-            secret_index: 0
-        })
-    );
+    assert_eq!(verify(FINISHED, FINISHED), Ok(Verified { form: SignatureForm::Raw, secret_index: 0 }));
 
     let payment = payment(FINISHED);
     assert_eq!(payment.payment_id.to_string(), "4479000001");
     assert_eq!(payment.status, Status::Finished);
     assert_eq!(payment.order_id.as_deref(), Some("ord_7Hq2"));
-    assert_eq!(
-        payment.order_description.as_deref(),
-        Some("Кофе ☕ | <30 days> & more")
-    );
+    assert_eq!(payment.order_description.as_deref(), Some("Кофе ☕ | <30 days> & more"));
     assert_eq!(payment.invoice_id.unwrap().get(), 4_700_112_233);
     assert_eq!(payment.purchase_id.unwrap().get(), 5_811_000_001);
     assert_eq!(payment.parent, Parent::None);
@@ -100,11 +86,7 @@ fn f25_key_order_does_not_matter() {
     assert_eq!(form(reordered, reordered), Some(SignatureForm::Raw));
     assert_eq!(form(reordered, sorted), Some(SignatureForm::LexemeSorted));
     assert_eq!(form(indented, sorted), Some(SignatureForm::LexemeSorted));
-    assert_eq!(
-        form(indented, reordered),
-        None,
-        "an unsorted text is only good as the raw bytes"
-    );
+    assert_eq!(form(indented, reordered), None, "an unsorted text is only good as the raw bytes");
 }
 
 #[test]
@@ -130,10 +112,7 @@ fn arrays_may_be_signed_as_index_objects() {
 #[test]
 fn javascript_forms_are_refused_where_javascript_loses_something() {
     let big = r#"{"payment_id":31,"n":9007199254740993}"#;
-    assert_eq!(
-        form(big, r#"{"n":9007199254740993,"payment_id":31}"#),
-        Some(SignatureForm::LexemeSorted)
-    );
+    assert_eq!(form(big, r#"{"n":9007199254740993,"payment_id":31}"#), Some(SignatureForm::LexemeSorted));
     assert_eq!(form(big, r#"{"n":9007199254740992,"payment_id":31}"#), None);
 
     let overflow = r#"{"payment_id":31,"n":1e400}"#;
@@ -142,10 +121,7 @@ fn javascript_forms_are_refused_where_javascript_loses_something() {
 
     let hidden =
         r#"{"payment_status":"waiting","__proto__":{"payment_status":"finished"},"payment_id":31.0}"#;
-    assert_eq!(
-        form(hidden, r#"{"payment_id":31,"payment_status":"waiting"}"#),
-        None
-    );
+    assert_eq!(form(hidden, r#"{"payment_id":31,"payment_status":"waiting"}"#), None);
 }
 
 #[test]
@@ -157,16 +133,9 @@ fn replacer_form_that_leaves_the_fee_out_is_refused() {
 #[test]
 fn header_spellings() {
     let signature = sign(SECRET, FINISHED.as_bytes()).unwrap();
-    let verdict = |header: &str| {
-        verifier()
-            .verify(FINISHED.as_bytes(), Some(header.as_bytes()))
-            .map(|v| v.form)
-    };
-    let accepted = [
-        signature.clone(),
-        signature.to_uppercase(),
-        format!("  {signature}\t"),
-    ];
+    let verdict =
+        |header: &str| verifier().verify(FINISHED.as_bytes(), Some(header.as_bytes())).map(|v| v.form);
+    let accepted = [signature.clone(), signature.to_uppercase(), format!("  {signature}\t")];
     for header in accepted {
         assert_eq!(verdict(&header), Ok(SignatureForm::Raw), "{header}");
     }
@@ -183,18 +152,11 @@ fn header_spellings() {
         format!("{}é", &signature[..126]),
     ];
     for header in malformed {
-        assert_eq!(
-            verdict(&header),
-            Err(SignatureError::Malformed.into()),
-            "{header}"
-        );
+        assert_eq!(verdict(&header), Err(SignatureError::Malformed.into()), "{header}");
     }
     assert_eq!(verdict(""), Err(SignatureError::Missing.into()));
     assert_eq!(verdict("  "), Err(SignatureError::Missing.into()));
-    assert_eq!(
-        verifier().verify(FINISHED.as_bytes(), None),
-        Err(SignatureError::Missing.into())
-    );
+    assert_eq!(verifier().verify(FINISHED.as_bytes(), None), Err(SignatureError::Missing.into()));
 
     let one = signature.as_bytes();
     assert_eq!(single_signature([]), Ok(None));
@@ -212,25 +174,15 @@ fn shape_is_refused_though_the_raw_signature_fits() {
         ("not_an_object", r#"[{"payment_id":31}]"#),
         ("trailing_text", r#"{"payment_id":31}{"payment_id":32}"#),
         ("byte_order_mark", "\u{feff}{\"payment_id\":31}"),
-        (
-            "duplicate_key",
-            r#"{"payment_id":31,"meta":{"k":{"a":1,"\u0061":2}}}"#,
-        ),
+        ("duplicate_key", r#"{"payment_id":31,"meta":{"k":{"a":1,"\u0061":2}}}"#),
         ("lone_surrogate", r#"{"payment_id":31,"order_id":"\ud800"}"#),
         ("too_deep", &too_deep),
     ];
     for (code, body) in bodies {
         let refused = verify(body, body).unwrap_err();
         assert_eq!((refused.as_str(), refused.http_status()), (code, 400), "{body}");
-        assert_eq!(
-            verifier().verify(body.as_bytes(), None),
-            Err(refused),
-            "whatever the signature says"
-        );
-        assert!(
-            matches!(parse(body.as_bytes()), Err(ParseError::Shape(_))),
-            "{body}"
-        );
+        assert_eq!(verifier().verify(body.as_bytes(), None), Err(refused), "whatever the signature says");
+        assert!(matches!(parse(body.as_bytes()), Err(ParseError::Shape(_))), "{body}");
     }
     let latin1 = b"{\"payment_id\":31,\"order_id\":\"caf\xe9\"}";
     let signature = sign(SECRET, latin1).unwrap();
@@ -255,25 +207,12 @@ fn several_secrets_serve_a_rotation() {
     let verifier = Verifier::new([" new secret\n".to_owned().into(), SECRET.to_owned().into()]).unwrap();
     for (secret, index) in [("new secret", 0), (SECRET, 1)] {
         let signature = sign(secret, FINISHED.as_bytes()).unwrap();
-        let verified = verifier
-            .verify(FINISHED.as_bytes(), Some(signature.as_bytes()))
-            .unwrap();
-        assert_eq!(
-            verified,
-            Verified {
-                form: SignatureForm::Raw,
-                secret_index: index
-            }
-        );
+        let verified = verifier.verify(FINISHED.as_bytes(), Some(signature.as_bytes())).unwrap();
+        assert_eq!(verified, Verified { form: SignatureForm::Raw, secret_index: index });
     }
     let other = sign("another", FINISHED.as_bytes()).unwrap();
-    let refused = verifier
-        .verify(FINISHED.as_bytes(), Some(other.as_bytes()))
-        .unwrap_err();
-    assert_eq!(
-        (refused.as_str(), refused.http_status()),
-        ("signature_mismatch", 403)
-    );
+    let refused = verifier.verify(FINISHED.as_bytes(), Some(other.as_bytes())).unwrap_err();
+    assert_eq!((refused.as_str(), refused.http_status()), ("signature_mismatch", 403));
     assert_eq!(format!("{verifier:?}"), "Verifier { secrets: 2 }");
 }
 
@@ -282,10 +221,7 @@ fn an_empty_secret_makes_no_verifier() {
     assert_eq!(Verifier::new([]).unwrap_err(), SecretError::None);
     for empty in ["", " \t\r\n", "\u{feff}"] {
         let secrets = [SECRET.to_owned().into(), empty.to_owned().into()];
-        assert_eq!(
-            Verifier::new(secrets).unwrap_err(),
-            SecretError::Empty { index: 1 }
-        );
+        assert_eq!(Verifier::new(secrets).unwrap_err(), SecretError::Empty { index: 1 });
         assert!(sign(empty, b"{}").is_err());
     }
 }
@@ -299,44 +235,20 @@ fn amounts_that_do_not_fit_are_kept_and_absent_ones_are_none() {
     let long = "0.006423149999999999866517885749317429144866764545440673828125";
     assert_eq!(read.pay_amount, Some(Amount::Unrepresentable(long.into())));
     assert_eq!(read.actually_paid, None);
-    assert_eq!(
-        read.actually_paid_at_fiat,
-        Some(Amount::Unrepresentable("abc".into()))
-    );
+    assert_eq!(read.actually_paid_at_fiat, Some(Amount::Unrepresentable("abc".into())));
     assert_eq!(read.outcome_amount, Some(Amount::Unrepresentable("[1]".into())));
     let negative = payment_with(r#""actually_paid":-3"#).actually_paid.unwrap();
-    assert_eq!(
-        negative.to_string(),
-        "-3",
-        "what a negative amount means is the caller's to say"
-    );
+    assert_eq!(negative.to_string(), "-3", "what a negative amount means is the caller's to say");
 }
 
 #[test]
 fn a_parent_that_cannot_be_read_is_not_the_same_as_none() {
     assert!(!payment_with(r#""parent_payment_id":null"#).parent.is_child());
-    assert_eq!(
-        payment_with(r#""parent_payment_id":417066907"#)
-            .parent
-            .id()
-            .unwrap()
-            .get(),
-        417_066_907
-    );
-    assert_eq!(
-        payment_with(r#""parent_payment_id":"417066907""#)
-            .parent
-            .id()
-            .unwrap()
-            .get(),
-        417_066_907
-    );
-    for (member, text) in [
-        ("\"abc\"", "\"abc\""),
-        ("5.7e9", "5.7e9"),
-        ("\"\"", "\"\""),
-        ("{ \"a\": 1 }", "{\"a\":1}"),
-    ] {
+    assert_eq!(payment_with(r#""parent_payment_id":417066907"#).parent.id().unwrap().get(), 417_066_907);
+    assert_eq!(payment_with(r#""parent_payment_id":"417066907""#).parent.id().unwrap().get(), 417_066_907);
+    for (member, text) in
+        [("\"abc\"", "\"abc\""), ("5.7e9", "5.7e9"), ("\"\"", "\"\""), ("{ \"a\": 1 }", "{\"a\":1}")]
+    {
         let parent = payment_with(&format!("\"parent_payment_id\":{member}")).parent;
         assert_eq!(parent, Parent::Unusable(text.into()));
         assert!(parent.is_child());
@@ -351,13 +263,7 @@ fn odd_members_are_named_and_fail_nothing() {
     assert_eq!(odd.order_id.as_deref(), Some("1007"));
     assert_eq!(odd.invoice_id, None);
     assert_eq!(odd.purchase_id.unwrap().get(), 5_811_000_001);
-    assert_eq!(
-        odd.payment_extra_ids
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-        ["41", "42"]
-    );
+    assert_eq!(odd.payment_extra_ids.iter().map(ToString::to_string).collect::<Vec<_>>(), ["41", "42"]);
     assert_eq!(odd.updated_at_ms, Some(1_771_510_071_318));
     assert_eq!(odd.fee, None);
     assert_eq!(odd.unusable, ["invoice_id", "pay_currency", "fee"]);
@@ -368,10 +274,7 @@ fn unknown_statuses_are_kept_and_case_is_ignored() {
     let status = |text: &str| payment(&format!("{{\"payment_id\":31,\"payment_status\":{text}}}")).status;
     assert_eq!(status("\"FINISHED\""), Status::Finished);
     assert_eq!(status("\"Partially_Paid\""), Status::PartiallyPaid);
-    assert_eq!(
-        status("\"under_manual_review\""),
-        Status::Other("under_manual_review".into())
-    );
+    assert_eq!(status("\"under_manual_review\""), Status::Other("under_manual_review".into()));
     assert_eq!(status("null"), Status::Other(String::new()));
     assert_eq!(status("7"), Status::Other("7".into()));
 }
@@ -379,25 +282,14 @@ fn unknown_statuses_are_kept_and_case_is_ignored() {
 #[test]
 fn a_withdrawal_is_not_a_payment() {
     let body = r#"{"id":"511000001","batch_withdrawal_id":"609000001","status":"CREATING","currency":"usdttrc20","amount":"50"}"#;
-    let Ok(Body::NotAPayment(notice)) = parse(body.as_bytes()) else {
-        panic!("not a payment")
-    };
+    let Ok(Body::NotAPayment(notice)) = parse(body.as_bytes()) else { panic!("not a payment") };
     assert_eq!(notice.id.as_deref(), Some("511000001"));
     assert_eq!(notice.status.as_deref(), Some("CREATING"));
     assert_eq!(notice.unusable_payment_id, None);
 
-    for unusable in [
-        "4479000001.0",
-        "4.4e9",
-        "\"04479000001\"",
-        "-4479000001",
-        "9007199254740992",
-        "true",
-    ] {
+    for unusable in ["4479000001.0", "4.4e9", "\"04479000001\"", "-4479000001", "9007199254740992", "true"] {
         let body = format!("{{\"payment_id\":{unusable},\"payment_status\":\"finished\"}}");
-        let Ok(Body::NotAPayment(notice)) = parse(body.as_bytes()) else {
-            panic!("{unusable}")
-        };
+        let Ok(Body::NotAPayment(notice)) = parse(body.as_bytes()) else { panic!("{unusable}") };
         assert_eq!(notice.unusable_payment_id.as_deref(), Some(unusable));
         assert_eq!(notice.status.as_deref(), Some("finished"));
     }

@@ -1,9 +1,6 @@
 //! The vectors that the project was given. They lie beside the repository, not in it; where they are absent this says so.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "where a helper of a test unwraps, the test fails, which is right"
-)]
+#![expect(clippy::unwrap_used, reason = "where a helper of a test unwraps, the test fails, which is right")]
 
 use std::path::Path;
 
@@ -39,16 +36,12 @@ fn every_signature_gets_its_verdict() {
             let form = case["form"].as_str().unwrap();
             let signature = case["signature"].as_str().map(str::as_bytes);
             // A secret that makes no verifier refuses everything.
-            let verdict = verifier
-                .as_ref()
-                .ok()
-                .map(|verifier| verifier.verify(&body, signature));
+            let verdict = verifier.as_ref().ok().map(|verifier| verifier.verify(&body, signature));
             match case["expect"].as_str().unwrap() {
                 "accept" => {
                     let verified = verdict.unwrap().unwrap_or_else(|e| panic!("{name} {form}: {e}"));
-                    let named = form
-                        .split('+')
-                        .find(|f| ["raw", "lexeme_sorted", "sdk", "docs_js"].contains(f));
+                    let named =
+                        form.split('+').find(|f| ["raw", "lexeme_sorted", "sdk", "docs_js"].contains(f));
                     if let Some(named) = named {
                         assert_eq!(verified.form.as_str(), named, "{name}");
                     }
@@ -81,9 +74,7 @@ fn every_body_is_read_as_expected() {
             assert!(!matches!(read, Ok(Body::Payment(_))), "{name}");
             continue;
         }
-        let Ok(Body::Payment(payment)) = read else {
-            panic!("{name}: {read:?}")
-        };
+        let Ok(Body::Payment(payment)) = read else { panic!("{name}: {read:?}") };
         check(name, &payment, expected);
         payments += 1;
     }
@@ -108,11 +99,7 @@ fn check(name: &str, payment: &Notification, expected: &Value) {
         ("actually_paid", &payment.actually_paid),
     ];
     for (member, amount) in amounts {
-        assert_eq!(
-            amount.clone(),
-            text(member).map(|text| Amount::from_text(&text)),
-            "{name} {member}"
-        );
+        assert_eq!(amount.clone(), text(member).map(|text| Amount::from_text(&text)), "{name} {member}");
     }
     assert_eq!(payment.unusable, unusable_in_vectors(name), "{name}");
 }

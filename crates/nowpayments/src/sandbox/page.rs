@@ -1,0 +1,204 @@
+//! The hosted invoice page, where a person picks a coin and pays in one of the ways that people pay. It says that it is no real one.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use maud::{DOCTYPE, Markup, html};
+use serde::Deserialize;
+
+use super::api::SharedState;
+use super::buyer::BuyerAction;
+use super::coins;
+use super::model::{SandboxInvoice, SandboxPayment};
+use super::state::{SandboxError, State as World};
+use super::{Shared, wire};
+use crate::{ProviderInvoiceId, ProviderPaymentId, Status};
+
+/// While statuses still move the page looks again after this.
+const REFRESH_SECONDS: u8 = 2;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:0 auto;padding:1rem;color:#1b1f24;background:#fff}\
+.note{background:#fff3bf;border:1px solid #e6c200;padding:.5rem 1rem;border-radius:.5rem}\
+section{border:1px solid #d0d7de;border-radius:.5rem;padding:.5rem 1rem;margin:1rem 0}\
+button{font:inherit;padding:.4rem .8rem;margin:.2rem;border:1px solid #57606a;border-radius:.4rem;background:#f6f8fa;cursor:pointer}\
+button:focus-visible{outline:3px solid #0969da}code{overflow-wrap:anywhere}dt{color:#57606a}dd{margin:0 0 .5rem}";
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/payment", get(show))
+        .route("/payment/", get(show))
+        .route("/payment/choose", post(choose))
+        .route("/payment/act", post(act))
+}
+
+#[derive(Deserialize)]
+struct InvoiceQuery {
+    iid: Option<String>,
+}
+
+async fn show(State(shared): SharedState, Query(query): Query<InvoiceQuery>) -> Response {
+    let world = shared.look();
+    let id = query.iid.as_deref().and_then(ProviderInvoiceId::parse);
+    match id.and_then(|id| world.invoices.get(&id)) {
+        Some(invoice) => invoice_page(&world, invoice).into_response(),
+        None => refused(StatusCode::NOT_FOUND, "There is no such invoice."),
+    }
+}
+
+#[derive(Deserialize)]
+struct ChooseForm {
+    iid: String,
+    coin: String,
+}
+
+async fn choose(State(shared): SharedState, Form(form): Form<ChooseForm>) -> Response {
+    let Some(id) = ProviderInvoiceId::parse(&form.iid) else {
+        return refused(StatusCode::NOT_FOUND, "There is no such invoice.");
+    };
+    match shared.change(|world, now| world.choose_coin(id, &form.coin, now)) {
+        Ok(_) => back_to(&shared, Some(id)),
+        Err(SandboxError::BelowMinimum) => refused(
+            StatusCode::BAD_REQUEST,
+            "The price is below the smallest amount in this coin. Choose another one.",
+        ),
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+struct ActForm {
+    payment_id: String,
+    action: String,
+}
+
+async fn act(State(shared): SharedState, Form(form): Form<ActForm>) -> Response {
+    let parsed = ProviderPaymentId::parse(&form.payment_id).zip(BuyerAction::from_name(&form.action));
+    let Some((id, action)) = parsed else {
+        return refused(StatusCode::BAD_REQUEST, "There is no such payment or action.");
+    };
+    match shared.change(|world, now| world.buyer(id, action, now)) {
+        Ok(()) => {
+            let invoice = shared.look().payments.get(&id).and_then(|payment| payment.invoice_id);
+            back_to(&shared, invoice)
+        }
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+/// The invoice's page again, or the list of everything for a payment without one.
+fn back_to(shared: &Shared, invoice: Option<ProviderInvoiceId>) -> Response {
+    match invoice {
+        Some(id) => Redirect::to(&wire::invoice_url("", id)).into_response(),
+        None => {
+            let base_url = shared.look().base_url.clone();
+            Redirect::to(&format!("{base_url}/sandbox")).into_response()
+        }
+    }
+}
+
+pub(super) fn page(title: &str, is_moving: bool, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                @if is_moving { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                title { (title) " · simulation" }
+                style { (maud::PreEscaped(STYLE)) }
+            }
+            body {
+                p class="note" role="note" { strong { "Simulation, not real money." } " Nothing that you do here costs or earns anything." }
+                main { h1 { (title) } (content) }
+            }
+        }
+    }
+}
+
+fn refused(status: StatusCode, message: &str) -> Response {
+    (status, page("Invoice", false, &html! { p { (message) } })).into_response()
+}
+
+fn invoice_page(world: &World, invoice: &SandboxInvoice) -> Markup {
+    let payments: Vec<&SandboxPayment> =
+        invoice.payments.iter().filter_map(|id| world.payments.get(id)).collect();
+    let is_moving = payments
+        .iter()
+        .any(|payment| matches!(payment.status, Status::Confirming | Status::Confirmed | Status::Sending));
+    let content = html! {
+        dl {
+            @if let Some(description) = &invoice.order_description { dt { "For" } dd { (description) } }
+            dt { "Price" } dd { strong { (invoice.price_amount) " " (invoice.price_currency.to_uppercase()) } }
+            dt { "Invoice" } dd { (invoice.id) }
+        }
+        @for payment in &payments { (payment_section(world, payment)) }
+        (ways_back(invoice, &payments))
+        (coin_choice(invoice, payments.is_empty()))
+    };
+    page("Pay an invoice", is_moving, &content)
+}
+
+fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
+    let missing = world.missing(payment.id).unwrap_or_default();
+    let is_offered = |action: BuyerAction| match action {
+        _ if payment.parent.is_some() => false,
+        BuyerAction::Rest => {
+            payment.status == Status::PartiallyPaid && missing.is_sign_positive() && !missing.is_zero()
+        }
+        BuyerAction::Exactly => matches!(payment.status, Status::Waiting | Status::Expired),
+        _ => payment.status == Status::Waiting,
+    };
+    html! {
+        section {
+            h2 { @if payment.parent.is_some() { "Further deposit " } @else { "Payment " } (payment.id) }
+            dl {
+                dt { "Status" } dd { strong id={ "status-" (payment.id) } { (payment.status) } }
+                dt { "Send" } dd { (payment.pay_amount) " " (payment.pay_currency.to_uppercase()) }
+                dt { "To" } dd { code { (payment.pay_address) } }
+                @if let Some(memo) = &payment.payin_extra_id { dt { "With memo" } dd { code { (memo) } } }
+                dt { "Arrived" } dd { (payment.actually_paid) " " (payment.pay_currency.to_uppercase()) }
+            }
+            form method="post" action="/payment/act" {
+                input type="hidden" name="payment_id" value=(payment.id);
+                @for (action, name, words) in BuyerAction::ALL {
+                    @if is_offered(action) { button name="action" value=(name) { (words) } }
+                }
+            }
+        }
+    }
+}
+
+fn ways_back(invoice: &SandboxInvoice, payments: &[&SandboxPayment]) -> Markup {
+    let has = |status: Status| payments.iter().any(|payment| payment.status == status);
+    let link = if has(Status::Finished) {
+        invoice.success_url.as_ref().map(|url| (url, "Back to the merchant"))
+    } else if has(Status::PartiallyPaid) {
+        invoice.partially_paid_url.as_ref().map(|url| (url, "Back to the merchant, partially paid"))
+    } else {
+        invoice.cancel_url.as_ref().map(|url| (url, "Cancel and go back"))
+    };
+    html! { @if let Some((url, words)) = link { p { a href=(url) { (words) } } } }
+}
+
+fn coin_choice(invoice: &SandboxInvoice, is_first: bool) -> Markup {
+    let choices = coins::COINS.iter().filter(|coin| {
+        invoice.pay_currency.as_ref().is_none_or(|fixed| fixed.eq_ignore_ascii_case(coin.code))
+    });
+    html! {
+        section {
+            h2 { @if is_first { "Choose a coin" } @else { "Or another coin" } }
+            form method="post" action="/payment/choose" {
+                input type="hidden" name="iid" value=(invoice.id);
+                @for coin in choices {
+                    @if let Some(amount) = coins::convert(invoice.price_amount, &invoice.price_currency, coin.code) {
+                        button name="coin" value=(coin.code) { (coin.name) ": " (amount) " " (coin.code.to_uppercase()) }
+                    }
+                }
+            }
+        }
+    }
+}
