@@ -45,11 +45,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     use clap::Parser;
 
     #[derive(Parser)]
-    #[command(
-        name = "cargo xtask bench",
-        about = "Measure the program",
-        disable_help_subcommand = true
-    )]
+    #[command(name = "cargo xtask bench", about = "Measure the program", disable_help_subcommand = true)]
     enum Benchmark {
         /// Requests per second and latency of the notification endpoint: without a store, with SQLite, with PostgreSQL
         Ingest(ingest::Options),

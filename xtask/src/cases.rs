@@ -27,14 +27,9 @@ impl Case {
     /// Reads `f07`, `F110` or `f73b`; nothing else. The number need not be in the list.
     fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix(['f', 'F'])?;
-        let (digits, b) = digits
-            .strip_suffix('b')
-            .map_or((digits, false), |digits| (digits, true));
+        let (digits, b) = digits.strip_suffix('b').map_or((digits, false), |digits| (digits, true));
         let plain = matches!(digits.len(), 2 | 3) && digits.bytes().all(|byte| byte.is_ascii_digit());
-        Some(Self {
-            number: plain.then(|| digits.parse().ok())??,
-            b,
-        })
+        Some(Self { number: plain.then(|| digits.parse().ok())??, b })
     }
 
     fn is_listed(self) -> bool {
@@ -59,11 +54,7 @@ fn check_against(required: &str, listed: &str, ignored: &str) -> Result<()> {
     let mut covered = covered_cases(listed);
     for case in covered_cases(ignored) {
         // Another test, or the same one for another engine, may cover it still.
-        let count = |names: &str| {
-            test_names(names)
-                .filter(|name| cases_of(name).contains(&case))
-                .count()
-        };
+        let count = |names: &str| test_names(names).filter(|name| cases_of(name).contains(&case)).count();
         if count(listed) == count(ignored) {
             covered.remove(&case);
         }
@@ -71,23 +62,12 @@ fn check_against(required: &str, listed: &str, ignored: &str) -> Result<()> {
     let unknown: BTreeSet<_> = covered.iter().copied().filter(|case| !case.is_listed()).collect();
     covered.retain(|case| case.is_listed());
 
-    println!(
-        "Cases of the failure list with a test: {} of {}",
-        covered.len(),
-        usize::from(CASE_MAX) + 1
-    );
+    println!("Cases of the failure list with a test: {} of {}", covered.len(), usize::from(CASE_MAX) + 1);
     println!("  {}", join(&covered));
     let missing: BTreeSet<_> = required.difference(&covered).copied().collect();
-    println!(
-        "Required cases with a test: {} of {}",
-        required.len() - missing.len(),
-        required.len()
-    );
+    println!("Required cases with a test: {} of {}", required.len() - missing.len(), required.len());
     if !unknown.is_empty() {
-        bail!(
-            "test names with a number that the failure list does not have: {}",
-            join(&unknown)
-        );
+        bail!("test names with a number that the failure list does not have: {}", join(&unknown));
     }
     if !missing.is_empty() {
         bail!("required cases without a test: {}", join(&missing));
@@ -105,23 +85,17 @@ fn covered_cases(listed: &str) -> BTreeSet<Case> {
 
 /// The tests in what `--list` prints: lines such as `writer::tests::f32_one_grant: test`.
 fn test_names(listed: &str) -> impl Iterator<Item = &str> {
-    listed
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(": test"))
+    listed.lines().filter_map(|line| line.trim().strip_suffix(": test"))
 }
 
 /// The numbers in front of a test's own name, or of the module that a macro named after it.
 fn cases_of(test: &str) -> Vec<Case> {
-    test.split("::")
-        .flat_map(|name| name.split('_').map_while(Case::parse))
-        .collect()
+    test.split("::").flat_map(|name| name.split('_').map_while(Case::parse)).collect()
 }
 
 fn parse_required(text: &str) -> Result<BTreeSet<Case>> {
     let mut cases = BTreeSet::new();
-    let lines = text
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     for line in lines.filter(|line| !line.is_empty()) {
         let (first, last) = line.split_once('-').unwrap_or((line, line));
         let read = |text| Case::parse(text).filter(|case| case.is_listed());
@@ -146,22 +120,15 @@ mod tests {
     fn numbers_are_read_from_the_front_of_test_names() {
         assert_eq!(covered("tests::f03_renewal_extends: test"), "F03");
         assert_eq!(covered("f74_f78_amounts_have_a_unit: test"), "F74 F78");
-        assert_eq!(
-            covered("f73b_log_line_cannot_fail: test\nf110_big_amounts: test"),
-            "F73b F110"
-        );
+        assert_eq!(covered("f73b_log_line_cannot_fail: test\nf110_big_amounts: test"), "F73b F110");
         assert_eq!(covered("conformance::f32_fifty_at_once::postgres: test"), "F32");
     }
 
     #[test]
     fn other_names_carry_no_number() {
-        for name in [
-            "f_one: test",
-            "f1_short: test",
-            "parse_f03_text: test",
-            "f64ish: test",
-            "f03_bench: bench",
-        ] {
+        for name in
+            ["f_one: test", "f1_short: test", "parse_f03_text: test", "f64ish: test", "f03_bench: bench"]
+        {
             assert_eq!(covered(name), "", "{name}");
         }
     }
@@ -169,9 +136,7 @@ mod tests {
     #[test]
     fn a_missing_required_case_fails() {
         assert!(check_against("F01-F02 # intake\n", "f01_a: test\nf02_b: test", "").is_ok());
-        let error = check_against("F01-F03\nF110", "f02_b: test", "")
-            .unwrap_err()
-            .to_string();
+        let error = check_against("F01-F03\nF110", "f02_b: test", "").unwrap_err().to_string();
         assert_eq!(error, "required cases without a test: F01 F03 F110");
     }
 
@@ -179,32 +144,19 @@ mod tests {
     fn an_ignored_test_covers_nothing_unless_another_one_runs() {
         assert!(check_against("F05", "sqlite::f05_a: test", "sqlite::f05_a: test").is_err());
         assert!(
-            check_against(
-                "F05",
-                "sqlite::f05_a: test\npostgres::f05_a: test",
-                "sqlite::f05_a: test"
-            )
-            .is_ok()
+            check_against("F05", "sqlite::f05_a: test\npostgres::f05_a: test", "sqlite::f05_a: test").is_ok()
         );
     }
 
     #[test]
     fn a_number_outside_the_list_fails() {
-        let error = check_against("", "f111_new: test\nf72b_x: test", "")
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            "test names with a number that the failure list does not have: F72b F111"
-        );
+        let error = check_against("", "f111_new: test\nf72b_x: test", "").unwrap_err().to_string();
+        assert_eq!(error, "test names with a number that the failure list does not have: F72b F111");
     }
 
     #[test]
     fn the_list_of_required_cases_is_well_formed() {
-        assert!(parse_required(REQUIRED).unwrap().contains(&Case {
-            number: 110,
-            b: false
-        }));
+        assert!(parse_required(REQUIRED).unwrap().contains(&Case { number: 110, b: false }));
         assert!(parse_required("F17-F01").is_err());
         assert!(parse_required("F111").is_err());
     }

@@ -21,11 +21,7 @@ pub(crate) fn ensure_chromium() -> Result<OsString> {
         || packages::find_in_path("chromedriver").filter(|_| packages::find_in_path("chromium").is_some());
     if found().is_none() {
         let otherwise = format!("Or set {CHROMEDRIVER_VARIABLE} to the path of a ChromeDriver.");
-        packages::install(
-            &["chromium", "chromium-driver"],
-            "Chromium with its driver",
-            &otherwise,
-        )?;
+        packages::install(&["chromium", "chromium-driver"], "Chromium with its driver", &otherwise)?;
     }
     let path =
         found().ok_or_else(|| MissingTool("chromedriver is not in PATH after its installation".into()))?;
@@ -47,9 +43,7 @@ pub(crate) fn is_needed(repository: &Path) -> Result<bool> {
 
 fn has_browser_tests(folder: &Path) -> Result<bool> {
     for path in list(folder)? {
-        let named = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().contains("browser"));
+        let named = path.file_name().is_some_and(|name| name.to_string_lossy().contains("browser"));
         if named || (path.is_dir() && has_browser_tests(&path)?) {
             return Ok(true);
         }

@@ -10,26 +10,14 @@ use crate::{process, repository, test};
 /// Runs every check, also after one has failed: a run can take long, and should show all that is wrong.
 pub(crate) fn run(steps: &mut Steps) -> Result<()> {
     steps.check("Cargo.lock is committed and current", lock_file)?;
-    steps.check("format", || {
-        process::run(cargo().args(["fmt", "--all", "--check"]))
-    })?;
+    steps.check("format", || process::run(cargo().args(["fmt", "--all", "--check"])))?;
     steps.check("lints", || {
         let everything = ["--workspace", "--all-targets", "--all-features", "--locked"];
-        process::run(
-            cargo()
-                .arg("clippy")
-                .args(everything)
-                .args(["--", "-D", "warnings"]),
-        )
+        process::run(cargo().arg("clippy").args(everything).args(["--", "-D", "warnings"]))
     })?;
     steps.check("documentation", || {
         let everything = ["--workspace", "--no-deps", "--all-features", "--locked"];
-        process::run(
-            cargo()
-                .arg("doc")
-                .args(everything)
-                .env("RUSTDOCFLAGS", "-D warnings"),
-        )
+        process::run(cargo().arg("doc").args(everything).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     steps.check("dependencies", dependencies)?;
     test::run(&[], steps)
@@ -49,10 +37,7 @@ fn lock_file() -> Result<()> {
     }
     let state = process::read(&mut git(&["status", "--porcelain", "--", "Cargo.lock"]))?;
     if !state.is_empty() {
-        bail!(
-            "Cargo.lock differs from what is committed (git status: {})",
-            state.trim_end()
-        );
+        bail!("Cargo.lock differs from what is committed (git status: {})", state.trim_end());
     }
     Ok(())
 }
@@ -64,15 +49,7 @@ fn dependencies() -> Result<()> {
         println!("To check them: cargo install --locked cargo-deny");
         return Ok(());
     }
-    process::run(cargo().args([
-        "deny",
-        "--locked",
-        "--all-features",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ]))
+    process::run(cargo().args(["deny", "--locked", "--all-features", "check", "bans", "licenses", "sources"]))
 }
 
 fn cargo() -> Command {

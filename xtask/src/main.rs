@@ -26,11 +26,7 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_BAD_USAGE: u8 = 2;
 
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "Developer's commands",
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", about = "Developer's commands", disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -60,9 +56,7 @@ enum Command {
 
 /// The folder of the workspace.
 fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 fn main() -> ExitCode {

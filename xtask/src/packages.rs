@@ -28,9 +28,7 @@ pub(crate) fn is_root() -> bool {
 
 /// The first file of that name in the folders of PATH.
 pub(crate) fn find_in_path(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Installs Debian packages. `purpose` says what for, `otherwise` what a person can do instead.
@@ -54,10 +52,6 @@ pub(crate) fn install(packages: &[&str], purpose: &str, otherwise: &str) -> Resu
         command
     };
     process::run_undisturbed(apt_get().arg("update")).context("cannot read the package lists")?;
-    process::run_undisturbed(
-        apt_get()
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(packages),
-    )
-    .with_context(|| format!("cannot install {list}"))
+    process::run_undisturbed(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))
+        .with_context(|| format!("cannot install {list}"))
 }

@@ -82,11 +82,7 @@ impl Cluster {
         // The port is free now; that it stays free until PostgreSQL takes it is not certain, but very likely, as the
         // kernel hands out another one to each who asks.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let fsync = if durability == Durability::Disk {
-            "on"
-        } else {
-            "off"
-        };
+        let fsync = if durability == Durability::Disk { "on" } else { "off" };
         let mut socket = OsString::from("unix_socket_directories=");
         socket.push(folder.path());
         let mut server = as_server_user(&programs.join("postgres"), folder.path())?
@@ -94,37 +90,21 @@ impl Cluster {
             .arg(folder.path().join("data"))
             .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
             .args(["-c", &format!("max_connections={CONNECTIONS_MAX}")])
-            .args([
-                "-c",
-                &format!("fsync={fsync}"),
-                "-c",
-                "synchronous_commit=on",
-                "-c",
-            ])
+            .args(["-c", &format!("fsync={fsync}"), "-c", "synchronous_commit=on", "-c"])
             .arg(socket)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start PostgreSQL")?;
-        let ready = server
-            .stderr
-            .take()
-            .context("no log from PostgreSQL")
-            .and_then(|lines| follow(lines, log));
+        let ready =
+            server.stderr.take().context("no log from PostgreSQL").and_then(|lines| follow(lines, log));
         // From here on every way out stops the server.
-        let cluster = Self {
-            server: Some(server),
-            port,
-            folder,
-        };
+        let cluster = Self { server: Some(server), port, folder };
         match ready?.recv_timeout(Duration::from_secs(START_SECONDS_MAX)) {
             Ok(()) => Ok(cluster),
             Err(RecvTimeoutError::Timeout) => {
-                bail!(
-                    "PostgreSQL is not ready after {START_SECONDS_MAX} s:\n{}",
-                    tail(log)
-                )
+                bail!("PostgreSQL is not ready after {START_SECONDS_MAX} s:\n{}", tail(log))
             }
             Err(RecvTimeoutError::Disconnected) => bail!("PostgreSQL did not start:\n{}", tail(log)),
         }
@@ -168,20 +148,14 @@ fn newest_server(servers: &Path) -> Option<PathBuf> {
         Some((version, path.join("bin")))
     });
     let complete = |bin: &Path| bin.join("initdb").is_file() && bin.join("postgres").is_file();
-    versions
-        .filter(|(_, bin)| complete(bin))
-        .max()
-        .map(|(_, bin)| bin)
+    versions.filter(|(_, bin)| complete(bin)).max().map(|(_, bin)| bin)
 }
 
 fn server_in_path() -> Option<PathBuf> {
     // Its real place: distributions put links to some of the programs into PATH, and not to all.
     let initdb = fs::canonicalize(packages::find_in_path("initdb")?).ok()?;
     let programs = initdb.parent()?;
-    programs
-        .join("postgres")
-        .is_file()
-        .then(|| programs.to_path_buf())
+    programs.join("postgres").is_file().then(|| programs.to_path_buf())
 }
 
 /// A command that runs as the server's user, in `folder`, and that ends when we do, even if we are killed.
@@ -209,10 +183,7 @@ fn as_server_user(program: &Path, folder: &Path) -> Result<Command> {
 
 /// The number of the server's user (`-u`) or of its group (`-g`).
 fn server_user_id(which: &str) -> Result<u32> {
-    let output = Command::new("id")
-        .args([which, SERVER_USER])
-        .output()
-        .context("cannot start id")?;
+    let output = Command::new("id").args([which, SERVER_USER]).output().context("cannot start id")?;
     let number = String::from_utf8_lossy(&output.stdout).trim().parse().ok();
     number.ok_or_else(|| {
         let advice = format!(
@@ -255,11 +226,9 @@ mod tests {
     #[test]
     fn the_newest_complete_server_is_taken() {
         let servers = tempfile::tempdir().unwrap();
-        for (version, programs) in [
-            ("9", &["initdb", "postgres"][..]),
-            ("15", &["initdb", "postgres"]),
-            ("17", &["psql"]),
-        ] {
+        for (version, programs) in
+            [("9", &["initdb", "postgres"][..]), ("15", &["initdb", "postgres"]), ("17", &["psql"])]
+        {
             let bin = servers.path().join(version).join("bin");
             fs::create_dir_all(&bin).unwrap();
             for program in programs {
@@ -274,12 +243,8 @@ mod tests {
     fn a_cluster_serves_as_asked_and_leaves_nothing_behind() {
         let programs = ensure_programs().unwrap();
         let logs = tempfile::tempdir().unwrap();
-        let cluster = Cluster::start(
-            &std::env::temp_dir(),
-            Durability::ProcessOnly,
-            &logs.path().join("log"),
-        )
-        .unwrap();
+        let cluster =
+            Cluster::start(&std::env::temp_dir(), Durability::ProcessOnly, &logs.path().join("log")).unwrap();
         let query = "SELECT concat_ws(' ', current_setting('fsync'), current_setting('synchronous_commit'), \
                      current_setting('server_encoding'), current_setting('max_connections'))";
         let settings =

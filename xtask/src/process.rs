@@ -132,10 +132,7 @@ fn foreground() -> MutexGuard<'static, Option<Pid>> {
 /// The command as one would type it.
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// Sends `signal` to a server that we started and waits for its end, at most `patience`; then kills it.

@@ -28,12 +28,7 @@ impl Steps {
             println!("{:>8.1} s  {}{failed}", step.took.as_secs_f64(), step.name);
         }
         outcome?;
-        let failed: Vec<_> = steps
-            .0
-            .iter()
-            .filter(|step| step.failed)
-            .map(|step| step.name)
-            .collect();
+        let failed: Vec<_> = steps.0.iter().filter(|step| step.failed).map(|step| step.name).collect();
         if !failed.is_empty() {
             bail!("failed: {}", failed.join(", "));
         }
@@ -46,11 +41,7 @@ impl Steps {
         println!("\n--- {name}");
         let start = Instant::now();
         let outcome = run();
-        self.0.push(Step {
-            name,
-            took: start.elapsed(),
-            failed: outcome.is_err(),
-        });
+        self.0.push(Step { name, took: start.elapsed(), failed: outcome.is_err() });
         outcome
     }
 

@@ -26,11 +26,7 @@ pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
     steps.check("run the tests", || {
         // A failing test does not keep the others from being run: one run shows all that is wrong.
         let mut tests = cargo_test();
-        tests
-            .arg("--no-fail-fast")
-            .envs(environment)
-            .arg("--")
-            .args(filters);
+        tests.arg("--no-fail-fast").envs(environment).arg("--").args(filters);
         process::run(&mut tests)
     })?;
     if filters.is_empty() {
@@ -38,15 +34,7 @@ pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
             let list = |more: &[&str]| {
                 let mut tests = cargo_test();
                 tests
-                    .args([
-                        "--quiet",
-                        "--lib",
-                        "--bins",
-                        "--tests",
-                        "--",
-                        "--list",
-                        "--format=terse",
-                    ])
+                    .args(["--quiet", "--lib", "--bins", "--tests", "--", "--list", "--format=terse"])
                     .args(more);
                 process::read(&mut tests)
             };
@@ -61,9 +49,7 @@ pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
 /// `cargo test` for everything, always with the same features, so that nothing is built twice.
 fn cargo_test() -> Command {
     let mut command = Command::new("cargo");
-    command
-        .current_dir(repository())
-        .args(["test", "--locked", "--workspace", "--all-features"]);
+    command.current_dir(repository()).args(["test", "--locked", "--workspace", "--all-features"]);
     command
 }
 
@@ -76,10 +62,7 @@ enum TestServer {
 impl TestServer {
     fn provide() -> Result<Self> {
         if let Some(url) = env::var_os(postgres::URL_VARIABLE) {
-            println!(
-                "PostgreSQL: the server of {}, nothing is started",
-                postgres::URL_VARIABLE
-            );
+            println!("PostgreSQL: the server of {}, nothing is started", postgres::URL_VARIABLE);
             return Ok(Self::Given(url));
         }
         let programs = postgres::ensure_programs()?;
@@ -87,10 +70,7 @@ impl TestServer {
         let log = work_folder()?.join("postgresql.log");
         let cluster = Cluster::start(&env::temp_dir(), Durability::ProcessOnly, &log)?;
         println!("PostgreSQL: private server at {}", cluster.url());
-        println!(
-            "PostgreSQL: folder {}, stopped and removed at the end",
-            cluster.folder().display()
-        );
+        println!("PostgreSQL: folder {}, stopped and removed at the end", cluster.folder().display());
         println!("PostgreSQL: log in {}", log.display());
         Ok(Self::Own(cluster))
     }

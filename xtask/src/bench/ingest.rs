@@ -49,12 +49,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=99))]
     rounds: u32,
     /// What to measure
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        default_value = "no-store,sqlite,postgres"
-    )]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "no-store,sqlite,postgres")]
     targets: Vec<Target>,
     /// What the notifications say
     #[arg(long, value_enum, value_delimiter = ',', default_value = "finished,waiting")]
@@ -120,21 +115,12 @@ pub(super) struct Footprint {
 pub(crate) fn run(options: &Options) -> Result<()> {
     machine::check_disk(&options.folder)?;
     println!("Building tollhouse with optimisations");
-    let build = [
-        "build",
-        "--quiet",
-        "--release",
-        "--locked",
-        "--package",
-        "tollhouse",
-    ];
+    let build = ["build", "--quiet", "--release", "--locked", "--package", "tollhouse"];
     process::run(Command::new("cargo").current_dir(repository()).args(build))?;
 
     let results = repository().join("target/bench");
     fs::create_dir_all(&results)?;
-    let work = tempfile::Builder::new()
-        .prefix("tollhouse-bench-")
-        .tempdir_in(&options.folder)?;
+    let work = tempfile::Builder::new().prefix("tollhouse-bench-").tempdir_in(&options.folder)?;
     let machine = Machine::describe(work.path(), options.targets.contains(&Target::Postgres))?;
     let mut bench = Bench {
         options,
@@ -195,13 +181,8 @@ impl Bench<'_> {
         if target != Target::NoStore {
             environment.add_channel()?;
         }
-        let serve = || {
-            environment.command(if target == Target::NoStore {
-                "bench-no-store"
-            } else {
-                "serve"
-            })
-        };
+        let serve =
+            || environment.command(if target == Target::NoStore { "bench-no-store" } else { "serve" });
 
         let server = Server::start(&mut serve(), &log)?;
         server::pause(SETTLE);
@@ -228,24 +209,13 @@ impl Bench<'_> {
             server.stop()?;
         }
         starts_ms.sort_by(f64::total_cmp);
-        self.footprints.push(Footprint {
-            round,
-            target,
-            idle_kib,
-            peak_kib,
-            idle_filled_kib,
-            starts_ms,
-        });
+        self.footprints.push(Footprint { round, target, idle_kib, peak_kib, idle_filled_kib, starts_ms });
         Ok(())
     }
 
     /// In the folder that was asked for and not in ours, which the server's user may not enter.
     fn start_cluster(&self) -> Result<Cluster> {
-        Cluster::start(
-            &self.options.folder,
-            Durability::Disk,
-            &self.results.join("postgresql.log"),
-        )
+        Cluster::start(&self.options.folder, Durability::Disk, &self.results.join("postgresql.log"))
     }
 
     fn measure_point(
@@ -256,21 +226,9 @@ impl Bench<'_> {
         connections: usize,
         server: &Server,
     ) -> Result<Point> {
-        let Options {
-            seconds,
-            warmup_seconds,
-            ..
-        } = self.options;
-        let rate = if connections == 1 {
-            SUPPLY_PER_SECOND_ONE_CONNECTION
-        } else {
-            SUPPLY_PER_SECOND
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "some hundred thousand"
-        )]
+        let Options { seconds, warmup_seconds, .. } = self.options;
+        let rate = if connections == 1 { SUPPLY_PER_SECOND_ONE_CONNECTION } else { SUPPLY_PER_SECOND };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousand")]
         let supply = ((seconds + warmup_seconds) * rate).ceil() as u64;
         let (first_id, cpu_before) = (self.next_id, server.cpu_time()?);
         self.next_id += supply;
@@ -332,11 +290,7 @@ impl Environment<'_> {
     fn add_channel(&self) -> Result<()> {
         let mut command = self.command("channel");
         command.args(["add", "--title=Bench", "--plan=Monthly=2.50 USD/30d"]);
-        command
-            .arg(format!("--private-chat={PRIVATE_CHAT}"))
-            .arg(format!("--public-chat={PUBLIC_CHAT}"));
-        process::read(&mut command)
-            .map(drop)
-            .context("cannot register the channel")
+        command.arg(format!("--private-chat={PRIVATE_CHAT}")).arg(format!("--public-chat={PUBLIC_CHAT}"));
+        process::read(&mut command).map(drop).context("cannot register the channel")
     }
 }

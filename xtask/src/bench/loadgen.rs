@@ -96,16 +96,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Makes the load.
 pub(super) fn load(options: &Options) -> Result<Summary> {
-    let requests = Requests::sign(
-        options.address,
-        &options.secret,
-        options.mix,
-        options.first_id,
-        options.supply,
-    )?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let requests =
+        Requests::sign(options.address, &options.secret, options.mix, options.first_id, options.supply)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let mut streams = Vec::with_capacity(options.connections);
         for _ in 0..options.connections {
@@ -193,18 +186,10 @@ impl Run {
     fn finish(&self) -> Result<Summary> {
         let mut summary = self.counts.take();
         let latencies = self.latencies.borrow();
-        let end = if self.supply_used_up.get() {
-            self.last_answer.get()
-        } else {
-            self.measure_until
-        };
+        let end = if self.supply_used_up.get() { self.last_answer.get() } else { self.measure_until };
         let cpu = server::cpu_time(std::process::id())?.saturating_sub(self.cpu_before);
         summary.seconds = end.saturating_duration_since(self.measure_from).as_secs_f64();
-        summary.ok_per_second = if summary.ok == 0 {
-            0.0
-        } else {
-            summary.ok as f64 / summary.seconds
-        };
+        summary.ok_per_second = if summary.ok == 0 { 0.0 } else { summary.ok as f64 / summary.seconds };
         summary.p50_us = latencies.value_at_quantile(0.50);
         summary.p99_us = latencies.value_at_quantile(0.99);
         summary.max_us = latencies.max();
@@ -216,9 +201,7 @@ impl Run {
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect(address)
-        .await
-        .with_context(|| format!("cannot connect to {address}"))?;
+    let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -264,10 +247,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
     buffer.clear();
     loop {
         if stream.read_buf(buffer).await? == 0 {
-            bail!(
-                "the server closed the connection after {} bytes of an answer",
-                buffer.len()
-            );
+            bail!("the server closed the connection after {} bytes of an answer", buffer.len());
         }
         if let Some(answer) = parse(buffer)? {
             return Ok(answer);

@@ -34,30 +34,19 @@ impl Machine {
     /// Looks at the machine, at the disk of `folder`, and at PostgreSQL if that is measured.
     pub(super) fn describe(folder: &Path, with_postgres: bool) -> Result<Self> {
         let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let named = |line: &str| {
-            line.strip_prefix("model name")?
-                .split_once(": ")
-                .map(|(_, name)| name.to_owned())
-        };
+        let named =
+            |line: &str| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name.to_owned());
         let postgres = if with_postgres {
             let program = postgres::ensure_programs()?.join("postgres");
-            Some(
-                process::read(Command::new(program).arg("--version"))?
-                    .trim()
-                    .to_owned(),
-            )
+            Some(process::read(Command::new(program).arg("--version"))?.trim().to_owned())
         } else {
             None
         };
         let mut git = Command::new("git");
-        git.current_dir(repository())
-            .args(["describe", "--always", "--dirty"]);
+        git.current_dir(repository()).args(["describe", "--always", "--dirty"]);
         Ok(Self {
             cores: std::thread::available_parallelism()?.get(),
-            processor: processors
-                .lines()
-                .find_map(named)
-                .unwrap_or_else(|| "unknown".into()),
+            processor: processors.lines().find_map(named).unwrap_or_else(|| "unknown".into()),
             commit: process::read(&mut git).map_or_else(|_| "unknown".into(), |commit| commit.trim().into()),
             postgres,
             syncs_per_second: syncs_per_second(folder)?,
@@ -67,9 +56,8 @@ impl Machine {
 
 /// Fails if the folder is in memory.
 pub(super) fn check_disk(folder: &Path) -> Result<()> {
-    let kind = rustix::fs::statfs(folder)
-        .with_context(|| format!("cannot look at {}", folder.display()))?
-        .f_type;
+    let kind =
+        rustix::fs::statfs(folder).with_context(|| format!("cannot look at {}", folder.display()))?.f_type;
     ensure!(
         !MEMORY_FILE_SYSTEMS.contains(&kind),
         "{} is in memory, where a sync costs nothing; name a folder on a disk with --folder",

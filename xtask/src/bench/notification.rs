@@ -50,10 +50,7 @@ impl Requests {
         count: usize,
     ) -> Result<Self> {
         let end = first_id.saturating_add(count as u64);
-        ensure!(
-            IDS.contains(&first_id) && end <= IDS.end,
-            "ids {first_id}..{end} have not all ten digits"
-        );
+        ensure!(IDS.contains(&first_id) && end <= IDS.end, "ids {first_id}..{end} have not all ten digits");
         let mut bytes = Vec::new();
         let mut length = 0;
         for id in first_id..end {
@@ -89,13 +86,10 @@ fn write_request(bytes: &mut Vec<u8>, server: SocketAddr, secret: &str, body: &s
 pub(super) fn signature(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha512>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(body);
-    mac.finalize()
-        .into_bytes()
-        .iter()
-        .fold(String::with_capacity(128), |mut hex, byte| {
-            write!(hex, "{byte:02x}").expect("a String takes any text");
-            hex
-        })
+    mac.finalize().into_bytes().iter().fold(String::with_capacity(128), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes any text");
+        hex
+    })
 }
 
 /// A notification as the provider writes it: members sorted, no white space. Payment, invoice, purchase and buyer are
@@ -131,10 +125,8 @@ mod tests {
         for mix in [Mix::Finished, Mix::Waiting] {
             let body = body(mix, 5_000_000_000);
             let members: BTreeMap<String, serde_json::Value> = serde_json::from_str(&body).unwrap();
-            let places: Vec<_> = members
-                .keys()
-                .map(|key| body.find(&format!("\"{key}\":")).unwrap())
-                .collect();
+            let places: Vec<_> =
+                members.keys().map(|key| body.find(&format!("\"{key}\":")).unwrap()).collect();
             assert!(places.is_sorted(), "members are not sorted");
             assert_eq!(members["order_id"], "PGP-5000000000|-1003016667267");
             assert_eq!(members["payment_status"], mix.name());

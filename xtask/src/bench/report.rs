@@ -45,10 +45,7 @@ pub(super) fn progress(point: &Point) {
         point.connections,
         point.load.ok_per_second,
         milliseconds(point.load.p99_us),
-        remarks(point)
-            .iter()
-            .map(|remark| format!("; {remark}"))
-            .collect::<String>(),
+        remarks(point).iter().map(|remark| format!("; {remark}")).collect::<String>(),
     );
 }
 
@@ -57,12 +54,7 @@ impl Report {
     pub(super) fn write(&self, file: &Path) -> Result<()> {
         let ratios = medians(&self.points).into_iter().filter_map(|point| {
             let of_no_store = ratio(point, &self.points)?;
-            Some(Ratio {
-                mix: point.mix,
-                connections: point.connections,
-                target: point.target,
-                of_no_store,
-            })
+            Some(Ratio { mix: point.mix, connections: point.connections, target: point.target, of_no_store })
         });
         let document = serde_json::json!({ "run": self, "ratios": ratios.collect::<Vec<_>>() });
         let text = serde_json::to_string_pretty(&document)?;
@@ -71,12 +63,7 @@ impl Report {
 
     /// The tables.
     pub(super) fn markdown(&self) -> String {
-        let Self {
-            machine,
-            points,
-            footprints,
-            ..
-        } = self;
+        let Self { machine, points, footprints, .. } = self;
         let mut text = format!(
             "{} cores of {}, {:.0} syncs/s of 4 KiB, {}, commit {}.\n\
          Each measurement {} s after {} s of warm-up; rounds: {}, the median one is shown.\n\
@@ -116,21 +103,12 @@ impl Report {
         "\n| store | idle MB | idle MB, filled database | peak MB under load | start to /livez ms, median | slowest |\n\
          |---|---:|---:|---:|---:|---:|\n",
     );
-        for target in footprints
-            .iter()
-            .map(|footprint| footprint.target)
-            .collect::<BTreeSet<_>>()
-        {
-            let rounds = || {
-                footprints
-                    .iter()
-                    .filter(move |footprint| footprint.target == target)
-            };
+        for target in footprints.iter().map(|footprint| footprint.target).collect::<BTreeSet<_>>() {
+            let rounds = || footprints.iter().filter(move |footprint| footprint.target == target);
             let worst =
                 |kib: fn(&Footprint) -> u64| rounds().map(kib).max().unwrap_or_default() as f64 / KIB_PER_MB;
-            let mut starts_ms: Vec<f64> = rounds()
-                .flat_map(|footprint| footprint.starts_ms.clone())
-                .collect();
+            let mut starts_ms: Vec<f64> =
+                rounds().flat_map(|footprint| footprint.starts_ms.clone()).collect();
             starts_ms.sort_by(f64::total_cmp);
             line(
                 &mut text,
@@ -139,10 +117,7 @@ impl Report {
                     format!("{:.1}", worst(|footprint| footprint.idle_kib)),
                     format!("{:.1}", worst(|footprint| footprint.idle_filled_kib)),
                     format!("{:.1}", worst(|footprint| footprint.peak_kib)),
-                    format!(
-                        "{:.0}",
-                        starts_ms.get(starts_ms.len() / 2).copied().unwrap_or_default()
-                    ),
+                    format!("{:.0}", starts_ms.get(starts_ms.len() / 2).copied().unwrap_or_default()),
                     format!("{:.0}", starts_ms.last().copied().unwrap_or_default()),
                 ],
             );
@@ -182,12 +157,8 @@ fn ratio(point: &Point, points: &[Point]) -> Option<f64> {
 
 /// What makes a measurement worth less than it looks.
 fn remarks(point: &Point) -> Vec<String> {
-    let mut remarks: Vec<_> = point
-        .load
-        .refused
-        .iter()
-        .map(|(status, count)| format!("{count} answers {status}"))
-        .collect();
+    let mut remarks: Vec<_> =
+        point.load.refused.iter().map(|(status, count)| format!("{count} answers {status}")).collect();
     if point.load.errors > 0 {
         remarks.push(format!("{} broken connections", point.load.errors));
     }
@@ -207,39 +178,20 @@ mod tests {
     use super::*;
 
     fn point(round: u32, target: Target, ok_per_second: f64) -> Point {
-        let load = Summary {
-            ok: 10,
-            applied: 10,
-            ok_per_second,
-            ..Summary::default()
-        };
+        let load = Summary { ok: 10, applied: 10, ok_per_second, ..Summary::default() };
         let (mix, connections) = (Mix::Finished, 64);
-        Point {
-            round,
-            target,
-            mix,
-            connections,
-            load,
-            server_cpu_us_per_request: 1.0,
-            resident_kib: 1,
-        }
+        Point { round, target, mix, connections, load, server_cpu_us_per_request: 1.0, resident_kib: 1 }
     }
 
     #[test]
     fn the_median_round_is_compared_with_the_median_round_without_a_store() {
-        let rates = [
-            (Target::NoStore, [100.0, 400.0, 200.0]),
-            (Target::Sqlite, [10.0, 90.0, 100.0]),
-        ];
+        let rates = [(Target::NoStore, [100.0, 400.0, 200.0]), (Target::Sqlite, [10.0, 90.0, 100.0])];
         let points: Vec<_> = rates
             .iter()
             .flat_map(|(target, rates)| (1..).zip(rates).map(|(round, rate)| point(round, *target, *rate)))
             .collect();
         let medians = medians(&points);
-        assert_eq!(
-            medians.iter().map(|point| point.round).collect::<Vec<_>>(),
-            [3, 2]
-        );
+        assert_eq!(medians.iter().map(|point| point.round).collect::<Vec<_>>(), [3, 2]);
         assert_eq!(ratio(medians[1], &points), Some(0.45));
         assert_eq!(ratio(medians[0], &points), None);
         assert_eq!(ratio(medians[1], &points[3..]), None);

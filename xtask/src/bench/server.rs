@@ -50,30 +50,18 @@ impl Server {
             .stdout(output.try_clone()?)
             .stderr(output);
         let start = Instant::now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        let mut server = Self {
-            child: Some(child),
-            address,
-            started_in: Duration::ZERO,
-        };
+        let child =
+            command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let mut server = Self { child: Some(child), address, started_in: Duration::ZERO };
         while !is_alive(address) {
             process::check_interrupted()?;
-            let ended = server
-                .child
-                .as_mut()
-                .and_then(|child| child.try_wait().transpose())
-                .transpose()?;
+            let ended = server.child.as_mut().and_then(|child| child.try_wait().transpose()).transpose()?;
             if let Some(status) = ended {
                 server.child = None;
                 bail!("the server ended at its start ({status}), see {}", log.display());
             }
             if start.elapsed() > Duration::from_secs(START_SECONDS_MAX) {
-                bail!(
-                    "/livez does not answer 200 after {START_SECONDS_MAX} s, see {}",
-                    log.display()
-                );
+                bail!("/livez does not answer 200 after {START_SECONDS_MAX} s, see {}", log.display());
             }
             pause(Duration::from_millis(START_POLL_MILLISECONDS));
         }
@@ -92,10 +80,7 @@ impl Server {
             line.trim().strip_suffix("kB")?.trim().parse().ok()
         };
         let (resident_kib, peak_kib) = kib("VmRSS:").zip(kib("VmHWM:")).context("no memory in /proc")?;
-        Ok(Memory {
-            resident_kib,
-            peak_kib,
-        })
+        Ok(Memory { resident_kib, peak_kib })
     }
 
     pub(super) fn cpu_time(&self) -> Result<Duration> {
@@ -151,10 +136,7 @@ fn is_alive(address: SocketAddr) -> bool {
 fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(PROBE_SECONDS_MAX)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
@@ -174,9 +156,8 @@ mod tests {
     fn a_server_that_ends_at_its_start_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let error = Server::start(Command::new("sh").args(["-c", "echo broken; exit 3"]), &log)
-            .err()
-            .unwrap();
+        let error =
+            Server::start(Command::new("sh").args(["-c", "echo broken; exit 3"]), &log).err().unwrap();
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         assert_eq!(fs::read_to_string(log).unwrap(), "broken\n");
     }

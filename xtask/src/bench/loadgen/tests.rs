@@ -20,10 +20,7 @@ impl Server {
     /// `answer` gets the payment id and gives status, verdict and whether the connection is closed.
     fn start(answer: fn(u64) -> (u16, &'static str, bool)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Self {
-            address: listener.local_addr().unwrap(),
-            payments: Arc::default(),
-        };
+        let server = Self { address: listener.local_addr().unwrap(), payments: Arc::default() };
         let payments = Arc::clone(&server.payments);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -44,11 +41,7 @@ fn serve(stream: TcpStream, payments: &Mutex<BTreeSet<u64>>, answer: fn(u64) -> 
             && head.contains(&format!("x-nowpayments-sig: {}\r\n", signature(SECRET, &body)))
             && members["order_id"] == format!("PGP-{payment}|{PUBLIC_CHAT}");
         let new = payments.lock().unwrap().insert(payment);
-        let (status, verdict, close) = if good && new {
-            answer(payment)
-        } else {
-            (418, "bad", false)
-        };
+        let (status, verdict, close) = if good && new { answer(payment) } else { (418, "bad", false) };
         let body = format!(r#"{{"status":"success","verdict":"{verdict}"}}"#);
         let connection = if close { "close" } else { "keep-alive" };
         let head = format!(
@@ -71,10 +64,7 @@ fn read_request(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> 
             return None;
         }
     }
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body).unwrap();
     Some((head, body))
@@ -101,10 +91,7 @@ fn every_notification_is_sent_once_well_signed_and_counted() {
     assert_eq!((summary.ok, summary.applied, summary.errors), (300, 300, 0));
     assert!(summary.refused.is_empty(), "{summary:?}");
     assert!(summary.supply_used_up);
-    assert_eq!(
-        *server.payments.lock().unwrap(),
-        (FIRST_ID..FIRST_ID + 300).collect()
-    );
+    assert_eq!(*server.payments.lock().unwrap(), (FIRST_ID..FIRST_ID + 300).collect());
     assert!(summary.p50_us > 0 && summary.p50_us <= summary.p99_us && summary.p99_us <= summary.max_us);
     assert!((summary.ok_per_second * summary.seconds - 300.0).abs() < 1e-6);
 }
@@ -117,10 +104,7 @@ fn answers_other_than_applied_are_told_apart() {
         _ => (503, "full", false),
     });
     let summary = load(&options(&server, 4, 300)).unwrap();
-    assert_eq!(
-        (summary.ok, summary.applied, summary.answered_with_warmup),
-        (200, 100, 300)
-    );
+    assert_eq!((summary.ok, summary.applied, summary.answered_with_warmup), (200, 100, 300));
     assert_eq!(summary.refused, BTreeMap::from([(503, 100)]));
 }
 
@@ -134,11 +118,7 @@ fn a_closed_connection_is_opened_again() {
 #[test]
 fn the_warm_up_is_not_counted() {
     let server = Server::start(|_| (200, "applied", false));
-    let summary = load(&Options {
-        warmup_seconds: 60.0,
-        ..options(&server, 4, 100)
-    })
-    .unwrap();
+    let summary = load(&Options { warmup_seconds: 60.0, ..options(&server, 4, 100) }).unwrap();
     assert_eq!((summary.ok, summary.ok_with_warmup), (0, 100));
 }
 
@@ -149,13 +129,6 @@ fn an_answer_is_read_only_when_it_is_complete() {
         assert_eq!(parse(&whole[..end]).unwrap(), None, "{end}");
     }
     let answer = parse(whole).unwrap().unwrap();
-    assert_eq!(
-        answer,
-        Answer {
-            status: 200,
-            applied: true,
-            closes: false
-        }
-    );
+    assert_eq!(answer, Answer { status: 200, applied: true, closes: false });
     assert!(parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
 }
