@@ -347,7 +347,7 @@ fn f50_an_archived_channel_sells_nothing_and_keeps_its_members() {
     assert!(world.membership(BUYER).is_some(), "what was ordered before is honoured");
     let plan_id = world.get(order).plan_id.unwrap();
     let from = tollhouse_core::command::OrderFrom::Plan { channel_id: world.channel, plan_id };
-    let order = Command::CreateOrder { from, user: None, source: tollhouse_core::order::OrderSource::Api };
+    let order = Command::CreateOrder { from, user: None, source: tollhouse_core::order::OrderSource::Api, wants_invoice: false };
     assert!(matches!(world.try_run(order), Err(Refusal::Conflict(_))));
     work(&mut world);
     world.now += days(32);

@@ -1,5 +1,6 @@
 //! A world in memory for the rules: one snapshot that holds everything, seeded ids, a clock that the test moves.
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
+#![expect(clippy::unwrap_used, reason = "a world that cannot be built is a failed test")]
 
 use jiff::{SignedDuration, Timestamp};
 use tollhouse_core::attention::Reason;
