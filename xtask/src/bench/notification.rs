@@ -106,30 +106,25 @@ pub(super) fn body(mix: Mix, id: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use nowpayments::{Body, SignatureForm, Status, Verifier, parse};
 
     use super::*;
 
     #[test]
-    fn the_signature_is_hmac_sha512() {
-        // RFC 4231, test case 2.
-        assert_eq!(
-            signature("Jefe", b"what do ya want for nothing?"),
-            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fd\
-             caeab1a34d4a6b4b636e070a38bce737"
-        );
-    }
-
-    #[test]
-    fn bodies_are_the_canonical_text_so_that_the_first_form_matches() {
-        for mix in [Mix::Finished, Mix::Waiting] {
+    fn the_program_takes_them_for_paid_orders_or_for_first_signs_by_the_exact_bytes() {
+        let verifier = Verifier::new(["secret".to_owned().into()]).unwrap();
+        for (mix, status) in [(Mix::Finished, Status::Finished), (Mix::Waiting, Status::Waiting)] {
             let body = body(mix, 5_000_000_000);
-            let members: BTreeMap<String, serde_json::Value> = serde_json::from_str(&body).unwrap();
-            let places: Vec<_> =
-                members.keys().map(|key| body.find(&format!("\"{key}\":")).unwrap()).collect();
-            assert!(places.is_sorted(), "members are not sorted");
-            assert_eq!(members["order_id"], "PGP-5000000000|-1003016667267");
-            assert_eq!(members["payment_status"], mix.name());
+            let signature = signature("secret", body.as_bytes());
+            let verified = verifier.verify(body.as_bytes(), Some(signature.as_bytes())).unwrap();
+            assert_eq!(verified.form, SignatureForm::Raw);
+            let Body::Payment(payment) = parse(body.as_bytes()).unwrap() else {
+                panic!("no payment: {body}")
+            };
+            assert_eq!(payment.status, status);
+            assert_eq!(payment.payment_id.to_string(), "5000000000");
+            assert_eq!(payment.order_id.as_deref(), Some("PGP-5000000000|-1003016667267"));
+            assert_eq!(payment.price_amount.unwrap().to_string(), "2.5");
         }
     }
 
