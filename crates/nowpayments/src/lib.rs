@@ -1,6 +1,7 @@
 //! NOWPayments for merchants: is this notification theirs, and what does it say, without losing a digit.
 //!
-//! [`verify`] and [`notification`] are pure: no IO, no clock, no randomness, no runtime.
+//! [`verify`] and [`notification`] are pure: no IO, no clock, no randomness, no runtime. The feature `client` adds typed calls to
+//! the provider's API, the feature `sandbox` a simulated provider for tests, demonstrations and integrators.
 //!
 //! ```
 //! use nowpayments::{Body, Status, Verifier, parse, sign};
@@ -20,12 +21,16 @@
 
 mod amount;
 mod canonical;
+#[cfg(feature = "client")]
+pub mod client;
 mod id;
 mod json;
 pub mod notification;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 mod status;
+#[cfg(feature = "client")]
+mod uri;
 pub mod verify;
 
 pub use amount::Amount;

@@ -145,7 +145,7 @@ fn read_body(members: Members<'_>) -> Body {
     }
 }
 
-fn read_payment(payment_id: ProviderPaymentId, members: &Members<'_>) -> Notification {
+pub(crate) fn read_payment(payment_id: ProviderPaymentId, members: &Members<'_>) -> Notification {
     let mut from = Reading { members, unusable: Vec::new() };
     Notification {
         payment_id,
@@ -210,7 +210,7 @@ pub(crate) fn amount(members: &Members<'_>, name: &str) -> Option<Amount> {
     member(members, name).map(read_amount)
 }
 
-fn read_amount(value: &Value<'_>) -> Amount {
+pub(crate) fn read_amount(value: &Value<'_>) -> Amount {
     match value {
         Value::Number(text) | Value::String(text) => Amount::from_text(text),
         other => Amount::Unrepresentable(json_text(other)),
@@ -248,7 +248,7 @@ fn read_ids(value: &Value<'_>) -> Option<Vec<ProviderPaymentId>> {
 }
 
 /// Epoch milliseconds in notifications, ISO 8601 text in API answers.
-fn read_instant_ms(value: &Value<'_>) -> Option<i64> {
+pub(crate) fn read_instant_ms(value: &Value<'_>) -> Option<i64> {
     match value {
         Value::Number(token) => token.parse().ok(),
         Value::String(text) => text
