@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::ids::ChatId;
-use crate::model::Right;
+use crate::member::Right;
 
 /// How long to wait when Telegram says "too many requests" and not for how long.
 pub const RETRY_AFTER_SECONDS_DEFAULT: u32 = 5;
@@ -206,26 +206,14 @@ pub(crate) struct About {
 
 impl Refusal {
     pub(crate) fn sort(self, about: About) -> Error {
-        let Self {
-            error_code,
-            description,
-            parameters,
-        } = self;
+        let Self { error_code, description, parameters } = self;
         if let Some(to) = parameters.migrate_to_chat_id {
             return Error::Migrated { to: ChatId(to) };
         }
         match error_code {
-            429 => Error::RetryAfter {
-                seconds: retry_after(parameters.retry_after, &description),
-            },
-            500.. => Error::Transient {
-                cause: Cause::Server(error_code),
-                maybe_done: true,
-            },
-            409 => Error::Conflict {
-                webhook: description.contains("webhook"),
-                description,
-            },
+            429 => Error::RetryAfter { seconds: retry_after(parameters.retry_after, &description) },
+            500.. => Error::Transient { cause: Cause::Server(error_code), maybe_done: true },
+            409 => Error::Conflict { webhook: description.contains("webhook"), description },
             401 => Error::InvalidToken,
             404 if !description.to_lowercase().contains("method") => Error::InvalidToken,
             _ => by_description(error_code, description, about),
@@ -235,9 +223,7 @@ impl Refusal {
 
 fn retry_after(parameter: Option<u32>, description: &str) -> u32 {
     let from_text = || description.rsplit(' ').next().and_then(|last| last.parse().ok());
-    parameter
-        .or_else(from_text)
-        .unwrap_or(RETRY_AFTER_SECONDS_DEFAULT)
+    parameter.or_else(from_text).unwrap_or(RETRY_AFTER_SECONDS_DEFAULT)
 }
 
 /// First match wins; all in lower case, found anywhere in the description.
@@ -246,10 +232,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("user_is_blocked", Meaning::Blocked(Blocked::ByUser)),
     ("user is deactivated", Meaning::Blocked(Blocked::Deactivated)),
     ("input_user_deactivated", Meaning::Blocked(Blocked::Deactivated)),
-    (
-        "can't initiate conversation",
-        Meaning::Blocked(Blocked::NeverStarted),
-    ),
+    ("can't initiate conversation", Meaning::Blocked(Blocked::NeverStarted)),
     ("bot was kicked from", Meaning::Lack(Lack::Kicked)),
     ("bot is not a member of", Meaning::Lack(Lack::NotMember)),
     ("channel_private", Meaning::Lack(Lack::NotMember)),
@@ -303,21 +286,14 @@ enum Meaning {
 
 fn by_description(error_code: u16, description: String, about: About) -> Error {
     let lower = description.to_lowercase();
-    let meaning = MEANINGS
-        .iter()
-        .find(|(text, _)| lower.contains(text))
-        .map(|(_, meaning)| *meaning);
+    let meaning = MEANINGS.iter().find(|(text, _)| lower.contains(text)).map(|(_, meaning)| *meaning);
     match meaning {
         Some(Meaning::Blocked(why)) => Error::Blocked(why),
         Some(Meaning::Lack(lack)) => Error::NoRights { lack, description },
-        Some(Meaning::LacksRight) => Error::NoRights {
-            lack: Lack::Right(about.right),
-            description,
-        },
-        Some(Meaning::NotAdministrator) => Error::NoRights {
-            lack: Lack::Right(Right::Administrator),
-            description,
-        },
+        Some(Meaning::LacksRight) => Error::NoRights { lack: Lack::Right(about.right), description },
+        Some(Meaning::NotAdministrator) => {
+            Error::NoRights { lack: Lack::Right(Right::Administrator), description }
+        }
         Some(Meaning::NotFound(missing)) => Error::NotFound(missing),
         // A person whom the bot never met has no chat with it yet.
         Some(Meaning::ChatNotFound) if about.chat.is_some_and(ChatId::is_private) => {
@@ -327,10 +303,9 @@ fn by_description(error_code: u16, description: String, about: About) -> Error {
         Some(Meaning::Done(done)) => Error::AlreadyDone(done),
         Some(Meaning::Protected) => Error::ProtectedMember,
         // Telegram has more reasons to forbid than the table knows; all of them are for the owner to mend.
-        None if error_code == 403 && !about.chat.is_some_and(ChatId::is_private) => Error::NoRights {
-            lack: Lack::Right(about.right),
-            description,
-        },
+        None if error_code == 403 && !about.chat.is_some_and(ChatId::is_private) => {
+            Error::NoRights { lack: Lack::Right(about.right), description }
+        }
         None => Error::Permanent { description },
     }
 }
@@ -343,26 +318,17 @@ mod tests {
 
     fn sorted(chat: ChatId, json: &str) -> Error {
         let refusal: Refusal = serde_json::from_str(json).unwrap();
-        refusal.sort(About {
-            right: Right::InviteUsers,
-            chat: Some(chat),
-        })
+        refusal.sort(About { right: Right::InviteUsers, chat: Some(chat) })
     }
 
     fn described(chat: ChatId, error_code: u16, description: &str) -> Error {
-        sorted(
-            chat,
-            &serde_json::json!({"error_code": error_code, "description": description}).to_string(),
-        )
+        sorted(chat, &serde_json::json!({"error_code": error_code, "description": description}).to_string())
     }
 
     #[test]
     fn a_chat_that_is_not_found_means_never_started_for_a_person() {
         let text = "Bad Request: chat not found";
-        assert_eq!(
-            described(ChatId(5), 400, text),
-            Error::Blocked(Blocked::NeverStarted)
-        );
+        assert_eq!(described(ChatId(5), 400, text), Error::Blocked(Blocked::NeverStarted));
         assert_eq!(described(CHANNEL, 400, text), Error::NotFound(Missing::Chat));
     }
 
@@ -373,59 +339,34 @@ mod tests {
         let from_text = described(CHANNEL, 429, "Too Many Requests: retry after 9");
         assert_eq!(from_text, Error::RetryAfter { seconds: 9 });
         let nothing = described(CHANNEL, 429, "Too Many Requests");
-        assert_eq!(
-            nothing,
-            Error::RetryAfter {
-                seconds: RETRY_AFTER_SECONDS_DEFAULT
-            }
-        );
+        assert_eq!(nothing, Error::RetryAfter { seconds: RETRY_AFTER_SECONDS_DEFAULT });
     }
 
     #[test]
     fn f51_a_migration_tells_the_new_id() {
         let json = r#"{"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat",
             "parameters":{"migrate_to_chat_id":-1009999999999}}"#;
-        assert_eq!(
-            sorted(ChatId(-5), json),
-            Error::Migrated {
-                to: ChatId(-1_009_999_999_999)
-            }
-        );
+        assert_eq!(sorted(ChatId(-5), json), Error::Migrated { to: ChatId(-1_009_999_999_999) });
     }
 
     #[test]
     fn a_missing_right_is_named_by_the_call_that_needed_it() {
         let text = "Bad Request: not enough rights to manage chat invite link";
         let lack = Lack::Right(Right::InviteUsers);
-        let expected = Error::NoRights {
-            lack,
-            description: text.to_owned(),
-        };
+        let expected = Error::NoRights { lack, description: text.to_owned() };
         assert_eq!(described(CHANNEL, 400, text), expected);
     }
 
     #[test]
     fn an_unknown_403_in_a_chat_is_for_its_owner_to_mend() {
         let error = described(CHANNEL, 403, "Forbidden: something new");
-        assert!(matches!(
-            error,
-            Error::NoRights {
-                lack: Lack::Right(Right::InviteUsers),
-                ..
-            }
-        ));
-        assert!(matches!(
-            described(ChatId(5), 403, "Forbidden: something new"),
-            Error::Permanent { .. }
-        ));
+        assert!(matches!(error, Error::NoRights { lack: Lack::Right(Right::InviteUsers), .. }));
+        assert!(matches!(described(ChatId(5), 403, "Forbidden: something new"), Error::Permanent { .. }));
     }
 
     #[test]
     fn an_unknown_method_is_not_a_wrong_token() {
-        assert!(matches!(
-            described(CHANNEL, 404, "Not Found: method not found"),
-            Error::Permanent { .. }
-        ));
+        assert!(matches!(described(CHANNEL, 404, "Not Found: method not found"), Error::Permanent { .. }));
         assert_eq!(described(CHANNEL, 404, "Not Found"), Error::InvalidToken);
         assert_eq!(described(CHANNEL, 401, "Unauthorized"), Error::InvalidToken);
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::model::Right;
+use crate::member::Right;
 
 pub use calls::Me;
 pub use watch::{Observe, Unobserved};
@@ -64,12 +64,7 @@ impl GatewayConfig {
     /// With the usual time-out, and nobody watching.
     #[must_use]
     pub fn new(token: SecretString, api_url: Url) -> Self {
-        Self {
-            token,
-            api_url,
-            call_timeout: CALL_TIMEOUT,
-            observe: Arc::new(Unobserved),
-        }
+        Self { token, api_url, call_timeout: CALL_TIMEOUT, observe: Arc::new(Unobserved) }
     }
 }
 
@@ -93,23 +88,14 @@ impl Gateway {
     /// # Errors
     /// [`SetupError`], when the configuration cannot work.
     pub fn new(config: GatewayConfig) -> Result<Self, SetupError> {
-        let GatewayConfig {
-            token,
-            api_url,
-            call_timeout,
-            observe,
-        } = config;
+        let GatewayConfig { token, api_url, call_timeout, observe } = config;
         if !has_token_form(token.expose_secret()) {
             return Err(SetupError::Token);
         }
         if !matches!(api_url.scheme(), "http" | "https") || api_url.query().is_some() {
             return Err(SetupError::ApiUrl(api_url));
         }
-        let base = format!(
-            "{}/bot{}/",
-            api_url.as_str().trim_end_matches('/'),
-            token.expose_secret()
-        );
+        let base = format!("{}/bot{}/", api_url.as_str().trim_end_matches('/'), token.expose_secret());
         // A second installation only says that there is one already, which is what we want.
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -118,14 +104,7 @@ impl Gateway {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| SetupError::Client(error.without_url().to_string()))?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                client,
-                base: base.into(),
-                call_timeout,
-                observe,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { client, base: base.into(), call_timeout, observe }) })
     }
 }
 
@@ -143,9 +122,7 @@ fn has_token_form(token: &str) -> bool {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway")
-            .field("call_timeout", &self.inner.call_timeout)
-            .finish_non_exhaustive()
+        f.debug_struct("Gateway").field("call_timeout", &self.inner.call_timeout).finish_non_exhaustive()
     }
 }
 
@@ -245,16 +222,7 @@ mod tests {
 
     #[test]
     fn a_token_that_could_change_the_path_is_refused() {
-        for token in [
-            "",
-            "123",
-            "123:",
-            ":abc",
-            "12a:abc",
-            "123:ab/../c",
-            "123:ab?c",
-            "123:ab\n",
-        ] {
+        for token in ["", "123", "123:", ":abc", "12a:abc", "123:ab/../c", "123:ab?c", "123:ab\n"] {
             assert!(
                 matches!(gateway(token, "https://api.telegram.org"), Err(SetupError::Token)),
                 "{token:?}"
@@ -265,10 +233,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_not_http_is_refused() {
-        assert!(matches!(
-            gateway("1:a", "ftp://example.org"),
-            Err(SetupError::ApiUrl(_))
-        ));
+        assert!(matches!(gateway("1:a", "ftp://example.org"), Err(SetupError::ApiUrl(_))));
     }
 
     #[test]

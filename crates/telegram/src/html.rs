@@ -96,10 +96,7 @@ mod tests {
 
     #[test]
     fn escape_leaves_plain_text_alone() {
-        assert!(matches!(
-            escape("Signals, daily"),
-            Cow::Borrowed("Signals, daily")
-        ));
+        assert!(matches!(escape("Signals, daily"), Cow::Borrowed("Signals, daily")));
     }
 
     #[test]

@@ -27,19 +27,13 @@ impl Button {
     /// A button that opens a link.
     #[must_use]
     pub fn url(text: impl Into<String>, url: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            action: Action::Url(url.into()),
-        }
+        Self { text: text.into(), action: Action::Url(url.into()) }
     }
 
     /// A button that comes back to the bot.
     #[must_use]
     pub fn callback(text: impl Into<String>, data: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            action: Action::Callback(data.into()),
-        }
+        Self { text: text.into(), action: Action::Callback(data.into()) }
     }
 }
 
@@ -54,19 +48,12 @@ impl Keyboard {
     /// One button in each row.
     #[must_use]
     pub fn column(buttons: impl IntoIterator<Item = Button>) -> Self {
-        Self {
-            rows: buttons.into_iter().map(|button| vec![button]).collect(),
-        }
+        Self { rows: buttons.into_iter().map(|button| vec![button]).collect() }
     }
 
     pub(crate) fn to_wire(&self) -> InlineKeyboardMarkup {
-        let rows = self
-            .rows
-            .iter()
-            .map(|row| row.iter().map(Button::to_wire).collect());
-        InlineKeyboardMarkup::builder()
-            .inline_keyboard(rows.collect())
-            .build()
+        let rows = self.rows.iter().map(|row| row.iter().map(Button::to_wire).collect());
+        InlineKeyboardMarkup::builder().inline_keyboard(rows.collect()).build()
     }
 }
 

@@ -6,11 +6,15 @@
 //!
 //! **Invariant:** frankenstein's and reqwest's types stay inside; nothing else in the workspace needs to know them.
 
+#[cfg(feature = "fake")]
+pub mod fake;
+
 mod error;
 mod gateway;
 mod html;
 mod ids;
 mod keyboard;
+mod member;
 mod model;
 mod update;
 
@@ -22,8 +26,8 @@ pub use gateway::{
 pub use html::{Html, MESSAGE_CHARS_MAX, escape};
 pub use ids::{ChatId, MessageId, UpdateId, UserId};
 pub use keyboard::{Action, Button, CALLBACK_DATA_BYTES_MAX, Keyboard};
+pub use member::{AdminRights, Member, MemberStatus, Right};
 pub use model::{
-    AdminRights, Callback, Chat, ChatKind, IncomingMessage, InviteLink, JoinRequest, Member, MemberChange,
-    MemberStatus, MessageRef, Right, User,
+    Callback, Chat, ChatKind, IncomingMessage, InviteLink, JoinRequest, MemberChange, MessageRef, User,
 };
 pub use update::{Batch, NotAnUpdate, Topic, Update, UpdateKind};

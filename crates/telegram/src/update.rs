@@ -79,14 +79,9 @@ impl Update {
         let not_an_update = |reason: String| NotAnUpdate { reason };
         let mut fields: BTreeMap<String, Box<RawValue>> =
             serde_json::from_slice(json).map_err(|error| not_an_update(error.to_string()))?;
-        let id = fields
-            .remove("update_id")
-            .ok_or_else(|| not_an_update("no update_id".to_owned()))?;
+        let id = fields.remove("update_id").ok_or_else(|| not_an_update("no update_id".to_owned()))?;
         let id = serde_json::from_str::<i64>(id.get()).map_err(|error| not_an_update(error.to_string()))?;
-        Ok(Self {
-            id: UpdateId(id),
-            kind: UpdateKind::decode(fields),
-        })
+        Ok(Self { id: UpdateId(id), kind: UpdateKind::decode(fields) })
     }
 }
 
@@ -109,16 +104,12 @@ impl UpdateKind {
             };
             return decoded.unwrap_or_else(|reason| Self::Undecodable { kind, reason });
         }
-        Self::Unknown {
-            kind: unknown.unwrap_or_default(),
-        }
+        Self::Unknown { kind: unknown.unwrap_or_default() }
     }
 }
 
 fn read<T: DeserializeOwned>(value: &RawValue, into: fn(T) -> UpdateKind) -> Result<UpdateKind, String> {
-    serde_json::from_str(value.get())
-        .map(into)
-        .map_err(|error| error.to_string())
+    serde_json::from_str(value.get()).map(into).map_err(|error| error.to_string())
 }
 
 /// What one poll brought.
@@ -135,25 +126,16 @@ pub struct Batch {
 impl Batch {
     pub(crate) fn of(elements: &[Box<RawValue>]) -> Self {
         // An element without an id cannot be confirmed by itself; the next id after it does.
-        let updates: Vec<Update> = elements
-            .iter()
-            .filter_map(|element| Update::decode(element.get().as_bytes()).ok())
-            .collect();
+        let updates: Vec<Update> =
+            elements.iter().filter_map(|element| Update::decode(element.get().as_bytes()).ok()).collect();
         let unread = updates
             .iter()
             .filter(|update| {
-                matches!(
-                    update.kind,
-                    UpdateKind::Unknown { .. } | UpdateKind::Undecodable { .. }
-                )
+                matches!(update.kind, UpdateKind::Unknown { .. } | UpdateKind::Undecodable { .. })
             })
             .count();
         let next_offset = updates.iter().map(|update| update.id.0 + 1).max().map(UpdateId);
-        Self {
-            unread: unread + (elements.len() - updates.len()),
-            updates,
-            next_offset,
-        }
+        Self { unread: unread + (elements.len() - updates.len()), updates, next_offset }
     }
 }
 
@@ -176,13 +158,8 @@ pub enum Topic {
 
 impl Topic {
     /// Everything that Tollhouse handles.
-    pub const WANTED: [Self; 5] = [
-        Self::Message,
-        Self::Callback,
-        Self::MyChatMember,
-        Self::ChatMember,
-        Self::JoinRequest,
-    ];
+    pub const WANTED: [Self; 5] =
+        [Self::Message, Self::Callback, Self::MyChatMember, Self::ChatMember, Self::JoinRequest];
 
     pub(crate) fn to_wire(self) -> frankenstein::types::AllowedUpdate {
         use frankenstein::types::AllowedUpdate as Wire;
@@ -216,12 +193,7 @@ mod tests {
         assert_eq!(batch.updates.len(), 3);
         assert_eq!(batch.unread, 3);
         assert_eq!(batch.next_offset, Some(UpdateId(13)));
-        assert_eq!(
-            batch.updates[0].kind,
-            UpdateKind::Unknown {
-                kind: "telepathy".to_owned()
-            }
-        );
+        assert_eq!(batch.updates[0].kind, UpdateKind::Unknown { kind: "telepathy".to_owned() });
         assert!(matches!(&batch.updates[1].kind, UpdateKind::Message(m) if m.text.as_deref() == Some("hi")));
         assert_eq!(batch.updates[2].kind.name(), "message");
         assert!(matches!(batch.updates[2].kind, UpdateKind::Undecodable { .. }));

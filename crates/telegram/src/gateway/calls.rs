@@ -21,7 +21,8 @@ use crate::error::{Error, Missing};
 use crate::html::Html;
 use crate::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::keyboard::Keyboard;
-use crate::model::{Chat, InviteLink, Member, MessageRef};
+use crate::member::Member;
+use crate::model::{Chat, InviteLink, MessageRef};
 use crate::update::{Batch, Topic, UpdateKind};
 
 /// The bot itself.
@@ -64,9 +65,8 @@ impl Gateway {
             .allowed_updates(to_wire(topics))
             .build();
         let timeout = Duration::from_secs(seconds) + POLL_MARGIN.min(self.inner.call_timeout);
-        let elements: Vec<Box<RawValue>> = self
-            .call_within(timeout, Method::GetUpdates, None, &parameters)
-            .await?;
+        let elements: Vec<Box<RawValue>> =
+            self.call_within(timeout, Method::GetUpdates, None, &parameters).await?;
         let batch = Batch::of(&elements);
         for update in &batch.updates {
             if let UpdateKind::Unknown { kind } | UpdateKind::Undecodable { kind, .. } = &update.kind {
@@ -86,9 +86,7 @@ impl Gateway {
             .secret_token(secret.expose_secret())
             .allowed_updates(to_wire(topics))
             .build();
-        self.call::<Yes>(Method::SetWebhook, None, &parameters)
-            .await
-            .map(drop)
+        self.call::<Yes>(Method::SetWebhook, None, &parameters).await.map(drop)
     }
 
     /// Has updates kept for polling again. Those that wait are kept.
@@ -97,9 +95,7 @@ impl Gateway {
     /// The transient ones.
     pub async fn delete_webhook(&self) -> Result<(), Error> {
         let parameters = DeleteWebhookParams::builder().drop_pending_updates(false).build();
-        self.call::<Yes>(Method::DeleteWebhook, None, &parameters)
-            .await
-            .map(drop)
+        self.call::<Yes>(Method::DeleteWebhook, None, &parameters).await.map(drop)
     }
 
     /// Makes a link that asks to join instead of joining (I11). Not safe to repeat: each call makes a new link (F35).
@@ -120,8 +116,7 @@ impl Gateway {
             .maybe_expire_date(expires_at.and_then(|at| u64::try_from(at.as_second()).ok()))
             .creates_join_request(true)
             .build();
-        self.call(Method::CreateChatInviteLink, Some(chat), &parameters)
-            .await
+        self.call(Method::CreateChatInviteLink, Some(chat), &parameters).await
     }
 
     /// Kills a link of ours. Its pending requests stay.
@@ -129,13 +124,8 @@ impl Gateway {
     /// # Errors
     /// [`Error::NotFound`] (link) when it is dead already; [`Error::NoRights`], [`Error::Migrated`], the transient ones.
     pub async fn revoke_chat_invite_link(&self, chat: ChatId, url: &str) -> Result<(), Error> {
-        let parameters = RevokeChatInviteLinkParams::builder()
-            .chat_id(chat.0)
-            .invite_link(url)
-            .build();
-        self.call::<InviteLink>(Method::RevokeChatInviteLink, Some(chat), &parameters)
-            .await
-            .map(drop)
+        let parameters = RevokeChatInviteLinkParams::builder().chat_id(chat.0).invite_link(url).build();
+        self.call::<InviteLink>(Method::RevokeChatInviteLink, Some(chat), &parameters).await.map(drop)
     }
 
     /// Lets somebody in who asked.
@@ -143,13 +133,9 @@ impl Gateway {
     /// # Errors
     /// [`Error::AlreadyDone`] when they are inside, or the request is gone; [`Error::NoRights`], [`Error::Migrated`], the transient ones.
     pub async fn approve_chat_join_request(&self, chat: ChatId, user: UserId) -> Result<(), Error> {
-        let parameters = ApproveChatJoinRequestParams::builder()
-            .chat_id(chat.0)
-            .user_id(id_of(user)?)
-            .build();
-        self.call::<Yes>(Method::ApproveChatJoinRequest, Some(chat), &parameters)
-            .await
-            .map(drop)
+        let parameters =
+            ApproveChatJoinRequestParams::builder().chat_id(chat.0).user_id(id_of(user)?).build();
+        self.call::<Yes>(Method::ApproveChatJoinRequest, Some(chat), &parameters).await.map(drop)
     }
 
     /// Turns somebody away who asked. They may ask again.
@@ -157,13 +143,9 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::approve_chat_join_request`].
     pub async fn decline_chat_join_request(&self, chat: ChatId, user: UserId) -> Result<(), Error> {
-        let parameters = DeclineChatJoinRequestParams::builder()
-            .chat_id(chat.0)
-            .user_id(id_of(user)?)
-            .build();
-        self.call::<Yes>(Method::DeclineChatJoinRequest, Some(chat), &parameters)
-            .await
-            .map(drop)
+        let parameters =
+            DeclineChatJoinRequestParams::builder().chat_id(chat.0).user_id(id_of(user)?).build();
+        self.call::<Yes>(Method::DeclineChatJoinRequest, Some(chat), &parameters).await.map(drop)
     }
 
     /// Writes to a chat, without a preview of the links in it. Not safe to repeat: each call is one more message.
@@ -207,9 +189,7 @@ impl Gateway {
             .link_preview_options(no_preview())
             .maybe_reply_markup(keyboard.map(Keyboard::to_wire))
             .build();
-        self.call::<MessageRef>(Method::EditMessageText, Some(chat), &parameters)
-            .await
-            .map(drop)
+        self.call::<MessageRef>(Method::EditMessageText, Some(chat), &parameters).await.map(drop)
     }
 
     /// Takes a message back.
@@ -217,13 +197,9 @@ impl Gateway {
     /// # Errors
     /// [`Error::NotFound`] (message), [`Error::NoRights`], the transient ones.
     pub async fn delete_message(&self, chat: ChatId, message: MessageId) -> Result<(), Error> {
-        let parameters = DeleteMessageParams::builder()
-            .chat_id(chat.0)
-            .message_id(number_of(message)?)
-            .build();
-        self.call::<Yes>(Method::DeleteMessage, Some(chat), &parameters)
-            .await
-            .map(drop)
+        let parameters =
+            DeleteMessageParams::builder().chat_id(chat.0).message_id(number_of(message)?).build();
+        self.call::<Yes>(Method::DeleteMessage, Some(chat), &parameters).await.map(drop)
     }
 
     /// Tells the person's client that the press arrived; `alert` shows `text` in a window that must be closed.
@@ -241,9 +217,7 @@ impl Gateway {
             .maybe_text(text)
             .show_alert(alert)
             .build();
-        self.call::<Yes>(Method::AnswerCallbackQuery, None, &parameters)
-            .await
-            .map(drop)
+        self.call::<Yes>(Method::AnswerCallbackQuery, None, &parameters).await.map(drop)
     }
 
     /// Removes somebody, and keeps them out until [`Gateway::unban_chat_member`].
@@ -251,13 +225,8 @@ impl Gateway {
     /// # Errors
     /// [`Error::ProtectedMember`], [`Error::NoRights`], [`Error::NotFound`] (person), [`Error::Migrated`], the transient ones.
     pub async fn ban_chat_member(&self, chat: ChatId, user: UserId) -> Result<(), Error> {
-        let parameters = BanChatMemberParams::builder()
-            .chat_id(chat.0)
-            .user_id(id_of(user)?)
-            .build();
-        self.call::<Yes>(Method::BanChatMember, Some(chat), &parameters)
-            .await
-            .map(drop)
+        let parameters = BanChatMemberParams::builder().chat_id(chat.0).user_id(id_of(user)?).build();
+        self.call::<Yes>(Method::BanChatMember, Some(chat), &parameters).await.map(drop)
     }
 
     /// Lets somebody come back who was banned. Without a ban it does nothing: it never removes a member.
@@ -270,9 +239,7 @@ impl Gateway {
             .user_id(id_of(user)?)
             .only_if_banned(true)
             .build();
-        self.call::<Yes>(Method::UnbanChatMember, Some(chat), &parameters)
-            .await
-            .map(drop)
+        self.call::<Yes>(Method::UnbanChatMember, Some(chat), &parameters).await.map(drop)
     }
 
     /// What a chat is.
@@ -289,10 +256,7 @@ impl Gateway {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NoRights`], [`Error::Migrated`], the transient ones.
     pub async fn get_chat_member(&self, chat: ChatId, user: UserId) -> Result<Member, Error> {
-        let parameters = GetChatMemberParams::builder()
-            .chat_id(chat.0)
-            .user_id(id_of(user)?)
-            .build();
+        let parameters = GetChatMemberParams::builder().chat_id(chat.0).user_id(id_of(user)?).build();
         self.call(Method::GetChatMember, Some(chat), &parameters).await
     }
 
@@ -302,8 +266,7 @@ impl Gateway {
     /// As [`Gateway::get_chat_member`].
     pub async fn get_chat_administrators(&self, chat: ChatId) -> Result<Vec<Member>, Error> {
         let parameters = GetChatAdministratorsParams::builder().chat_id(chat.0).build();
-        self.call(Method::GetChatAdministrators, Some(chat), &parameters)
-            .await
+        self.call(Method::GetChatAdministrators, Some(chat), &parameters).await
     }
 }
 

@@ -28,8 +28,7 @@ impl Gateway {
         chat: Option<ChatId>,
         parameters: &impl Serialize,
     ) -> Result<R, Error> {
-        self.call_within(self.inner.call_timeout, method, chat, parameters)
-            .await
+        self.call_within(self.inner.call_timeout, method, chat, parameters).await
     }
 
     /// Calls, and tells the observer how it went.
@@ -48,9 +47,7 @@ impl Gateway {
             Err(error) => Err(error),
         };
         let result = outcome.and_then(|(status, answer)| read(method, chat, status, &answer));
-        self.inner
-            .observe
-            .call(method, result.as_ref().map_or_else(Error::label, |_| "ok"));
+        self.inner.observe.call(method, result.as_ref().map_or_else(Error::label, |_| "ok"));
         result
     }
 
@@ -74,10 +71,7 @@ impl Gateway {
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
                 let cause = Cause::Unreadable(format!("more than {ANSWER_BYTES_MAX} bytes"));
-                return Err(Error::Transient {
-                    cause,
-                    maybe_done: true,
-                });
+                return Err(Error::Transient { cause, maybe_done: true });
             }
             answer.extend_from_slice(&chunk);
         }
@@ -89,20 +83,10 @@ impl Gateway {
 fn broken(error: reqwest::Error) -> Error {
     let error = error.without_url();
     if error.is_connect() {
-        return Error::Transient {
-            cause: Cause::Connect(with_sources(&error)),
-            maybe_done: false,
-        };
+        return Error::Transient { cause: Cause::Connect(with_sources(&error)), maybe_done: false };
     }
-    let cause = if error.is_timeout() {
-        Cause::Timeout
-    } else {
-        Cause::Interrupted(with_sources(&error))
-    };
-    Error::Transient {
-        cause,
-        maybe_done: true,
-    }
+    let cause = if error.is_timeout() { Cause::Timeout } else { Cause::Interrupted(with_sources(&error)) };
+    Error::Transient { cause, maybe_done: true }
 }
 
 /// The reason is in the innermost source ("connection refused"), not in the outermost text.
@@ -131,28 +115,19 @@ fn read<R: DeserializeOwned>(
             description: format!("the answer to {} cannot be read: {error}", method.name()),
         });
     }
-    let mut refusal: Refusal = serde_json::from_slice(answer).map_err(|error| Error::Permanent {
-        description: error.to_string(),
-    })?;
+    let mut refusal: Refusal = serde_json::from_slice(answer)
+        .map_err(|error| Error::Permanent { description: error.to_string() })?;
     if refusal.error_code == 0 {
         refusal.error_code = status.as_u16();
     }
-    Err(refusal.sort(About {
-        right: method.right(),
-        chat,
-    }))
+    Err(refusal.sort(About { right: method.right(), chat }))
 }
 
 /// Something between us and the Bot API answered.
 fn no_envelope(status: StatusCode) -> Error {
     match status.as_u16() {
-        429 => Error::RetryAfter {
-            seconds: crate::error::RETRY_AFTER_SECONDS_DEFAULT,
-        },
-        code @ 500.. => Error::Transient {
-            cause: Cause::Server(code),
-            maybe_done: true,
-        },
+        429 => Error::RetryAfter { seconds: crate::error::RETRY_AFTER_SECONDS_DEFAULT },
+        code @ 500.. => Error::Transient { cause: Cause::Server(code), maybe_done: true },
         401 | 404 => Error::InvalidToken,
         code => Error::Transient {
             cause: Cause::Unreadable(format!("status {code}, and no Bot API answer")),

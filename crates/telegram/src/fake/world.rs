@@ -1,0 +1,223 @@
+//! Everything that the simulated Telegram knows.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::FakeConfig;
+use super::entities::{Author, Call, CallOutcome, JoinLink, Person, Post, Press, Room};
+use super::faults::Script;
+use super::queue::Queue;
+use super::webhook::Webhook;
+use crate::ids::{ChatId, UserId};
+use crate::member::MemberStatus;
+use crate::model::User;
+
+/// How many calls the log keeps; older ones live on in the counters.
+const CALLS_KEPT: usize = 20_000;
+
+/// The state. Read it by its methods, inside [`super::FakeHandle::wait_for`] or [`super::FakeHandle::read`].
+#[derive(Debug)]
+pub struct World {
+    pub(super) bot: User,
+    pub(super) people: BTreeMap<UserId, Person>,
+    pub(super) rooms: BTreeMap<ChatId, Room>,
+    pub(super) queue: Queue,
+    pub(super) webhook: Option<Webhook>,
+    /// Raised by each poll, so that the one before learns that it lost.
+    pub(super) poll_turn: u64,
+    pub(super) faults: Script,
+    pub(super) presses: BTreeMap<usize, Press>,
+    pub(super) links_made: u64,
+    calls: VecDeque<Call>,
+    calls_made: u64,
+    counters: BTreeMap<String, u64>,
+}
+
+/// The bot of a configuration, if its token has an id.
+pub(super) fn bot_of(config: &FakeConfig) -> Option<User> {
+    let (id, _secret) = config.bot_token.split_once(':')?;
+    Some(User {
+        id: UserId(id.parse().ok()?),
+        is_bot: true,
+        first_name: "Tollhouse (simulated)".to_owned(),
+        last_name: None,
+        username: Some(config.bot_username.clone()),
+        language_code: None,
+    })
+}
+
+impl World {
+    pub(super) fn new(bot: User) -> Self {
+        Self {
+            bot,
+            people: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            queue: Queue::default(),
+            webhook: None,
+            poll_turn: 0,
+            faults: Script::default(),
+            presses: BTreeMap::new(),
+            links_made: 0,
+            calls: VecDeque::new(),
+            calls_made: 0,
+            counters: BTreeMap::new(),
+        }
+    }
+
+    /// Lets time do what time does: bans that end, updates that nobody fetched.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        self.queue.drop_old(now);
+        for standing in self.rooms.values_mut().flat_map(|room| room.standings.values_mut()) {
+            if matches!(standing.status, MemberStatus::Kicked { until: Some(until) } if until <= now) {
+                standing.status = MemberStatus::Left;
+            }
+        }
+    }
+
+    pub(super) fn log(
+        &mut self,
+        now: Timestamp,
+        method: &str,
+        params: BTreeMap<String, String>,
+        outcome: CallOutcome,
+    ) {
+        self.calls_made += 1;
+        let result = if outcome == CallOutcome::Done { "ok" } else { "failed" };
+        *self.counters.entry(format!("{method}:{result}")).or_default() += 1;
+        if self.calls.len() == CALLS_KEPT {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(Call {
+            number: self.calls_made,
+            at: now,
+            method: method.to_owned(),
+            params,
+            outcome,
+        });
+    }
+
+    /// The bot.
+    #[must_use]
+    pub fn bot(&self) -> &User {
+        &self.bot
+    }
+
+    /// Somebody.
+    #[must_use]
+    pub fn person(&self, user: UserId) -> Option<&Person> {
+        self.people.get(&user)
+    }
+
+    /// Everybody.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// A room.
+    #[must_use]
+    pub fn room(&self, chat: ChatId) -> Option<&Room> {
+        self.rooms.get(&chat)
+    }
+
+    /// Every room.
+    pub fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.values()
+    }
+
+    /// How somebody stands to a room; `Left` if it never knew them.
+    #[must_use]
+    pub fn status(&self, chat: ChatId, user: UserId) -> MemberStatus {
+        self.rooms.get(&chat).map_or(MemberStatus::Left, |room| room.status(user))
+    }
+
+    /// Whether somebody reads a room.
+    #[must_use]
+    pub fn is_inside(&self, chat: ChatId, user: UserId) -> bool {
+        self.status(chat, user).is_inside()
+    }
+
+    /// The people inside a room, without the bot.
+    #[must_use]
+    pub fn members(&self, chat: ChatId) -> Vec<UserId> {
+        let Some(room) = self.rooms.get(&chat) else {
+            return Vec::new();
+        };
+        let inside = room.standings.iter().filter(|(_, standing)| standing.status.is_inside());
+        inside.map(|(user, _)| *user).filter(|user| *user != self.bot.id).collect()
+    }
+
+    /// The messages of a chat, private or not, oldest first.
+    #[must_use]
+    pub fn posts(&self, chat: ChatId) -> &[Post] {
+        if let Some(room) = self.rooms.get(&chat) {
+            return &room.posts;
+        }
+        self.people.get(&UserId(chat.0)).map_or(&[], |person| &person.posts)
+    }
+
+    /// What the bot wrote to somebody in private, oldest first.
+    #[must_use]
+    pub fn bot_posts(&self, user: UserId) -> Vec<&Post> {
+        self.posts(user.private_chat()).iter().filter(|post| post.author == Author::Bot).collect()
+    }
+
+    /// The links of a room, oldest first.
+    #[must_use]
+    pub fn links(&self, chat: ChatId) -> &[JoinLink] {
+        self.rooms.get(&chat).map_or(&[], |room| &room.links)
+    }
+
+    /// The bot's calls, oldest first; the newest 20,000.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter()
+    }
+
+    /// How often a method was called and answered well.
+    #[must_use]
+    pub fn done(&self, method: &str) -> u64 {
+        self.counters.get(&format!("{method}:ok")).copied().unwrap_or_default()
+    }
+
+    /// How often a method was called and refused, or its answer hidden.
+    #[must_use]
+    pub fn failed(&self, method: &str) -> u64 {
+        self.counters.get(&format!("{method}:failed")).copied().unwrap_or_default()
+    }
+
+    /// Calls by `method:ok` and `method:failed`.
+    #[must_use]
+    pub fn counters(&self) -> &BTreeMap<String, u64> {
+        &self.counters
+    }
+
+    /// What the bot showed when it answered a press, if it did.
+    #[must_use]
+    pub fn press_answer(&self, press: &str) -> Option<Option<&str>> {
+        self.presses
+            .get(&press.parse().ok()?)
+            .filter(|press| press.answered)
+            .map(|press| press.text.as_deref())
+    }
+
+    /// What the bot said to the last press of somebody.
+    pub(super) fn last_answer(&self, user: UserId) -> Option<&str> {
+        self.presses.values().rev().find(|press| press.user == user).and_then(|press| press.text.as_deref())
+    }
+
+    /// How many polls have begun, those that still wait among them.
+    #[must_use]
+    pub fn polls_begun(&self) -> u64 {
+        self.poll_turn
+    }
+
+    /// Updates that nobody confirmed yet.
+    #[must_use]
+    pub fn updates_waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn user(&self, id: UserId) -> Option<&User> {
+        if id == self.bot.id { Some(&self.bot) } else { self.people.get(&id).map(|person| &person.user) }
+    }
+}
