@@ -28,6 +28,7 @@ mod json;
 pub mod notification;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod shape;
 mod status;
 #[cfg(feature = "client")]
 mod uri;
@@ -35,8 +36,9 @@ pub mod verify;
 
 pub use amount::Amount;
 pub use id::{ProviderInvoiceId, ProviderPaymentId, ProviderPurchaseId};
-pub use json::{BODY_BYTES_MAX, DEPTH_LEVELS_MAX, ShapeError};
+pub use json::{BODY_BYTES_MAX, DEPTH_LEVELS_MAX};
 pub use notification::{Body, Fee, NotAPayment, Notification, Parent, ParseError, parse};
+pub use shape::ShapeError;
 pub use status::Status;
 pub use verify::{
     Rejection, SIGNATURE_HEADER, SecretError, SignatureError, SignatureForm, Verified, Verifier, sign,

@@ -2,7 +2,8 @@
 
 use crate::amount::Amount;
 use crate::id::{ProviderInvoiceId, ProviderPaymentId, ProviderPurchaseId};
-use crate::json::{self, BODY_BYTES_MAX, Members, ShapeError, Value};
+use crate::json::{self, BODY_BYTES_MAX, Members, Value};
+use crate::shape::ShapeError;
 use crate::status::Status;
 
 /// Why a body cannot be read at all. A verified body always can.

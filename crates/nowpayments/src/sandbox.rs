@@ -41,6 +41,9 @@ use state::State;
 /// How often the agenda is looked at in real time, because a caller's clock cannot be waited on.
 pub const AGENDA_POLL: Duration = Duration::from_millis(50);
 
+/// Notifications under way at once, unless configured: enough to keep a receiver busy, few enough for its connections.
+pub const DELIVERIES_AT_ONCE: usize = 32;
+
 /// Reads the time. The simulator has no other.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -137,7 +140,7 @@ impl SandboxConfig {
             delivery_faults: DeliveryFaults::default(),
             payout_currency: "usdttrc20".into(),
             covering_percent: Decimal::ZERO,
-            deliveries_at_once: 32,
+            deliveries_at_once: DELIVERIES_AT_ONCE,
         }
     }
 }

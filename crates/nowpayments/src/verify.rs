@@ -5,7 +5,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha512;
 
 use crate::canonical::{self, Writing};
-use crate::json::{self, BODY_BYTES_MAX, ShapeError};
+use crate::json::{self, BODY_BYTES_MAX};
+use crate::shape::ShapeError;
 
 /// Name of the header that carries the signature.
 pub const SIGNATURE_HEADER: &str = "x-nowpayments-sig";

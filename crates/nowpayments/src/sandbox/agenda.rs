@@ -83,6 +83,19 @@ impl State {
         first
     }
 
+    /// Sends any body, signed with the account's secret unless another signature is given.
+    pub(super) fn send_body(
+        &mut self,
+        url: String,
+        body: String,
+        signature: Option<String>,
+        now: Timestamp,
+    ) -> u64 {
+        let secret = self.config.ipn_secret.as_deref().unwrap_or_default();
+        let signature = signature.or_else(|| sign(secret, body.as_bytes()).ok());
+        self.send(url, body, signature, None, now)
+    }
+
     fn chance(&mut self, percent: u8) -> bool {
         percent > 0 && self.rng.u8(0..100) < percent
     }

@@ -312,7 +312,11 @@ async fn create_payment(State(shared): SharedState, headers: HeaderMap, body: By
     };
     let is_fee_paid_by_user = input.flag("is_fee_paid_by_user");
     state::check_minimum(&new)?;
-    let payment = shared.change(|world, now| world.add_payment(api_key, new, is_fee_paid_by_user, now))?;
+    let case = input.text("case").unwrap_or_default();
+    let payment = shared.change(|world, now| {
+        let payment = world.add_payment(api_key, new, is_fee_paid_by_user, now)?;
+        world.play_case(payment.id, &case, now).map(|()| payment)
+    })?;
     Ok(json_answer(StatusCode::CREATED, json(&PaymentAnswer::new(&payment))))
 }
 

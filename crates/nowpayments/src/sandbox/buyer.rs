@@ -97,11 +97,30 @@ impl State {
             }
             BuyerAction::WrongCoin => self.wrong_coin(id, now),
             BuyerAction::Late => {
-                self.set_status(id, Status::Expired, Change::default(), now)?;
+                self.override_status(id, Status::Expired, Change::default(), now)?;
                 self.deposit(id, asked, now).map(drop)
             }
-            BuyerAction::NotAtAll => self.set_status(id, Status::Expired, Change::default(), now).map(drop),
+            BuyerAction::NotAtAll => {
+                self.override_status(id, Status::Expired, Change::default(), now).map(drop)
+            }
         }
+    }
+
+    /// The `case` of the provider's own sandbox: the whole flow of notifications without a deposit, so that they report nothing as
+    /// paid (nowpayments.md section 8). Another case does nothing.
+    pub(super) fn play_case(
+        &mut self,
+        id: ProviderPaymentId,
+        case: &str,
+        now: Timestamp,
+    ) -> Result<(), SandboxError> {
+        let end = match case {
+            "success" => Status::Finished,
+            "failed" => Status::Failed,
+            "partially_paid" => Status::PartiallyPaid,
+            _ => return Ok(()),
+        };
+        self.walk(id, Decimal::ZERO, Decimal::ZERO, end, now)
     }
 
     fn share(&self, id: ProviderPaymentId, percent: i64) -> Result<Decimal, SandboxError> {

@@ -39,6 +39,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/sandbox/invoices", get(invoices))
         .route("/sandbox/invoices/{id}/choose", post(choose))
         .route("/sandbox/deliveries", get(deliveries))
+        .route("/sandbox/send", post(send_body))
         .route("/sandbox/hold", post(hold))
         .route("/sandbox/release", post(release))
         .route("/sandbox/drop", post(drop_next))
@@ -125,7 +126,7 @@ async fn set_status(State(shared): SharedState, Path(id): Path<String>, body: By
         without_notification: input.flag("without_notification"),
     };
     payment_change(&shared, &id, |world, id, now| {
-        world.set_status(id, Status::from_text(&status), change, now).map(|payment| payment.id)
+        world.override_status(id, Status::from_text(&status), change, now).map(|payment| payment.id)
     })
 }
 
@@ -160,7 +161,7 @@ async fn child(State(shared): SharedState, Path(id): Path<String>, body: Bytes) 
 
 async fn refund(State(shared): SharedState, Path(id): Path<String>) -> Answer {
     payment_change(&shared, &id, |world, id, now| {
-        world.set_status(id, Status::Refunded, Change::default(), now).map(|payment| payment.id)
+        world.override_status(id, Status::Refunded, Change::default(), now).map(|payment| payment.id)
     })
 }
 
@@ -232,6 +233,19 @@ impl<'a> DeliveryRow<'a> {
 async fn deliveries(State(shared): SharedState) -> Answer {
     let world = shared.look();
     ok(&world.deliveries.values().map(DeliveryRow::new).collect::<Vec<_>>())
+}
+
+/// Any body, given as text, signed with the account's secret unless a signature is given.
+async fn send_body(State(shared): SharedState, body: Bytes) -> Answer {
+    let input = Input::read(&body)?;
+    let text = input.text("body").ok_or_else(|| Refusal::params("body is required"))?;
+    let signature = input.text("signature");
+    let number = shared.change(|world, now| {
+        let url = input.text("url").or_else(|| world.config.default_ipn_url.clone());
+        let url = url.ok_or_else(|| Refusal::params("url is required"))?;
+        Ok::<_, Refusal>(world.send_body(url, text, signature, now))
+    })?;
+    ok(&serde_json::json!({ "number": number }))
 }
 
 async fn hold(State(shared): SharedState) -> Answer {

@@ -10,7 +10,7 @@ use super::buyer::BuyerAction;
 use super::model::{Change, Child, Delivery, DeliveryState, NewPayment, SandboxInvoice, SandboxPayment};
 use super::state::{SandboxError, State};
 use super::{ApiCall, ApiFault, BodyStyle, DeliveryFaults, ReleaseOrder, Shared};
-use crate::{ProviderInvoiceId, ProviderPaymentId, Status, sign};
+use crate::{ProviderInvoiceId, ProviderPaymentId, Status};
 
 /// A running simulator. It ends when the last clone is dropped.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl SandboxHandle {
         })
     }
 
-    /// Sets any status, whatever the one before, together with amounts, and tells of it.
+    /// Sets any status, whatever the one before, together with amounts, and tells of it. Statuses that were still to come do not.
     ///
     /// # Errors
     /// There is no such payment.
@@ -73,7 +73,7 @@ impl SandboxHandle {
         status: Status,
         change: Change,
     ) -> Result<SandboxPayment, SandboxError> {
-        self.shared.change(|state, now| state.set_status(id, status, change, now))
+        self.shared.change(|state, now| state.override_status(id, status, change, now))
     }
 
     /// Coins arrive: the payment walks through its statuses and ends finished or partially paid. A second time they are a
@@ -123,9 +123,7 @@ impl SandboxHandle {
     /// Sends any body, signed with the account's secret unless another signature is given. Gives the delivery's number.
     pub fn send_body(&self, url: &str, body: &str, signature: Option<&str>) -> u64 {
         self.shared.change(|state, now| {
-            let secret = state.config.ipn_secret.clone().unwrap_or_default();
-            let signature = signature.map(str::to_owned).or_else(|| sign(&secret, body.as_bytes()).ok());
-            state.send(url.to_owned(), body.to_owned(), signature, None, now)
+            state.send_body(url.to_owned(), body.to_owned(), signature.map(str::to_owned), now)
         })
     }
 

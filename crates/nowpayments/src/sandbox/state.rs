@@ -221,7 +221,21 @@ impl State {
         self.payments.get(&id).ok_or(SandboxError::NoPayment(id))
     }
 
-    /// Sets a status, whatever the one before, and tells of it.
+    /// Sets a status as a person does, whatever the one before: what was planned for the payment does not happen any more.
+    pub(super) fn override_status(
+        &mut self,
+        id: ProviderPaymentId,
+        status: Status,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<SandboxPayment, SandboxError> {
+        if !self.config.step.is_zero() {
+            self.agenda.retain(|_, task| !matches!(task, Task::Advance(of, ..) if *of == id));
+        }
+        self.set_status(id, status, change, now)
+    }
+
+    /// Sets a status and tells of it.
     pub(super) fn set_status(
         &mut self,
         id: ProviderPaymentId,
@@ -319,8 +333,8 @@ impl State {
         self.payment(id).cloned()
     }
 
-    /// Confirming, confirmed, sending and the end, one each step.
-    fn walk(
+    /// Confirming, confirmed, sending and the end, one each step. Nothing paid leaves the amounts as they are.
+    pub(super) fn walk(
         &mut self,
         id: ProviderPaymentId,
         paid: Decimal,
@@ -332,7 +346,7 @@ impl State {
         let mut at = now;
         for (i, status) in steps.into_iter().enumerate() {
             let change = Change {
-                actually_paid: Some(paid),
+                actually_paid: Some(paid).filter(|paid| !paid.is_zero()),
                 actually_paid_at_fiat: Some(at_fiat),
                 ..Change::default()
             };

@@ -17,6 +17,9 @@ use serde_json::Value;
 pub const API_KEY: &str = "sandbox-key";
 pub const SECRET: &str = "sandbox-secret";
 
+/// Every status of a payment that is paid, in its order.
+pub const WALK: [&str; 5] = ["waiting", "confirming", "confirmed", "sending", "finished"];
+
 /// A clock in milliseconds since 1970.
 #[derive(Clone)]
 pub struct TestClock(Arc<AtomicI64>);
