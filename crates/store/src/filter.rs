@@ -118,10 +118,7 @@ pub struct AuditFilter {
 
 impl Default for AuditFilter {
     fn default() -> Self {
-        Self {
-            after: 0,
-            limit: PAGE_LENGTH_DEFAULT,
-        }
+        Self { after: 0, limit: PAGE_LENGTH_DEFAULT }
     }
 }
 

@@ -7,8 +7,18 @@
 
 #![warn(missing_docs)]
 
+mod batch;
+mod closure;
+mod counts;
 mod filter;
+mod layout;
+mod listing;
+mod migrate;
+mod queue;
 mod role;
+mod sqlite;
+mod url;
+pub mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +45,7 @@ pub use filter::{
     AttentionFilter, AuditFilter, ChannelFilter, JobFilter, LinkFilter, MembershipFilter, OrderFilter,
     PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX, PaymentFilter,
 };
+pub use migrate::Migrated;
 pub use role::RoleGuard;
 
 /// How many commands may wait for the writer. At the rate of a slow disk (a thousand a second) that is four seconds: whoever
@@ -64,8 +75,10 @@ pub struct Ports {
 pub struct BatchReport {
     /// How many commands it held.
     pub commands: usize,
-    /// From taking them to having committed them, re-runs included.
+    /// How long the transaction took, from its begin to the end of its commit.
     pub duration: Duration,
+    /// How often others were in the way before, so that it had to be run again.
+    pub reruns: u32,
 }
 
 /// A commit that others may want to know of. What it says is a hint: the truth is in the database.
@@ -116,11 +129,68 @@ pub struct Stats {
     /// Since when the longest due of them waits.
     pub outbox_oldest: Option<Timestamp>,
     /// Jobs by kind and state. Those that are done are counted from time to time only: there may be millions.
-    pub jobs: BTreeMap<(String, JobState), u64>,
+    pub jobs: Vec<JobCount>,
     /// Open items of the attention list by reason.
     pub attention_open: BTreeMap<Reason, u64>,
     /// Payments that were credited more than [`STUCK_AFTER_SECONDS`] ago and have ended in neither a grant nor the attention list.
     pub stuck_payments: u64,
+}
+
+/// How many jobs of a kind are in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobCount {
+    /// The kind's name.
+    pub kind: String,
+    /// The state.
+    pub state: JobState,
+    /// How many; a kind without any is not listed.
+    pub count: u64,
+}
+
+/// How to open a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Whether to bring an older schema up to date; else it is refused.
+    pub migrate: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self { migrate: true }
+    }
+}
+
+/// Opens a database, brings its schema up to date, and starts its writer. `sqlite://relative.db`, `sqlite:///absolute/file.db` or
+/// `postgres://…`.
+///
+/// # Errors
+/// What to mend.
+pub async fn open(url: &str, ports: Ports) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(url, ports, OpenOptions::default()).await
+}
+
+/// [`open`], with a say in how.
+///
+/// # Errors
+/// What to mend.
+pub async fn open_with(url: &str, ports: Ports, options: OpenOptions) -> Result<Arc<dyn Store>, OpenError> {
+    match url::parse(url)? {
+        url::Address::Sqlite(path) => sqlite::open(path, ports, options).await,
+    }
+}
+
+/// Only brings a database's schema up to date.
+///
+/// # Errors
+/// What to mend.
+pub async fn migrate(url: &str) -> Result<Migrated, OpenError> {
+    match url::parse(url)? {
+        url::Address::Sqlite(path) => {
+            let shown = path.display().to_string();
+            let task = tokio::task::spawn_blocking(move || sqlite::migrate(&path));
+            task.await.map_err(|error| OpenError::Unavailable { database: shown, what: error.to_string() })?
+        }
+    }
 }
 
 /// Why the store did not do it.

@@ -13,9 +13,7 @@ pub struct RoleGuard {
 
 impl std::fmt::Debug for RoleGuard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RoleGuard")
-            .field("held", &self.is_held())
-            .finish_non_exhaustive()
+        f.debug_struct("RoleGuard").field("held", &self.is_held()).finish_non_exhaustive()
     }
 }
 

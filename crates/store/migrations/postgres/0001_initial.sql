@@ -1,0 +1,226 @@
+-- Amounts are exact decimals, instants are UTC in microseconds, durations are days (null: a lifetime).
+-- Nothing is ever deleted by cascade, and rows with money or access are not deleted at all.
+-- Reasons of attention items and kinds of jobs are open lists: an older program beside this one must be able to write its own.
+
+CREATE TABLE channels (
+  id              UUID        NOT NULL PRIMARY KEY,
+  private_chat_id BIGINT      NOT NULL UNIQUE CHECK (private_chat_id < 0),
+  public_chat_id  BIGINT      UNIQUE CHECK (public_chat_id < 0),
+  title           TEXT        NOT NULL,
+  owner           BIGINT      CHECK (owner > 0),
+  payout_address  TEXT,
+  payout_currency TEXT,
+  policies        TEXT        NOT NULL,
+  archived_at     TIMESTAMPTZ,
+  created_at      TIMESTAMPTZ NOT NULL,
+  CHECK ((payout_address IS NULL) = (payout_currency IS NULL))
+);
+
+CREATE TABLE plans (
+  id             UUID        NOT NULL PRIMARY KEY,
+  channel_id     UUID        NOT NULL REFERENCES channels (id),
+  position       BIGINT      NOT NULL,
+  label          TEXT        NOT NULL,
+  price_amount   NUMERIC     NOT NULL,
+  price_currency TEXT        NOT NULL,
+  duration_days  BIGINT      CHECK (duration_days > 0),
+  is_active      BOOLEAN     NOT NULL,
+  created_at     TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX plans_by_channel ON plans (channel_id, position);
+-- Two processes that add the same plan at once must not both succeed.
+CREATE UNIQUE INDEX plans_on_sale ON plans (channel_id, label) WHERE is_active;
+
+CREATE TABLE links (
+  id         UUID        NOT NULL PRIMARY KEY,
+  slug       TEXT        NOT NULL UNIQUE,
+  channel_id UUID        NOT NULL REFERENCES channels (id),
+  plan_id    UUID        NOT NULL REFERENCES plans (id),
+  expires_at TIMESTAMPTZ,
+  max_uses   BIGINT      CHECK (max_uses > 0),
+  uses       BIGINT      NOT NULL CHECK (uses >= 0),
+  revoked_at TIMESTAMPTZ,
+  created_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX links_by_channel ON links (channel_id);
+
+CREATE TABLE orders (
+  id                 UUID        NOT NULL PRIMARY KEY,
+  channel_id         UUID        NOT NULL REFERENCES channels (id),
+  plan_id            UUID,
+  price_amount       NUMERIC     NOT NULL,
+  price_currency     TEXT        NOT NULL,
+  duration_days      BIGINT      CHECK (duration_days > 0),
+  telegram_user      BIGINT      CHECK (telegram_user > 0),
+  claim              UUID,
+  source             TEXT        NOT NULL CHECK (source IN ('bot', 'direct_link', 'api', 'notification', 'recovery', 'import')),
+  legacy_ref         TEXT,
+  link_id            UUID,
+  invoice_id         TEXT,
+  invoice_url        TEXT,
+  created_at         TIMESTAMPTZ NOT NULL,
+  expires_at         TIMESTAMPTZ NOT NULL,
+  state              TEXT        NOT NULL CHECK (state IN ('open', 'seen', 'partially_paid', 'paid', 'expired', 'failed', 'refunded')),
+  remaining_amount   NUMERIC,
+  remaining_currency TEXT,
+  overpaid_amount    NUMERIC,
+  overpaid_currency  TEXT,
+  ruling             TEXT        CHECK (ruling IN ('grant', 'refund')),
+  paid_at            TIMESTAMPTZ,
+  updated_at         TIMESTAMPTZ NOT NULL
+);
+CREATE UNIQUE INDEX orders_by_claim ON orders (claim) WHERE claim IS NOT NULL;
+CREATE INDEX orders_by_legacy_ref ON orders (legacy_ref, id) WHERE legacy_ref IS NOT NULL;
+CREATE INDEX orders_by_user ON orders (telegram_user, id) WHERE telegram_user IS NOT NULL;
+CREATE INDEX orders_by_channel ON orders (channel_id, id);
+
+CREATE TABLE payments (
+  id                 BIGINT      NOT NULL PRIMARY KEY CHECK (id > 0),
+  order_id           UUID        REFERENCES orders (id),
+  channel_id         UUID,
+  order_ref          TEXT,
+  invoice_id         TEXT,
+  parent_payment_id  BIGINT,
+  parent_unreadable  BOOLEAN     NOT NULL,
+  status             TEXT        NOT NULL,
+  seen               BIGINT      NOT NULL,
+  head_updated_at_ms BIGINT      NOT NULL,
+  head_digest        BYTEA       NOT NULL CHECK (octet_length(head_digest) = 32),
+  price_amount       NUMERIC,
+  price_currency     TEXT,
+  pay_currency       TEXT,
+  pay_amount         NUMERIC,
+  actually_paid      NUMERIC,
+  outcome_amount     NUMERIC,
+  outcome_currency   TEXT,
+  is_full            BOOLEAN     NOT NULL,
+  unusable_amount    BOOLEAN     NOT NULL,
+  contradiction      BOOLEAN     NOT NULL,
+  digests_seen       BYTEA       NOT NULL,
+  first_seen_at      TIMESTAMPTZ NOT NULL,
+  on_chain_at        TIMESTAMPTZ,
+  credited_at        TIMESTAMPTZ,
+  updated_at         TIMESTAMPTZ NOT NULL,
+  -- Money that had no grant when this row was written; wider than "stuck", so that the search for stuck payments is short.
+  is_unsettled       BOOLEAN     NOT NULL
+);
+CREATE INDEX payments_by_order ON payments (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX payments_by_parent ON payments (parent_payment_id) WHERE parent_payment_id IS NOT NULL;
+CREATE INDEX payments_unsettled ON payments (credited_at) WHERE is_unsettled;
+
+-- The log of what arrived: only ever appended to.
+CREATE TABLE ipn_events (
+  id             BIGINT      NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  payment_id     BIGINT      NOT NULL,
+  order_id       UUID,
+  channel_id     UUID,
+  received_at    TIMESTAMPTZ NOT NULL,
+  source         TEXT        NOT NULL CHECK (source IN ('ipn', 'poll', 'recovery', 'replay')),
+  signature_form TEXT,
+  status         TEXT        NOT NULL,
+  verdict        TEXT        NOT NULL CHECK (verdict IN ('applied', 'duplicate', 'stale', 'parked')),
+  reason         TEXT,
+  headers        TEXT        NOT NULL,
+  body           BYTEA       NOT NULL,
+  digest         BYTEA       NOT NULL CHECK (octet_length(digest) = 32)
+);
+CREATE INDEX ipn_events_by_payment ON ipn_events (payment_id);
+
+CREATE TABLE memberships (
+  id                UUID        NOT NULL PRIMARY KEY,
+  channel_id        UUID        NOT NULL REFERENCES channels (id),
+  telegram_user     BIGINT      NOT NULL CHECK (telegram_user > 0),
+  status            TEXT        NOT NULL CHECK (status IN ('active', 'grace', 'expired', 'revoked')),
+  starts_at         TIMESTAMPTZ NOT NULL,
+  ends_at           TIMESTAMPTZ,
+  invite_link       TEXT,
+  invite_created_at TIMESTAMPTZ,
+  joined_at         TIMESTAMPTZ,
+  removed_at        TIMESTAMPTZ,
+  updated_at        TIMESTAMPTZ NOT NULL,
+  UNIQUE (channel_id, telegram_user),
+  CHECK ((invite_link IS NULL) = (invite_created_at IS NULL))
+);
+CREATE INDEX memberships_by_user ON memberships (telegram_user);
+
+CREATE TABLE grants (
+  id               UUID        NOT NULL PRIMARY KEY,
+  -- One order gives at most one grant.
+  order_id         UUID        UNIQUE REFERENCES orders (id),
+  channel_id       UUID        NOT NULL,
+  membership_id    UUID        REFERENCES memberships (id),
+  duration_days    BIGINT      CHECK (duration_days > 0),
+  granted_at       TIMESTAMPTZ NOT NULL,
+  period_starts_at TIMESTAMPTZ NOT NULL,
+  period_ends_at   TIMESTAMPTZ,
+  revoked_at       TIMESTAMPTZ,
+  revoked_reason   TEXT,
+  delivered_at     TIMESTAMPTZ,
+  CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+);
+CREATE INDEX grants_by_membership ON grants (membership_id) WHERE membership_id IS NOT NULL;
+
+CREATE TABLE jobs (
+  id          UUID        NOT NULL PRIMARY KEY,
+  kind        TEXT        NOT NULL,
+  subject     TEXT        NOT NULL,
+  channel_id  UUID,
+  payload     TEXT        NOT NULL,
+  state       TEXT        NOT NULL CHECK (state IN ('ready', 'leased', 'done', 'dead')),
+  run_at      TIMESTAMPTZ NOT NULL,
+  attempt     BIGINT      NOT NULL CHECK (attempt >= 0),
+  lease_token UUID,
+  lease_until TIMESTAMPTZ,
+  last_error  TEXT,
+  created_at  TIMESTAMPTZ NOT NULL,
+  finished_at TIMESTAMPTZ,
+  UNIQUE (kind, subject),
+  CHECK ((state = 'leased') = (lease_token IS NOT NULL)),
+  CHECK ((lease_token IS NULL) = (lease_until IS NULL))
+);
+CREATE INDEX jobs_ready ON jobs (run_at, id) WHERE state = 'ready';
+CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state = 'leased';
+CREATE INDEX jobs_done ON jobs (kind) WHERE state = 'done';
+CREATE INDEX jobs_dead ON jobs (kind) WHERE state = 'dead';
+
+CREATE TABLE attention (
+  id              UUID        NOT NULL PRIMARY KEY,
+  subject         TEXT        NOT NULL,
+  reason          TEXT        NOT NULL,
+  detail          TEXT        NOT NULL,
+  channel_id      UUID,
+  opened_at       TIMESTAMPTZ NOT NULL,
+  resolved_at     TIMESTAMPTZ,
+  resolution      TEXT        CHECK (resolution IN ('grant', 'dismiss', 'refund', 'settled')),
+  resolved_by     TEXT,
+  resolved_reason TEXT,
+  UNIQUE (subject, reason),
+  CHECK ((resolved_at IS NULL) = (resolution IS NULL))
+);
+CREATE INDEX attention_open ON attention (id) WHERE resolved_at IS NULL;
+
+-- Who did what to money or access, and why: only ever appended to, each entry sealed behind the one before.
+CREATE TABLE audit (
+  sequence BIGINT      NOT NULL PRIMARY KEY,
+  at       TIMESTAMPTZ NOT NULL,
+  actor    TEXT        NOT NULL,
+  action   TEXT        NOT NULL,
+  subject  TEXT        NOT NULL,
+  reason   TEXT        NOT NULL,
+  detail   TEXT        NOT NULL,
+  hash     BYTEA       NOT NULL CHECK (octet_length(hash) = 32)
+);
+
+-- The last entry of the audit log; whoever appends holds this row.
+CREATE TABLE audit_head (
+  id       BIGINT      NOT NULL PRIMARY KEY CHECK (id = 1),
+  sequence BIGINT      NOT NULL,
+  hash     BYTEA       NOT NULL CHECK (octet_length(hash) = 32)
+);
+INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'));
+
+-- Small texts under a key: Telegram's update offset, for instance.
+CREATE TABLE state (
+  key  TEXT        NOT NULL PRIMARY KEY,
+  text TEXT        NOT NULL
+);

@@ -1,0 +1,351 @@
+//! Follows the references from what a batch needs to all that must be loaded ([`Needs`] says how), the same for both engines.
+//!
+//! It goes in rounds: a round's questions depend only on answers that are there, so that an engine over a network may send them
+//! at once, in their order. Rows are locked in one order by everybody: links, payments, orders, memberships, attention, jobs. Where a
+//! reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
+
+use std::collections::BTreeSet;
+
+use tollhouse_core::attention::{Attention, Subject};
+use tollhouse_core::channel::Channel;
+use tollhouse_core::event::Parent;
+use tollhouse_core::id::{
+    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
+    ProviderPaymentId, PublicChatId, TelegramUserId,
+};
+use tollhouse_core::job::Job;
+use tollhouse_core::link::PayLink;
+use tollhouse_core::membership::{Grant, Membership};
+use tollhouse_core::order::Order;
+use tollhouse_core::order_ref::OrderRef;
+use tollhouse_core::payment::Payment;
+use tollhouse_core::snapshot::{DueJobs, Needs, Snapshot};
+
+/// A question to the database. Keys ascend and are never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Not locked: only to learn the subjects.
+    PeekAttention(Vec<AttentionId>),
+    LinksById(Vec<LinkId>),
+    LinksBySlug(Vec<String>),
+    /// Locks also the ids of which there is no row yet.
+    PaymentsById(Vec<ProviderPaymentId>),
+    PaymentsByParent(Vec<ProviderPaymentId>),
+    OrdersById(Vec<OrderId>),
+    OrdersByClaim(Vec<ClaimToken>),
+    /// Not locked: the order is.
+    PaymentsByOrder(Vec<OrderId>),
+    GrantsById(Vec<GrantId>),
+    GrantsByOrder(Vec<OrderId>),
+    GrantsByMembership(Vec<MembershipId>),
+    ChannelsById(Vec<ChannelId>),
+    ChannelsByPrivateChat(Vec<PrivateChatId>),
+    ChannelsByPublicChat(Vec<PublicChatId>),
+    MembershipsById(Vec<MembershipId>),
+    MembershipsByMember(Vec<(ChannelId, TelegramUserId)>),
+    MembershipsByUser(Vec<TelegramUserId>),
+    AttentionBySubject(Vec<Subject>),
+    JobsById(Vec<JobId>),
+    DueJobs(DueJobs),
+}
+
+/// The rows that answer it.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Attention(Vec<Attention>),
+    Links(Vec<PayLink>),
+    Payments(Vec<Payment>),
+    Orders(Vec<Order>),
+    Grants(Vec<Grant>),
+    Channels(Vec<Channel>),
+    Memberships(Vec<Membership>),
+    Jobs(Vec<Job>),
+}
+
+/// Keys to ask for, each once.
+struct Keys<K> {
+    wanted: BTreeSet<K>,
+    asked: BTreeSet<K>,
+}
+
+impl<K: Ord + Clone> Keys<K> {
+    fn new(wanted: BTreeSet<K>) -> Self {
+        Self { wanted, asked: BTreeSet::new() }
+    }
+
+    fn want(&mut self, key: K) {
+        if !self.asked.contains(&key) {
+            self.wanted.insert(key);
+        }
+    }
+
+    /// Puts the question, if there is something to ask.
+    fn ask(&mut self, round: &mut Vec<Ask>, ask: impl FnOnce(Vec<K>) -> Ask) -> bool {
+        if self.wanted.is_empty() {
+            return false;
+        }
+        let keys: Vec<K> = std::mem::take(&mut self.wanted).into_iter().collect();
+        self.asked.extend(keys.iter().cloned());
+        round.push(ask(keys));
+        true
+    }
+}
+
+/// The way from needs to a snapshot.
+pub(crate) struct Closure {
+    snapshot: Snapshot,
+    peek_attention: Keys<AttentionId>,
+    links: Keys<LinkId>,
+    slugs: Keys<String>,
+    payments: Keys<ProviderPaymentId>,
+    parents: Keys<ProviderPaymentId>,
+    orders: Keys<OrderId>,
+    claims: Keys<ClaimToken>,
+    orders_payments: Keys<OrderId>,
+    grants: Keys<GrantId>,
+    orders_grants: Keys<OrderId>,
+    memberships_grants: Keys<MembershipId>,
+    channels: Keys<ChannelId>,
+    private_chats: Keys<PrivateChatId>,
+    public_chats: Keys<PublicChatId>,
+    memberships: Keys<MembershipId>,
+    members: Keys<(ChannelId, TelegramUserId)>,
+    users: Keys<TelegramUserId>,
+    subjects: Keys<Subject>,
+    jobs: Keys<JobId>,
+    due_jobs: Option<DueJobs>,
+    legacy_members: BTreeSet<(PublicChatId, TelegramUserId)>,
+    joiners: BTreeSet<(PrivateChatId, TelegramUserId)>,
+}
+
+impl Closure {
+    pub(crate) fn new(needs: Needs) -> Self {
+        let mut closure = Self {
+            snapshot: Snapshot::default(),
+            peek_attention: Keys::new(needs.attention),
+            links: Keys::new(needs.links),
+            slugs: Keys::new(needs.slugs),
+            payments: Keys::new(BTreeSet::new()),
+            parents: Keys::new(BTreeSet::new()),
+            orders: Keys::new(BTreeSet::new()),
+            claims: Keys::new(needs.claims),
+            orders_payments: Keys::new(BTreeSet::new()),
+            grants: Keys::new(needs.grants),
+            orders_grants: Keys::new(BTreeSet::new()),
+            memberships_grants: Keys::new(BTreeSet::new()),
+            channels: Keys::new(needs.channels),
+            private_chats: Keys::new(needs.private_chats),
+            public_chats: Keys::new(needs.public_chats),
+            memberships: Keys::new(needs.memberships),
+            members: Keys::new(needs.members),
+            users: Keys::new(needs.users),
+            subjects: Keys::new(BTreeSet::new()),
+            jobs: Keys::new(BTreeSet::new()),
+            due_jobs: needs.due_jobs,
+            legacy_members: needs.legacy_members,
+            joiners: needs.joiners,
+        };
+        for id in needs.payments {
+            closure.want_payment(id);
+        }
+        for id in needs.orders {
+            closure.want_order(id);
+        }
+        for id in needs.jobs {
+            closure.want_job(id);
+        }
+        for (chat, _) in closure.legacy_members.clone() {
+            closure.public_chats.want(chat);
+        }
+        for (chat, _) in closure.joiners.clone() {
+            closure.private_chats.want(chat);
+        }
+        closure
+    }
+
+    /// The next questions; none when everything is loaded.
+    pub(crate) fn next_round(&mut self) -> Vec<Ask> {
+        let mut round = Vec::new();
+        let asks = &mut round;
+        self.links.ask(asks, Ask::LinksById);
+        self.slugs.ask(asks, Ask::LinksBySlug);
+        let mut finds_orders = self.peek_attention.ask(asks, Ask::PeekAttention);
+        finds_orders |= self.payments.ask(asks, Ask::PaymentsById);
+        finds_orders |= self.parents.ask(asks, Ask::PaymentsByParent);
+        let mut finds_more = self.orders.ask(asks, Ask::OrdersById);
+        finds_more |= self.claims.ask(asks, Ask::OrdersByClaim);
+        finds_more |= self.orders_payments.ask(asks, Ask::PaymentsByOrder);
+        finds_more |= self.grants.ask(asks, Ask::GrantsById);
+        finds_more |= self.orders_grants.ask(asks, Ask::GrantsByOrder);
+        finds_more |= self.public_chats.ask(asks, Ask::ChannelsByPublicChat);
+        finds_more |= self.private_chats.ask(asks, Ask::ChannelsByPrivateChat);
+        self.channels.ask(asks, Ask::ChannelsById);
+        self.memberships_grants.ask(asks, Ask::GrantsByMembership);
+        if !finds_orders {
+            self.memberships.ask(asks, Ask::MembershipsById);
+            self.members.ask(asks, Ask::MembershipsByMember);
+            self.users.ask(asks, Ask::MembershipsByUser);
+            if !finds_more {
+                self.subjects.ask(asks, Ask::AttentionBySubject);
+                self.jobs.ask(asks, Ask::JobsById);
+                if let Some(due) = self.due_jobs.take() {
+                    asks.push(Ask::DueJobs(due));
+                }
+            }
+        }
+        round
+    }
+
+    /// Takes in what was found. Feed a round's answers in the order of its questions.
+    pub(crate) fn feed(&mut self, ask: &Ask, found: Found) {
+        match found {
+            Found::Attention(items) => items.into_iter().for_each(|item| self.attention(ask, item)),
+            Found::Links(links) => {
+                for link in links {
+                    self.channels.want(link.channel_id);
+                    self.snapshot.links.load(link.id, link);
+                }
+            }
+            Found::Payments(payments) => payments.into_iter().for_each(|payment| self.payment(ask, payment)),
+            Found::Orders(orders) => orders.into_iter().for_each(|order| self.order(order)),
+            Found::Grants(grants) => grants.into_iter().for_each(|grant| self.grant(ask, grant)),
+            Found::Channels(channels) => channels.into_iter().for_each(|channel| self.channel(channel)),
+            Found::Memberships(memberships) => memberships.into_iter().for_each(|one| self.membership(one)),
+            Found::Jobs(jobs) => {
+                for job in jobs {
+                    self.snapshot.jobs.load(job.id, job);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Snapshot {
+        self.snapshot
+    }
+
+    fn want_payment(&mut self, id: ProviderPaymentId) {
+        self.payments.want(id);
+        self.parents.want(id);
+        self.subjects.want(Subject::Payment(id));
+    }
+
+    fn want_order(&mut self, id: OrderId) {
+        self.orders.want(id);
+        self.want_of_order(id);
+    }
+
+    fn want_of_order(&mut self, id: OrderId) {
+        self.orders_payments.want(id);
+        self.orders_grants.want(id);
+        self.subjects.want(Subject::Order(id));
+    }
+
+    fn want_job(&mut self, id: JobId) {
+        self.jobs.want(id);
+        self.subjects.want(Subject::Job(id));
+    }
+
+    fn attention(&mut self, ask: &Ask, item: Attention) {
+        if matches!(ask, Ask::PeekAttention(_)) {
+            match item.subject {
+                Subject::Payment(id) => self.want_payment(id),
+                Subject::Order(id) => self.want_order(id),
+                Subject::Job(id) => self.want_job(id),
+            }
+        } else {
+            self.snapshot.attention.load(item.id, item);
+        }
+    }
+
+    fn payment(&mut self, ask: &Ask, payment: Payment) {
+        self.subjects.want(Subject::Payment(payment.id));
+        self.channels_of(payment.channel_id);
+        match ask {
+            Ask::PaymentsById(_) => {
+                if let Parent::Payment(parent) = payment.parent {
+                    self.want_payment(parent);
+                }
+            }
+            // A re-deposit on a re-deposit is taken along with it; the row itself was locked by this question.
+            Ask::PaymentsByParent(_) => self.parents.want(payment.id),
+            _ => {
+                self.snapshot.payments.load(payment.id, payment);
+                return;
+            }
+        }
+        match payment.order_id {
+            Some(order_id) => self.want_order(order_id),
+            None => self.reference(payment.order_ref.as_deref()),
+        }
+        self.snapshot.payments.load(payment.id, payment);
+    }
+
+    /// A payment that is bound to nothing yet may be bound by the reference that an earlier notification of it carried.
+    fn reference(&mut self, reference: Option<&str>) {
+        match reference.and_then(OrderRef::parse) {
+            Some(OrderRef::Ours(id)) => self.want_order(id),
+            Some(OrderRef::Legacy { user, public_chat }) => {
+                self.public_chats.want(public_chat);
+                self.legacy_members.insert((public_chat, user));
+                if let Some(id) = self.snapshot.channel_by_public_chat(public_chat).map(|channel| channel.id)
+                {
+                    self.members.want((id, user));
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        self.want_of_order(order.id);
+        // It was found by its claim, and is locked already.
+        self.orders.asked.insert(order.id);
+        self.orders.wanted.remove(&order.id);
+        self.channels.want(order.channel_id);
+        if let Some(user) = order.user {
+            self.members.want((order.channel_id, user));
+        }
+        self.snapshot.orders.load(order.id, order);
+    }
+
+    fn grant(&mut self, ask: &Ask, grant: Grant) {
+        self.channels.want(grant.channel_id);
+        if let Some(id) = grant.membership_id
+            && !matches!(ask, Ask::GrantsByMembership(_))
+        {
+            self.memberships.want(id);
+        }
+        self.snapshot.grants.load(grant.id, grant);
+    }
+
+    fn channels_of(&mut self, id: Option<ChannelId>) {
+        if let Some(id) = id {
+            self.channels.want(id);
+        }
+    }
+
+    fn channel(&mut self, channel: Channel) {
+        let id = channel.id;
+        self.channels.asked.insert(id);
+        self.channels.wanted.remove(&id);
+        for (chat, user) in &self.legacy_members {
+            if channel.public_chat == Some(*chat) {
+                self.members.want((id, *user));
+            }
+        }
+        for (chat, user) in &self.joiners {
+            if channel.private_chat == *chat {
+                self.members.want((id, *user));
+            }
+        }
+        self.snapshot.channels.load(id, channel);
+    }
+
+    fn membership(&mut self, membership: Membership) {
+        self.channels.want(membership.channel_id);
+        self.memberships_grants.want(membership.id);
+        self.memberships.asked.insert(membership.id);
+        self.memberships.wanted.remove(&membership.id);
+        self.snapshot.memberships.load(membership.id, membership);
+    }
+}

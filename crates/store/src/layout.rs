@@ -1,0 +1,266 @@
+//! How each thing lies in its table: the columns, their kinds, and the two ways between a row and our types. Both engines use
+//! it, so that they cannot differ in what they keep. The queries are each engine's own.
+
+mod read;
+mod write;
+
+pub(crate) use read::{
+    Columns, attention, channel, event, grant, job, link, membership, order, payment, plan, sealed,
+};
+pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
+
+use Change::{Changes, Fixed};
+use Kind::{Amount, Bytes, Flag, Int, Text, Time, Uuid};
+
+/// What a column holds. SQLite keeps an amount as its exact text and a time as microseconds; PostgreSQL as `numeric` and `timestamptz`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// 16 bytes.
+    Uuid,
+    /// 64 bits with a sign.
+    Int,
+    /// UTF-8.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// An instant in UTC, in microseconds.
+    Time,
+    /// An exact decimal of up to 28 digits.
+    Amount,
+    /// Yes or no.
+    Flag,
+}
+
+/// Whether a column is ever written again. What is fixed is left out of an update, so that its indexes are left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Part of what the row is: its id, its unique key, what was frozen when it was made.
+    Fixed,
+    /// May change.
+    Changes,
+}
+
+/// A table. The first column is the key.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static [(&'static str, Kind, Change)],
+}
+
+impl Table {
+    /// The columns as a select list; `alias` with its dot, or nothing.
+    pub(crate) fn select_list(&self, alias: &str) -> String {
+        let names: Vec<String> = self.columns.iter().map(|(name, ..)| format!("{alias}{name}")).collect();
+        names.join(", ")
+    }
+}
+
+pub(crate) static CHANNELS: Table = Table {
+    name: "channels",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("private_chat_id", Int, Changes),
+        ("public_chat_id", Int, Changes),
+        ("title", Text, Changes),
+        ("owner", Int, Changes),
+        ("payout_address", Text, Changes),
+        ("payout_currency", Text, Changes),
+        ("policies", Text, Changes),
+        ("archived_at", Time, Changes),
+        ("created_at", Time, Fixed),
+    ],
+};
+
+pub(crate) static PLANS: Table = Table {
+    name: "plans",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("position", Int, Fixed),
+        ("label", Text, Fixed),
+        ("price_amount", Amount, Fixed),
+        ("price_currency", Text, Fixed),
+        ("duration_days", Int, Fixed),
+        ("is_active", Flag, Changes),
+        ("created_at", Time, Fixed),
+    ],
+};
+
+pub(crate) static LINKS: Table = Table {
+    name: "links",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("slug", Text, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("plan_id", Uuid, Fixed),
+        ("expires_at", Time, Changes),
+        ("max_uses", Int, Changes),
+        ("uses", Int, Changes),
+        ("revoked_at", Time, Changes),
+        ("created_at", Time, Fixed),
+    ],
+};
+
+pub(crate) static ORDERS: Table = Table {
+    name: "orders",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("plan_id", Uuid, Fixed),
+        ("price_amount", Amount, Fixed),
+        ("price_currency", Text, Fixed),
+        ("duration_days", Int, Fixed),
+        ("telegram_user", Int, Changes),
+        ("claim", Uuid, Fixed),
+        ("source", Text, Fixed),
+        ("legacy_ref", Text, Fixed),
+        ("link_id", Uuid, Fixed),
+        ("invoice_id", Text, Changes),
+        ("invoice_url", Text, Changes),
+        ("created_at", Time, Fixed),
+        ("expires_at", Time, Changes),
+        ("state", Text, Changes),
+        ("remaining_amount", Amount, Changes),
+        ("remaining_currency", Text, Changes),
+        ("overpaid_amount", Amount, Changes),
+        ("overpaid_currency", Text, Changes),
+        ("ruling", Text, Changes),
+        ("paid_at", Time, Changes),
+        ("updated_at", Time, Changes),
+    ],
+};
+
+pub(crate) static PAYMENTS: Table = Table {
+    name: "payments",
+    columns: &[
+        ("id", Int, Fixed),
+        ("order_id", Uuid, Changes),
+        ("channel_id", Uuid, Changes),
+        ("order_ref", Text, Changes),
+        ("invoice_id", Text, Changes),
+        ("parent_payment_id", Int, Changes),
+        ("parent_unreadable", Flag, Changes),
+        ("status", Text, Changes),
+        ("seen", Int, Changes),
+        ("head_updated_at_ms", Int, Changes),
+        ("head_digest", Bytes, Changes),
+        ("price_amount", Amount, Changes),
+        ("price_currency", Text, Changes),
+        ("pay_currency", Text, Changes),
+        ("pay_amount", Amount, Changes),
+        ("actually_paid", Amount, Changes),
+        ("outcome_amount", Amount, Changes),
+        ("outcome_currency", Text, Changes),
+        ("is_full", Flag, Changes),
+        ("unusable_amount", Flag, Changes),
+        ("contradiction", Flag, Changes),
+        ("digests_seen", Bytes, Changes),
+        ("first_seen_at", Time, Fixed),
+        ("on_chain_at", Time, Changes),
+        ("credited_at", Time, Changes),
+        ("updated_at", Time, Changes),
+        ("is_unsettled", Flag, Changes),
+    ],
+};
+
+pub(crate) static MEMBERSHIPS: Table = Table {
+    name: "memberships",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("telegram_user", Int, Fixed),
+        ("status", Text, Changes),
+        ("starts_at", Time, Changes),
+        ("ends_at", Time, Changes),
+        ("invite_link", Text, Changes),
+        ("invite_created_at", Time, Changes),
+        ("joined_at", Time, Changes),
+        ("removed_at", Time, Changes),
+        ("updated_at", Time, Changes),
+    ],
+};
+
+pub(crate) static GRANTS: Table = Table {
+    name: "grants",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("order_id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("membership_id", Uuid, Changes),
+        ("duration_days", Int, Changes),
+        ("granted_at", Time, Changes),
+        ("period_starts_at", Time, Changes),
+        ("period_ends_at", Time, Changes),
+        ("revoked_at", Time, Changes),
+        ("revoked_reason", Text, Changes),
+        ("delivered_at", Time, Changes),
+    ],
+};
+
+pub(crate) static JOBS: Table = Table {
+    name: "jobs",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("kind", Text, Fixed),
+        ("subject", Text, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("payload", Text, Changes),
+        ("state", Text, Changes),
+        ("run_at", Time, Changes),
+        ("attempt", Int, Changes),
+        ("lease_token", Uuid, Changes),
+        ("lease_until", Time, Changes),
+        ("last_error", Text, Changes),
+        ("created_at", Time, Fixed),
+        ("finished_at", Time, Changes),
+    ],
+};
+
+pub(crate) static ATTENTION: Table = Table {
+    name: "attention",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("subject", Text, Fixed),
+        ("reason", Text, Fixed),
+        ("detail", Text, Changes),
+        ("channel_id", Uuid, Changes),
+        ("opened_at", Time, Changes),
+        ("resolved_at", Time, Changes),
+        ("resolution", Text, Changes),
+        ("resolved_by", Text, Changes),
+        ("resolved_reason", Text, Changes),
+    ],
+};
+
+/// Without its number, which the database gives.
+pub(crate) static EVENTS: Table = Table {
+    name: "ipn_events",
+    columns: &[
+        ("payment_id", Int, Fixed),
+        ("order_id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("received_at", Time, Fixed),
+        ("source", Text, Fixed),
+        ("signature_form", Text, Fixed),
+        ("status", Text, Fixed),
+        ("verdict", Text, Fixed),
+        ("reason", Text, Fixed),
+        ("headers", Text, Fixed),
+        ("body", Bytes, Fixed),
+        ("digest", Bytes, Fixed),
+    ],
+};
+
+pub(crate) static AUDIT: Table = Table {
+    name: "audit",
+    columns: &[
+        ("sequence", Int, Fixed),
+        ("at", Time, Fixed),
+        ("actor", Text, Fixed),
+        ("action", Text, Fixed),
+        ("subject", Text, Fixed),
+        ("reason", Text, Fixed),
+        ("detail", Text, Fixed),
+        ("hash", Bytes, Fixed),
+    ],
+};

@@ -1,0 +1,244 @@
+//! The bounded queue in front of a writer, and what both writers share around the machine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tollhouse_core::command::{Command, Outcome, Refusal};
+use tollhouse_core::id::IdSource;
+
+use crate::batch::{normalize, truncate};
+use crate::writer::{Answer, BATCH_LENGTH_MAX, Failure, Input, Machine};
+use crate::{BatchReport, COMMITS_LAG_MAX, Committed, Ports, QUEUE_LENGTH_MAX, StoreError};
+
+/// Who waits for a command.
+pub(crate) type Ticket = oneshot::Sender<Answer>;
+
+/// What the writer is asked for.
+pub(crate) enum Message {
+    Command(Command, Ticket),
+    Aside(Aside),
+    Close,
+}
+
+/// What is written besides commands, in a transaction of its own.
+pub(crate) struct Aside {
+    pub(crate) key: String,
+    pub(crate) text: String,
+    pub(crate) reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The key under which [`Queue::check`] tries whether the database can be written.
+const PROBE_KEY: &str = "store.probe";
+
+/// The side of those who ask.
+pub(crate) struct Queue {
+    sender: mpsc::Sender<Message>,
+    commits: broadcast::Sender<Committed>,
+    trouble: Trouble,
+    finished: watch::Receiver<bool>,
+}
+
+/// The side of the writer.
+pub(crate) struct Intake {
+    receiver: mpsc::Receiver<Message>,
+    pub(crate) machine: Machine<Ticket>,
+    pub(crate) asides: Vec<Aside>,
+    pub(crate) ids: Box<dyn IdSource + Send>,
+    now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    on_batch: Arc<dyn Fn(BatchReport) + Send + Sync>,
+    commits: broadcast::Sender<Committed>,
+    trouble: Trouble,
+    /// Since the last commit.
+    reruns: u32,
+    /// Turns true when the writer is gone.
+    _finished: Finish,
+}
+
+/// What the last write failed of, if it did.
+#[derive(Clone, Default)]
+struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, what: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+}
+
+struct Finish(watch::Sender<bool>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Makes both sides.
+pub(crate) fn queue(ports: Ports) -> (Queue, Intake) {
+    let (sender, receiver) = mpsc::channel(QUEUE_LENGTH_MAX);
+    let (commits, _) = broadcast::channel(COMMITS_LAG_MAX);
+    let (finish, finished) = watch::channel(false);
+    let trouble = Trouble::default();
+    let intake = Intake {
+        receiver,
+        machine: Machine::default(),
+        asides: Vec::new(),
+        ids: ports.ids,
+        now: ports.now,
+        on_batch: ports.on_batch,
+        commits: commits.clone(),
+        trouble: trouble.clone(),
+        reruns: 0,
+        _finished: Finish(finish),
+    };
+    (Queue { sender, commits, trouble, finished }, intake)
+}
+
+impl Queue {
+    pub(crate) async fn submit(&self, mut command: Command) -> Answer {
+        normalize(&mut command);
+        let (ticket, answer) = oneshot::channel();
+        self.send(Message::Command(command, ticket))?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    pub(crate) async fn put_state(&self, key: &str, text: &str) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Aside(Aside { key: key.to_owned(), text: text.to_owned(), reply }))?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// If the last write failed, tries another one: a full disk that was cleared shows without waiting for a payment.
+    pub(crate) async fn check(&self) -> Result<(), StoreError> {
+        match self.trouble.get() {
+            None => Ok(()),
+            Some(_) => self.put_state(PROBE_KEY, "written to see whether the database can be written").await,
+        }
+    }
+
+    pub(crate) fn commits(&self) -> broadcast::Receiver<Committed> {
+        self.commits.subscribe()
+    }
+
+    pub(crate) async fn close(&self) {
+        // A writer that is gone already has closed the channel.
+        let _ = self.sender.send(Message::Close).await;
+        let mut finished = self.finished.clone();
+        let _ = finished.wait_for(|finished| *finished).await;
+    }
+
+    fn send(&self, message: Message) -> Result<(), StoreError> {
+        self.sender.try_send(message).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Full,
+            mpsc::error::TrySendError::Closed(_) => gone(),
+        })
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable { what: "the store is closed".to_owned() }
+}
+
+impl Intake {
+    /// Waits for something to do, and takes what waits with it, a batch at most; `false` when there will be nothing more.
+    pub(crate) fn wait_blocking(&mut self) -> bool {
+        let first = self.receiver.blocking_recv();
+        self.took(first)
+    }
+
+    /// The same for a task.
+    pub(crate) async fn wait(&mut self) -> bool {
+        let first = self.receiver.recv().await;
+        self.took(first)
+    }
+
+    fn took(&mut self, first: Option<Message>) -> bool {
+        let Some(first) = first else { return false };
+        self.take(first);
+        self.take_waiting(BATCH_LENGTH_MAX);
+        true
+    }
+
+    fn take_waiting(&mut self, limit: usize) {
+        while self.machine.waiting() < limit {
+            let Ok(message) = self.receiver.try_recv() else { return };
+            self.take(message);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Command(command, ticket) => self.machine.take(Input::Submitted(ticket, command)),
+            Message::Aside(aside) => self.asides.push(aside),
+            // What was sent before is still received; then there is nothing more.
+            Message::Close => self.receiver.close(),
+        }
+    }
+
+    /// Now, as the databases keep it.
+    pub(crate) fn now(&self) -> Timestamp {
+        truncate((self.now)())
+    }
+
+    /// Tells the machine and everybody else that a batch was committed.
+    pub(crate) fn committed(
+        &mut self,
+        results: Vec<Result<Outcome, Refusal>>,
+        committed: Committed,
+        duration: Duration,
+    ) {
+        self.trouble.set(None);
+        (self.on_batch)(BatchReport {
+            commands: results.len(),
+            duration,
+            reruns: std::mem::take(&mut self.reruns),
+        });
+        self.machine.take(Input::Committed(results));
+        if committed.armed || !committed.orders.is_empty() {
+            // Nobody listening is no error.
+            let _ = self.commits.send(committed);
+        }
+    }
+
+    /// Tells the machine that a batch failed. Out of reach, those in the queue would only wait for the same answer.
+    pub(crate) fn failed(&mut self, failure: Failure) {
+        match &failure {
+            Failure::Unavailable(what) => {
+                tracing::error!(error = %what, "store.unavailable: the database is out of reach, what waits is told to come back");
+                self.trouble.set(Some(what.clone()));
+                self.take_waiting(usize::MAX);
+            }
+            Failure::Broken(what) => {
+                tracing::error!(error = %what, "store.batch_failed: a batch was rolled back and is run again one by one");
+            }
+            Failure::Raced(what) | Failure::Locked(what) => {
+                tracing::debug!(reason = %what, "store.batch_rerun: another process was in the way");
+                self.reruns += 1;
+            }
+        }
+        self.machine.take(Input::Failed(failure));
+    }
+
+    /// Answers what is written besides.
+    pub(crate) fn aside_done(&mut self, aside: Aside, result: Result<(), Failure>) {
+        if result.is_ok() {
+            self.trouble.set(None);
+        }
+        // Who asked may be gone.
+        let _ = aside.reply.send(result.map_err(Into::into));
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unavailable(what) | Failure::Locked(what) => Self::Unavailable { what },
+            Failure::Broken(what) | Failure::Raced(what) => Self::Internal { what },
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! SQLite, for one machine. One thread owns the connection that writes; readers have their own. Other processes (the command line
+//! beside a running server) may write too: SQLite lets one at a time.
+
+mod apply;
+mod load;
+mod open;
+mod read;
+mod readers;
+mod role;
+mod rows;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+use tollhouse_core::attention::Attention;
+use tollhouse_core::audit::Sealed;
+use tollhouse_core::channel::Channel;
+use tollhouse_core::command::{Command, Outcome, Refusal};
+use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::job::Job;
+use tollhouse_core::link::PayLink;
+use tollhouse_core::membership::Membership;
+use tollhouse_core::order::Order;
+use tollhouse_core::payment::Payment;
+use tollhouse_core::snapshot::{Needs, Snapshot};
+
+pub(crate) use open::migrate;
+
+use crate::counts::DoneCounts;
+use crate::layout;
+use crate::listing::SQLITE;
+use crate::queue::{Queue, queue};
+use crate::{
+    AttentionFilter, AuditFilter, ChannelFilter, Committed, JobFilter, LinkFilter, LoggedEvent,
+    MembershipFilter, OpenError, OpenOptions, OrderFilter, PaymentFilter, Ports, RoleGuard, Stats, Store,
+    StoreError,
+};
+use readers::Readers;
+
+/// How long a transaction waits for another process's: less than the 2.5 s in which a notification must be answered.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// How many prepared statements a connection keeps: more than there are.
+const STATEMENTS_CACHED_MAX: usize = 128;
+
+/// The engine.
+pub(crate) struct SqliteStore {
+    queue: Queue,
+    readers: Readers,
+    path: PathBuf,
+    done_counts: Arc<DoneCounts>,
+}
+
+/// Opens the database file, makes it if there is none, and starts the writer.
+pub(crate) async fn open(
+    path: PathBuf,
+    ports: Ports,
+    options: OpenOptions,
+) -> Result<Arc<dyn Store>, OpenError> {
+    let opening = path.clone();
+    let opened = tokio::task::spawn_blocking(move || open::open(&opening, options)).await;
+    let connection = opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
+    let (queue, intake) = queue(ports);
+    std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || writer::run(connection, intake))
+        .map_err(|error| open::unavailable(&path, &format!("no thread for the writer: {error}")))?;
+    Ok(Arc::new(SqliteStore {
+        queue,
+        readers: Readers::new(path.clone()),
+        path,
+        done_counts: Arc::default(),
+    }))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn submit(&self, command: Command) -> Result<Result<Outcome, Refusal>, StoreError> {
+        self.queue.submit(command).await
+    }
+
+    async fn snapshot(&self, needs: Needs) -> Result<Snapshot, StoreError> {
+        self.readers
+            .read(move |connection| read::at_one_instant(connection, |c| load::snapshot(c, needs)))
+            .await
+    }
+
+    async fn events_of(
+        &self,
+        payment: ProviderPaymentId,
+        limit: u32,
+    ) -> Result<Vec<LoggedEvent>, StoreError> {
+        let listing = SQLITE.events(payment, limit);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::event(row))).await
+    }
+
+    async fn channels(&self, filter: ChannelFilter) -> Result<Vec<Channel>, StoreError> {
+        let listing = SQLITE.channels(&filter);
+        let read = move |c: &rusqlite::Connection| {
+            let channels = read::list(c, &listing, |row| layout::channel(row))?;
+            load::with_plans(c, channels)
+        };
+        self.readers.read(move |connection| read::at_one_instant(connection, read)).await
+    }
+
+    async fn links(&self, filter: LinkFilter) -> Result<Vec<PayLink>, StoreError> {
+        let listing = SQLITE.links(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::link(row))).await
+    }
+
+    async fn orders(&self, filter: OrderFilter) -> Result<Vec<Order>, StoreError> {
+        let listing = SQLITE.orders(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::order(row))).await
+    }
+
+    async fn payments(&self, filter: PaymentFilter) -> Result<Vec<Payment>, StoreError> {
+        let listing = SQLITE.payments(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::payment(row))).await
+    }
+
+    async fn memberships(&self, filter: MembershipFilter) -> Result<Vec<Membership>, StoreError> {
+        let listing = SQLITE.memberships(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::membership(row))).await
+    }
+
+    async fn attention(&self, filter: AttentionFilter) -> Result<Vec<Attention>, StoreError> {
+        let listing = SQLITE.attention(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::attention(row))).await
+    }
+
+    async fn jobs(&self, filter: JobFilter) -> Result<Vec<Job>, StoreError> {
+        let listing = SQLITE.jobs(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::job(row))).await
+    }
+
+    async fn audit(&self, filter: AuditFilter) -> Result<Vec<Sealed>, StoreError> {
+        let listing = SQLITE.audit(filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::sealed(row))).await
+    }
+
+    async fn order_by_legacy_ref(&self, reference: &str) -> Result<Option<OrderId>, StoreError> {
+        let reference = reference.to_owned();
+        self.readers.read(move |c| read::order_by_legacy_ref(c, &reference)).await
+    }
+
+    async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
+        let done = Arc::clone(&self.done_counts);
+        self.readers.read(move |connection| read::stats(connection, now, &done)).await
+    }
+
+    async fn get_state(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let key = key.to_owned();
+        self.readers.read(move |connection| read::state(connection, &key)).await
+    }
+
+    async fn put_state(&self, key: &str, text: &str) -> Result<(), StoreError> {
+        self.queue.put_state(key, text).await
+    }
+
+    fn commits(&self) -> broadcast::Receiver<Committed> {
+        self.queue.commits()
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.readers.read(read::check).await?;
+        self.queue.check().await
+    }
+
+    async fn role_lock(&self, name: &str) -> Result<Option<RoleGuard>, StoreError> {
+        role::lock(&self.path, name)
+    }
+
+    async fn close(&self) {
+        self.queue.close().await;
+        self.readers.close();
+    }
+}

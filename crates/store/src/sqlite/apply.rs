@@ -1,0 +1,151 @@
+//! Writes what a batch decided into SQLite, in the writer's transaction.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, params};
+use tollhouse_core::snapshot::Write;
+
+use super::rows::{Binder, failure};
+use crate::batch::{Arm, Writes, seal};
+use crate::layout::{
+    ATTENTION, AUDIT, CHANNELS, Change, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS,
+    Record, Table,
+};
+use crate::writer::Failure;
+
+/// The statements, made once.
+pub(crate) struct Statements {
+    tables: HashMap<&'static str, (String, String)>,
+    arm: String,
+}
+
+impl Default for Statements {
+    fn default() -> Self {
+        let tables = [
+            &CHANNELS,
+            &PLANS,
+            &LINKS,
+            &ORDERS,
+            &PAYMENTS,
+            &MEMBERSHIPS,
+            &GRANTS,
+            &JOBS,
+            &ATTENTION,
+            &EVENTS,
+            &AUDIT,
+        ];
+        Self {
+            tables: tables
+                .into_iter()
+                .map(|table| (table.name, (insert_into(table), update(table))))
+                .collect(),
+            arm: format!("{}{ARM_CONFLICT}", insert_into(&JOBS)),
+        }
+    }
+}
+
+fn insert_into(table: &Table) -> String {
+    let places: Vec<String> = (1..=table.columns.len()).map(|place| format!("?{place}")).collect();
+    format!("INSERT INTO {} ({}) VALUES ({})", table.name, table.select_list(""), places.join(", "))
+}
+
+fn update(table: &Table) -> String {
+    let mut sql = format!("UPDATE {} SET ", table.name);
+    let mut comma = "";
+    for (place, (name, _, change)) in (1..).zip(table.columns) {
+        if *change == Change::Changes {
+            let _ = write!(sql, "{comma}{name} = ?{place}"); // a String takes everything
+            comma = ", ";
+        }
+    }
+    let _ = write!(sql, " WHERE {} = ?1", table.columns[0].0);
+    sql
+}
+
+/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held is left alone.
+const ARM_CONFLICT: &str = " ON CONFLICT (kind, subject) DO UPDATE SET
+  run_at = excluded.run_at,
+  payload = iif(state = 'ready', payload, excluded.payload),
+  attempt = iif(state = 'ready', attempt, 0),
+  last_error = iif(state = 'ready', last_error, NULL),
+  finished_at = NULL,
+  state = 'ready'
+WHERE (state = 'ready' AND excluded.run_at < run_at) OR (state IN ('done', 'dead') AND ?14)";
+/// The number of the parameter `revive` in [`ARM_CONFLICT`]: behind the columns of `jobs`.
+const REVIVE_PARAMETER: usize = 14;
+
+impl Statements {
+    fn of(&self, table: &Table) -> Result<&(String, String), Failure> {
+        self.tables.get(table.name).ok_or_else(|| Failure::Broken(format!("no statement for {}", table.name)))
+    }
+
+    fn insert<R: Record>(&self, connection: &Connection, row: &R) -> Result<(), Failure> {
+        self.run(connection, &self.of(R::table())?.0, row).map(|_| ())
+    }
+
+    fn write<R: Record>(&self, connection: &Connection, writes: &[Write<R>]) -> Result<(), Failure> {
+        for Write { row, is_new } in writes {
+            let (insert, update) = self.of(R::table())?;
+            let changed = self.run(connection, if *is_new { insert } else { update }, row)?;
+            if changed != 1 {
+                return Err(Failure::Broken(format!("a row of {} has vanished", R::table().name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn run<R: Record>(&self, connection: &Connection, sql: &str, row: &R) -> Result<usize, Failure> {
+        let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+        let mut binder = Binder::new(&mut statement);
+        row.put(&mut binder);
+        binder.finish()?;
+        statement.raw_execute().map_err(failure)
+    }
+
+    fn arm(&self, connection: &Connection, arm: &Arm) -> Result<(), Failure> {
+        let mut statement = connection.prepare_cached(&self.arm).map_err(failure)?;
+        let mut binder = Binder::new(&mut statement);
+        arm.row.put(&mut binder);
+        binder.finish()?;
+        statement.raw_bind_parameter(REVIVE_PARAMETER, arm.revive).map_err(failure)?;
+        statement.raw_execute().map_err(failure).map(|_| ())
+    }
+
+    /// Writes everything. What others refer to goes first.
+    pub(crate) fn apply(&self, connection: &Connection, writes: Writes) -> Result<(), Failure> {
+        let c = connection;
+        self.write(c, &writes.channels)?;
+        self.write(c, &writes.plans)?;
+        self.write(c, &writes.links)?;
+        self.write(c, &writes.orders)?;
+        self.write(c, &writes.payments)?;
+        self.write(c, &writes.memberships)?;
+        self.write(c, &writes.grants)?;
+        self.write(c, &writes.attention)?;
+        self.write(c, &writes.jobs)?;
+        for arm in &writes.arm {
+            self.arm(c, arm)?;
+        }
+        for event in &writes.events {
+            self.insert(c, event)?;
+        }
+        if writes.audit.is_empty() {
+            return Ok(());
+        }
+        let (sequence, hash) = c
+            .prepare_cached("SELECT sequence, hash FROM audit_head WHERE id = 1")
+            .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+            .map_err(failure)?;
+        let rows = seal(sequence, hash, writes.audit);
+        for row in &rows {
+            self.insert(c, row)?;
+        }
+        if let Some(last) = rows.last() {
+            c.prepare_cached("UPDATE audit_head SET sequence = ?1, hash = ?2 WHERE id = 1")
+                .and_then(|mut statement| statement.execute(params![last.0.sequence, last.0.hash]))
+                .map_err(failure)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! Answers the closure's questions from SQLite. A transaction of the writer holds the only write lock there is, so that no row needs
+//! one of its own.
+
+use std::sync::LazyLock;
+
+use rusqlite::{Connection, ToSql};
+use tollhouse_core::channel::{Channel, Plan};
+use tollhouse_core::snapshot::{Needs, Snapshot};
+
+use super::rows::{SqliteRow, failure};
+use crate::closure::{Ask, Closure, Found};
+use crate::layout::{
+    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, Table,
+};
+use crate::writer::Failure;
+
+/// Loads what is needed, and what follows from it.
+pub(crate) fn snapshot(connection: &Connection, needs: Needs) -> Result<Snapshot, Failure> {
+    let mut closure = Closure::new(needs);
+    loop {
+        let round = closure.next_round();
+        if round.is_empty() {
+            return Ok(closure.finish());
+        }
+        for ask in &round {
+            let found = answer(connection, ask)?;
+            closure.feed(ask, found);
+        }
+    }
+}
+
+fn select(table: &Table, filter: &str) -> String {
+    format!("SELECT {} FROM {} WHERE {filter}", table.select_list(""), table.name)
+}
+
+macro_rules! queries {
+    ($($name:ident = $table:ident $filter:literal;)*) => {
+        $(static $name: LazyLock<String> = LazyLock::new(|| select(&$table, $filter));)*
+    };
+}
+
+queries! {
+    LINKS_BY_ID = LINKS "id = ?1";
+    LINKS_BY_SLUG = LINKS "slug = ?1";
+    PAYMENTS_BY_ID = PAYMENTS "id = ?1";
+    PAYMENTS_BY_PARENT = PAYMENTS "parent_payment_id = ?1";
+    PAYMENTS_BY_ORDER = PAYMENTS "order_id = ?1";
+    ORDERS_BY_ID = ORDERS "id = ?1";
+    ORDERS_BY_CLAIM = ORDERS "claim = ?1";
+    GRANTS_BY_ID = GRANTS "id = ?1";
+    GRANTS_BY_ORDER = GRANTS "order_id = ?1";
+    GRANTS_BY_MEMBERSHIP = GRANTS "membership_id = ?1";
+    CHANNELS_BY_ID = CHANNELS "id = ?1";
+    CHANNELS_BY_PRIVATE_CHAT = CHANNELS "private_chat_id = ?1";
+    CHANNELS_BY_PUBLIC_CHAT = CHANNELS "public_chat_id = ?1";
+    PLANS_BY_CHANNEL = PLANS "channel_id = ?1 ORDER BY position";
+    MEMBERSHIPS_BY_ID = MEMBERSHIPS "id = ?1";
+    MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "channel_id = ?1 AND telegram_user = ?2";
+    MEMBERSHIPS_BY_USER = MEMBERSHIPS "telegram_user = ?1";
+    ATTENTION_BY_ID = ATTENTION "id = ?1";
+    ATTENTION_BY_SUBJECT = ATTENTION "subject = ?1";
+    JOBS_BY_ID = JOBS "id = ?1";
+    JOBS_READY = JOBS "state = 'ready' AND run_at <= ?1 ORDER BY run_at, id LIMIT ?2";
+    JOBS_LAPSED = JOBS "state = 'leased' AND lease_until <= ?1 ORDER BY run_at, id LIMIT ?2";
+}
+
+/// Runs a statement and reads its rows.
+pub(crate) fn query<V>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    read: impl Fn(&mut SqliteRow<'_, '_>) -> Result<V, Failure>,
+    into: &mut Vec<V>,
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    let mut rows = statement.query(parameters).map_err(failure)?;
+    while let Some(row) = rows.next().map_err(failure)? {
+        into.push(read(&mut SqliteRow::new(row))?);
+    }
+    Ok(())
+}
+
+fn each<K: ToSql, V>(
+    connection: &Connection,
+    sql: &str,
+    keys: impl IntoIterator<Item = K>,
+    read: impl Fn(&mut SqliteRow<'_, '_>) -> Result<V, Failure>,
+) -> Result<Vec<V>, Failure> {
+    let mut found = Vec::new();
+    for key in keys {
+        query(connection, sql, &[&key], &read, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
+    let c = connection;
+    Ok(match ask {
+        Ask::PeekAttention(ids) => {
+            Found::Attention(each(c, &ATTENTION_BY_ID, ids.iter().map(|id| id.0), |row| {
+                layout::attention(row)
+            })?)
+        }
+        Ask::LinksById(ids) => {
+            Found::Links(each(c, &LINKS_BY_ID, ids.iter().map(|id| id.0), |row| layout::link(row))?)
+        }
+        Ask::LinksBySlug(slugs) => Found::Links(each(c, &LINKS_BY_SLUG, slugs, |row| layout::link(row))?),
+        Ask::PaymentsById(ids) => payments(c, &PAYMENTS_BY_ID, ids.iter().map(|id| id.get()))?,
+        Ask::PaymentsByParent(ids) => payments(c, &PAYMENTS_BY_PARENT, ids.iter().map(|id| id.get()))?,
+        Ask::PaymentsByOrder(ids) => payments(c, &PAYMENTS_BY_ORDER, ids.iter().map(|id| id.0))?,
+        Ask::OrdersById(ids) => {
+            Found::Orders(each(c, &ORDERS_BY_ID, ids.iter().map(|id| id.0), |row| layout::order(row))?)
+        }
+        Ask::OrdersByClaim(claims) => {
+            Found::Orders(each(c, &ORDERS_BY_CLAIM, claims.iter().map(|claim| claim.0), |row| {
+                layout::order(row)
+            })?)
+        }
+        Ask::GrantsById(ids) => grants(c, &GRANTS_BY_ID, ids.iter().map(|id| id.0))?,
+        Ask::GrantsByOrder(ids) => grants(c, &GRANTS_BY_ORDER, ids.iter().map(|id| id.0))?,
+        Ask::GrantsByMembership(ids) => grants(c, &GRANTS_BY_MEMBERSHIP, ids.iter().map(|id| id.0))?,
+        Ask::ChannelsById(ids) => channels(c, &CHANNELS_BY_ID, ids.iter().map(|id| id.0))?,
+        Ask::ChannelsByPrivateChat(chats) => {
+            channels(c, &CHANNELS_BY_PRIVATE_CHAT, chats.iter().map(|chat| chat.get()))?
+        }
+        Ask::ChannelsByPublicChat(chats) => {
+            channels(c, &CHANNELS_BY_PUBLIC_CHAT, chats.iter().map(|chat| chat.get()))?
+        }
+        Ask::MembershipsById(ids) => {
+            Found::Memberships(each(c, &MEMBERSHIPS_BY_ID, ids.iter().map(|id| id.0), |row| {
+                layout::membership(row)
+            })?)
+        }
+        Ask::MembershipsByMember(members) => {
+            let mut found = Vec::new();
+            for (channel, user) in members {
+                let key: [&dyn ToSql; 2] = [&channel.0, &user.get()];
+                query(c, &MEMBERSHIPS_BY_MEMBER, &key, |row| layout::membership(row), &mut found)?;
+            }
+            Found::Memberships(found)
+        }
+        Ask::MembershipsByUser(users) => {
+            Found::Memberships(each(c, &MEMBERSHIPS_BY_USER, users.iter().map(|user| user.get()), |row| {
+                layout::membership(row)
+            })?)
+        }
+        Ask::AttentionBySubject(subjects) => {
+            let texts = subjects.iter().map(ToString::to_string);
+            Found::Attention(each(c, &ATTENTION_BY_SUBJECT, texts, |row| layout::attention(row))?)
+        }
+        Ask::JobsById(ids) => {
+            Found::Jobs(each(c, &JOBS_BY_ID, ids.iter().map(|id| id.0), |row| layout::job(row))?)
+        }
+        Ask::DueJobs(due) => {
+            let mut found = Vec::new();
+            let parameters: [&dyn ToSql; 2] = [&due.now.as_microsecond(), &due.limit];
+            query(c, &JOBS_READY, &parameters, |row| layout::job(row), &mut found)?;
+            query(c, &JOBS_LAPSED, &parameters, |row| layout::job(row), &mut found)?;
+            Found::Jobs(found)
+        }
+    })
+}
+
+fn payments<K: ToSql>(
+    connection: &Connection,
+    sql: &str,
+    keys: impl IntoIterator<Item = K>,
+) -> Result<Found, Failure> {
+    Ok(Found::Payments(each(connection, sql, keys, |row| layout::payment(row))?))
+}
+
+fn grants<K: ToSql>(
+    connection: &Connection,
+    sql: &str,
+    keys: impl IntoIterator<Item = K>,
+) -> Result<Found, Failure> {
+    Ok(Found::Grants(each(connection, sql, keys, |row| layout::grant(row))?))
+}
+
+fn channels<K: ToSql>(
+    connection: &Connection,
+    sql: &str,
+    keys: impl IntoIterator<Item = K>,
+) -> Result<Found, Failure> {
+    let found = each(connection, sql, keys, |row| layout::channel(row))?;
+    Ok(Found::Channels(with_plans(connection, found)?))
+}
+
+/// Puts their plans into channels.
+pub(crate) fn with_plans(connection: &Connection, channels: Vec<Channel>) -> Result<Vec<Channel>, Failure> {
+    channels
+        .into_iter()
+        .map(|channel| {
+            let mut plans: Vec<Plan> = Vec::new();
+            query(connection, &PLANS_BY_CHANNEL, &[&channel.id.0], |row| layout::plan(row), &mut plans)?;
+            Ok(Channel { plans, ..channel })
+        })
+        .collect()
+}

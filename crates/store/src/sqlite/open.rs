@@ -1,0 +1,107 @@
+//! Opens the file and brings its schema up to date.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::{BUSY_TIMEOUT, STATEMENTS_CACHED_MAX};
+use crate::migrate::{Migrated, SCHEMA_MIGRATIONS, SQLITE, pending};
+use crate::{OpenError, OpenOptions};
+
+/// From how many bytes on the write-ahead log is cut back when it is reset.
+const WAL_BYTES_KEPT_MAX: i64 = 64 * 1024 * 1024;
+/// The page cache of the writer, in KiB: holds the upper levels of every index at ten million rows.
+const CACHE_KIB: i64 = 16 * 1024;
+
+pub(crate) fn unavailable(path: &Path, what: &str) -> OpenError {
+    OpenError::Unavailable { database: path.display().to_string(), what: what.to_owned() }
+}
+
+/// Opens the connection that writes.
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, OpenError> {
+    let mut connection = connect(path)?;
+    if options.migrate {
+        run_migrations(&mut connection, path)?;
+    } else {
+        let applied = applied(&connection).map_err(|error| unavailable(path, &error.to_string()))?;
+        if let Some(next) = pending(SQLITE, &applied)?.last() {
+            return Err(OpenError::Older { found: newest(&applied), known: next.number });
+        }
+    }
+    Ok(connection)
+}
+
+/// Only brings the schema up to date.
+pub(crate) fn migrate(path: &Path) -> Result<Migrated, OpenError> {
+    run_migrations(&mut connect(path)?, path)
+}
+
+fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder
+        && !folder.is_dir()
+    {
+        return Err(unavailable(path, &format!("there is no folder {}; make it first", folder.display())));
+    }
+    configured(path).map_err(|error| unavailable(path, &error.to_string()))
+}
+
+fn configured(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // What was answered 200 survives the loss of power (I1): every commit reaches the disk.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT_MAX)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    Ok(connection)
+}
+
+fn run_migrations(connection: &mut Connection, path: &Path) -> Result<Migrated, OpenError> {
+    let database = |error: rusqlite::Error| unavailable(path, &error.to_string());
+    let mut from = None;
+    loop {
+        // The write lock first: of several processes one migrates, the others wait and find it done.
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+        let applied = applied(&transaction).map_err(database)?;
+        let found = newest(&applied);
+        let from = *from.get_or_insert(found);
+        let Some(migration) = pending(SQLITE, &applied)?.first() else {
+            return Ok(Migrated { from, to: found });
+        };
+        let number = migration.number;
+        transaction
+            .execute_batch(SCHEMA_MIGRATIONS)
+            .and_then(|()| transaction.execute_batch(migration.sql))
+            .and_then(|()| {
+                transaction.execute(
+                    "INSERT INTO schema_migrations (number, name, checksum) VALUES (?1, ?2, ?3)",
+                    params![number, migration.name, migration.checksum()],
+                )
+            })
+            .and_then(|_| transaction.commit())
+            .map_err(|error| OpenError::Migration { number, what: error.to_string() })?;
+    }
+}
+
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+    let is_there: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !is_there {
+        return Ok(Vec::new());
+    }
+    let mut statement =
+        connection.prepare("SELECT number, checksum FROM schema_migrations ORDER BY number")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn newest(applied: &[(i64, String)]) -> i64 {
+    applied.last().map_or(0, |(number, _)| *number)
+}

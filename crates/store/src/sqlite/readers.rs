@@ -1,0 +1,77 @@
+//! Connections that only read, for the blocking threads. WAL lets them read while the writer writes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::rows::failure;
+use super::{BUSY_TIMEOUT, STATEMENTS_CACHED_MAX};
+use crate::StoreError;
+use crate::writer::Failure;
+
+/// How many may read at once. Each holds a connection of about 2 MB with its cache; more would not be faster on one disk.
+const READERS_MAX: usize = 4;
+
+/// The pool.
+#[derive(Clone)]
+pub(crate) struct Readers {
+    path: Arc<PathBuf>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path: Arc::new(path), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) }
+    }
+
+    /// Runs a read on a blocking thread.
+    pub(crate) async fn read<V: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<V, Failure> + Send + 'static,
+    ) -> Result<V, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
+        let readers = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let connection = readers.take()?;
+            let result = read(&connection);
+            // One that failed may be broken; a new one costs little.
+            if result.is_ok() {
+                readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            }
+            result
+        });
+        let result =
+            task.await.map_err(|error| StoreError::Internal { what: format!("a read panicked: {error}") })?;
+        result.map_err(Into::into)
+    }
+
+    fn take(&self) -> Result<Connection, Failure> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| self.open().map_err(failure), Ok)
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(
+            &*self.path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+        Ok(connection)
+    }
+
+    /// Lets no new read begin and closes what is idle.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable { what: "the store is closed".to_owned() }
+}

@@ -1,0 +1,86 @@
+//! The writer's thread: it owns the only connection that writes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use tollhouse_core::command::{Command, Outcome, Refusal};
+
+use super::apply::Statements;
+use super::load;
+use super::rows::failure;
+use crate::Committed;
+use crate::batch::{channels_of, decide_all, needs, writes};
+use crate::queue::Intake;
+use crate::writer::{Failure, Step};
+
+type Done = (Vec<Result<Outcome, Refusal>>, Committed);
+
+/// Runs until the queue is closed and empty.
+pub(crate) fn run(mut connection: Connection, mut intake: Intake) {
+    let statements = Statements::default();
+    loop {
+        match intake.machine.next_step() {
+            Step::Answer(ticket, answer) => {
+                // Who asked may have hung up; the commit stands all the same.
+                let _ = ticket.send(answer);
+            }
+            Step::Run(batch) => {
+                let started = Instant::now();
+                match guarded(|| commit(&mut connection, &statements, &mut intake, &batch)) {
+                    Ok((results, committed)) => intake.committed(results, committed, started.elapsed()),
+                    Err(failure) => intake.failed(failure),
+                }
+            }
+            Step::Wait => {
+                for aside in std::mem::take(&mut intake.asides) {
+                    let result = put_state(&connection, &aside.key, &aside.text);
+                    intake.aside_done(aside, result);
+                }
+                if !intake.wait_blocking() {
+                    break;
+                }
+            }
+        }
+    }
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!(error = %error, "store.close_failed: the database was not closed cleanly; nothing is lost");
+    }
+}
+
+/// A panic fails the batch, not the process: its transaction is rolled back when it is dropped.
+fn guarded(run: impl FnOnce() -> Result<Done, Failure>) -> Result<Done, Failure> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(Failure::Broken("the writer panicked".to_owned())))
+}
+
+fn commit(
+    connection: &mut Connection,
+    statements: &Statements,
+    intake: &mut Intake,
+    batch: &[Command],
+) -> Result<Done, Failure> {
+    // The write lock first: what is read is then what will be there when it is written.
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
+    let mut snapshot = load::snapshot(&transaction, needs(batch))?;
+    let channels = channels_of(&snapshot);
+    let now = intake.now();
+    let results = decide_all(now, &mut *intake.ids, &mut snapshot, batch)?;
+    if !snapshot.has_writes() {
+        return Ok((results, Committed::default()));
+    }
+    let writes = writes(&mut snapshot, &channels);
+    let committed = writes.committed.clone();
+    statements.apply(&transaction, writes)?;
+    transaction.commit().map_err(failure)?;
+    Ok((results, committed))
+}
+
+fn put_state(connection: &Connection, key: &str, text: &str) -> Result<(), Failure> {
+    connection
+        .prepare_cached("INSERT INTO state (key, text) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET text = excluded.text")
+        .and_then(|mut statement| statement.execute(params![key, text]))
+        .map(|_| ())
+        .map_err(failure)
+}
