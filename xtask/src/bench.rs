@@ -21,6 +21,7 @@ mod server;
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     use std::os::unix::process::CommandExt;
 
+    println!("Building the benchmarks with optimisations");
     let mut cargo = std::process::Command::new("cargo");
     cargo.current_dir(crate::repository());
     cargo.args([
