@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn f66_broken_markup_is_refused_as_telegram_refuses_it() {
+    fn broken_markup_is_refused_as_telegram_refuses_it() {
         for (source, reason) in [
             ("Signals <vip>", "Unsupported start tag \"vip\" at byte offset 8"),
             ("1 < 2", "Unclosed start tag at byte offset 2"),

@@ -16,7 +16,7 @@ fn member_changes(updates: Vec<UpdateKind>) -> Vec<MemberChange> {
 }
 
 #[tokio::test]
-async fn f36_a_forwarded_link_lets_in_nobody_whom_the_bot_does_not_approve() {
+async fn a_forwarded_link_lets_in_nobody_whom_the_bot_does_not_approve() {
     let world = World::new().await;
     let link = world.gateway.create_chat_invite_link(CHANNEL, "membership 1", None).await.unwrap();
     assert!(link.creates_join_request);
@@ -99,7 +99,7 @@ async fn a_member_and_a_banned_person_cannot_ask() {
 }
 
 #[tokio::test]
-async fn f35_a_revoked_or_expired_link_is_dead_and_its_request_lives_on() {
+async fn a_revoked_or_expired_link_is_dead_and_its_request_lives_on() {
     let world = World::new().await;
     let link = world.link().await;
     world.fake.open_link(BUYER, &link).unwrap();
@@ -162,7 +162,7 @@ async fn owners_and_administrators_are_never_removed() {
 }
 
 #[tokio::test]
-async fn f44_a_removal_without_the_right_names_the_right() {
+async fn a_removal_without_the_right_names_the_right() {
     let world = World::new().await;
     world.let_in(BUYER).await;
     let only_inviting = AdminRights { can_restrict_members: false, ..AdminRights::gatekeeper() };

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use tollhouse_telegram::fake::FakeHandle;
+use tollhouse_telegram::{AdminRights, Button, Html, Keyboard};
 
-use crate::support::{BUYER, CHANNEL, OWNER, World};
+use crate::support::{BUYER, CHANNEL, GROUP, OWNER, World};
 
 /// A program that knows nothing but HTTP.
 #[expect(clippy::disallowed_methods, reason = "a test plays the other program")]
@@ -79,7 +80,10 @@ async fn a_failure_is_scripted_through_http() {
     assert_eq!(error, tollhouse_telegram::Error::RetryAfter { seconds: 3 });
     let hang = json!({"method": "getMe", "when": "after", "what": "hang"});
     assert_eq!(act(&world.fake, "fault", hang).await, (200, json!({})));
-    assert!(world.impatient().get_me().await.is_err());
+    let gateway = world.gateway.clone();
+    let error = world.time_out(async move { gateway.get_me().await }).await.unwrap_err();
+    let timed_out = tollhouse_telegram::Cause::Timeout;
+    assert_eq!(error, tollhouse_telegram::Error::Transient { cause: timed_out, maybe_done: true });
 }
 
 #[tokio::test]
@@ -132,19 +136,20 @@ async fn the_bot_api_takes_json_forms_and_query_strings_in_any_case() {
 }
 
 #[tokio::test]
-async fn f54_a_web_app_button_outside_a_private_chat_is_refused() {
+async fn f54_outside_private_chats_a_button_is_a_link_and_never_a_web_app() {
     let world = World::new().await;
+    world.add_group(AdminRights::gatekeeper());
     let method = |name: &str| at(&world.fake, &format!("bot{}/{name}", world.fake.bot_token()));
     let markup =
         json!({"inline_keyboard": [[{"text": "Pay", "web_app": {"url": "https://pay.example.org"}}]]});
-    let write = async |chat: i64| {
+    let by_deep_link = Keyboard::column([Button::url("Pay", "https://t.me/tollhouse_demo_bot?start=o_1")]);
+    for (chat, web_app_status) in [(BUYER.private_chat(), 200), (GROUP, 400), (CHANNEL, 400)] {
         let body = json!({"chat_id": chat, "text": "Pay here", "reply_markup": markup});
-        send(reqwest::Client::new().post(method("sendMessage")).json(&body)).await
-    };
-    assert_eq!(write(BUYER.0).await.0, 200);
-    let (status, body) = write(CHANNEL.0).await;
-    assert_eq!(status, 400);
-    assert_eq!(body["description"], json!("Bad Request: BUTTON_TYPE_INVALID"));
+        let (status, body) = send(reqwest::Client::new().post(method("sendMessage")).json(&body)).await;
+        assert_eq!(status, web_app_status, "{chat}");
+        assert!(status == 200 || body["description"] == json!("Bad Request: BUTTON_TYPE_INVALID"), "{body}");
+        world.gateway.send_message(chat, &Html::text("Pay here"), Some(&by_deep_link)).await.unwrap();
+    }
 }
 
 #[tokio::test]

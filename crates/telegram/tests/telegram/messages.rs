@@ -60,7 +60,7 @@ async fn a_message_is_edited_in_place_and_taken_back() {
 }
 
 #[tokio::test]
-async fn f42_who_blocked_never_started_or_left_telegram_cannot_be_written_to() {
+async fn who_blocked_never_started_or_left_telegram_cannot_be_written_to() {
     let world = World::new().await;
     let write =
         async |user: UserId| world.gateway.send_message(user.private_chat(), &hello(), None).await.map(drop);
@@ -87,7 +87,7 @@ async fn f42_who_blocked_never_started_or_left_telegram_cannot_be_written_to() {
 }
 
 #[tokio::test]
-async fn f42_who_asks_to_join_can_be_written_to_for_five_minutes() {
+async fn who_asks_to_join_can_be_written_to_for_five_minutes() {
     let world = World::new().await;
     let link = world.link().await;
     world.fake.open_link(STRANGER, &link).unwrap();
@@ -98,7 +98,7 @@ async fn f42_who_asks_to_join_can_be_written_to_for_five_minutes() {
 }
 
 #[tokio::test]
-async fn f66_markup_that_telegram_cannot_read_is_refused() {
+async fn markup_that_telegram_cannot_read_is_refused() {
     let world = World::new().await;
     let unescaped = Html::markup("Signals <vip>");
     let refused = world.gateway.send_message(BUYER.private_chat(), &unescaped, None).await.unwrap_err();

@@ -42,15 +42,15 @@ async fn a_server_error_is_transient_in_json_and_in_a_proxys_html() {
 #[tokio::test]
 async fn a_time_out_may_hide_that_it_was_done() {
     let world = World::new().await;
-    let impatient = world.impatient();
-    let chat = BUYER.private_chat();
     let timed_out = Err(Error::Transient { cause: Cause::Timeout, maybe_done: true });
-    world.fake.fault("sendMessage", &Fault::hang_before(), 1);
-    assert_eq!(impatient.send_message(chat, &Html::text("1"), None).await, timed_out);
-    assert_eq!(arrived(&world), 0);
-    world.fake.fault("sendMessage", &Fault::hang_after(), 1);
-    assert_eq!(impatient.send_message(chat, &Html::text("2"), None).await, timed_out);
-    assert_eq!(arrived(&world), 1);
+    for (fault, posts) in [(Fault::hang_before(), 0), (Fault::hang_after(), 1)] {
+        world.fake.fault("sendMessage", &fault, 1);
+        let gateway = world.gateway.clone();
+        let call =
+            async move { gateway.send_message(BUYER.private_chat(), &Html::text("Hello"), None).await };
+        assert_eq!(world.time_out(call).await, timed_out);
+        assert_eq!(arrived(&world), posts);
+    }
     let outcomes: Vec<_> = world.fake.read(|state| {
         let sent = state.calls().filter(|call| call.method == "sendMessage");
         sent.map(|call| call.outcome.clone()).collect()
@@ -73,7 +73,7 @@ async fn a_broken_connection_may_hide_that_it_was_done() {
 }
 
 #[tokio::test]
-async fn f35_a_link_whose_answer_was_lost_exists_all_the_same() {
+async fn a_link_whose_answer_was_lost_exists_all_the_same() {
     let world = World::new().await;
     world.fake.fault("createChatInviteLink", &Fault::server_error().but_done(), 1);
     let error = world.gateway.create_chat_invite_link(CHANNEL, "membership 1", None).await.unwrap_err();
@@ -118,22 +118,19 @@ async fn no_error_shows_the_token() {
     let world = World::new().await;
     let secret = "SIMULATED-bot_token";
     assert!(world.fake.bot_token().contains(secret), "the test looks for the right thing");
-    let impatient = world.impatient();
     let mut errors = Vec::new();
-    let faults = [
-        Fault::hang_before(),
-        Fault::close_before(),
-        Fault::server_error(),
-        Fault::bad_gateway(),
-        Fault::too_many_requests(1),
-    ];
+    let faults =
+        [Fault::close_before(), Fault::server_error(), Fault::bad_gateway(), Fault::too_many_requests(1)];
     for fault in faults {
         world.fake.fault("getMe", &fault, 1);
-        errors.push(impatient.get_me().await.unwrap_err());
+        errors.push(world.gateway.get_me().await.unwrap_err());
     }
-    errors.push(impatient.get_chat(ChatId(-404)).await.unwrap_err());
+    errors.push(world.gateway.get_chat(ChatId(-404)).await.unwrap_err());
+    world.fake.fault("getMe", &Fault::hang_before(), 1);
+    let gateway = world.gateway.clone();
+    errors.push(world.time_out(async move { gateway.get_me().await }).await.unwrap_err());
     world.fake.stop().await;
-    errors.push(impatient.get_me().await.unwrap_err());
+    errors.push(world.gateway.get_me().await.unwrap_err());
     assert!(matches!(errors.last(), Some(Error::Transient { cause: Cause::Connect(_), .. })));
     for error in errors {
         assert!(!format!("{error:?} {error}").contains(secret), "{error:?}");

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tollhouse_telegram::fake::{FakeConfig, FakeHandle, FakeTelegram, NewChat, NewUser};
+use tollhouse_telegram::fake::{
+    self, Call, CallOutcome, FakeConfig, FakeHandle, FakeTelegram, NewChat, NewUser,
+};
 use tollhouse_telegram::{
     AdminRights, Batch, ChatId, ChatKind, Gateway, GatewayConfig, Method, Observe, Topic, UpdateKind, UserId,
 };
@@ -15,11 +17,8 @@ pub(crate) const STRANGER: UserId = UserId(99);
 pub(crate) const CHANNEL: ChatId = ChatId(-1_003_016_667_267);
 pub(crate) const GROUP: ChatId = ChatId(-4_012_345);
 
-/// For calls that are answered at once: a machine under load must not make a time-out of them.
+/// A machine under load must not make a time-out of a call that is answered at once.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// For calls that are never answered: the test waits this long for the time-out that it is about.
-pub(crate) const IMPATIENCE: Duration = Duration::from_millis(300);
 
 pub(crate) struct World {
     pub(crate) fake: FakeHandle,
@@ -69,9 +68,23 @@ impl World {
         Self { fake, gateway, seen, clock }
     }
 
-    /// A gateway that gives up soon, for calls that are never answered.
-    pub(crate) fn impatient(&self) -> Gateway {
-        gateway_to(&self.fake, IMPATIENCE, Arc::new(Seen::default()))
+    /// Makes a call that a fault leaves without an answer, and lets the time-out pass at once: by the runtime's clock, after the
+    /// simulation has seen the call.
+    pub(crate) async fn time_out<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let is_hidden = |call: &Call| matches!(call.outcome, CallOutcome::Hidden { .. });
+        let hidden = |state: &fake::World| state.calls().filter(|call| is_hidden(call)).count();
+        let before = self.fake.read(hidden);
+        let call = tokio::spawn(call);
+        let seen = self.fake.wait_for("the call", |state| (hidden(state) > before).then_some(())).await;
+        seen.unwrap();
+        tokio::time::pause();
+        tokio::time::advance(PATIENCE).await;
+        let outcome = call.await.unwrap();
+        tokio::time::resume();
+        outcome
     }
 
     pub(crate) fn add_group(&self, bot_rights: AdminRights) {
