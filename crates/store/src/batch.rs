@@ -13,7 +13,7 @@ use tollhouse_core::event::Received;
 use tollhouse_core::id::{ChannelId, IdSource, OrderId};
 use tollhouse_core::job::{ArmJob, Job, JobState};
 use tollhouse_core::link::PayLink;
-use tollhouse_core::membership::{Grant, Membership};
+use tollhouse_core::membership::{END_LATEST_SECONDS, Grant, Membership};
 use tollhouse_core::order::Order;
 use tollhouse_core::snapshot::{EventRecord, Needs, Snapshot, Write};
 use tollhouse_core::status::PaymentStatus;
@@ -22,9 +22,12 @@ use crate::Committed;
 use crate::layout::{ArmRow, AuditRow, PaymentRow, PlanRow, without_nul};
 use crate::writer::Failure;
 
-/// What the databases keep of a time: microseconds. The rules work with the same, so that a row reads back as it was decided.
+/// What the databases keep of a time: microseconds, and nothing of the very last second that there is, which jiff does not read back. The
+/// rules work with the same, so that a row reads back as it was decided.
 pub(crate) fn truncate(at: Timestamp) -> Timestamp {
-    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+    Timestamp::from_microsecond(at.as_microsecond())
+        .or_else(|_| Timestamp::from_second(END_LATEST_SECONDS))
+        .unwrap_or(at)
 }
 
 /// Brings what a command carries to what the database can keep, before the rules see it.
@@ -208,4 +211,19 @@ pub(crate) fn seal(sequence: i64, hash: [u8; 32], entries: Vec<AuditEntry>) -> V
             AuditRow(Sealed { sequence, entry, hash: previous })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_that_is_kept_reads_back() {
+        let now: Timestamp = "2026-01-01T00:00:00.123456789Z".parse().unwrap();
+        assert_eq!(truncate(now).to_string(), "2026-01-01T00:00:00.123456Z");
+        for extreme in [Timestamp::MAX, Timestamp::MIN, Timestamp::UNIX_EPOCH] {
+            let kept = truncate(extreme).as_microsecond();
+            assert!(Timestamp::from_microsecond(kept).is_ok(), "{extreme}");
+        }
+    }
 }

@@ -9,6 +9,8 @@
 
 mod batch;
 mod closure;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod counts;
 mod filter;
 mod layout;

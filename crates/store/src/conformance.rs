@@ -1,0 +1,83 @@
+//! The suite that every engine must pass: each case takes the address of a fresh, empty database.
+//!
+//! [`suite!`](crate::conformance_suite) makes a test of each case. The strongest of them plays random commands on a store and on
+//! [`model::Model`], which holds everything in memory, and compares all there is.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "this is a test suite: it panics to say what does not hold"
+)]
+#![expect(missing_docs, reason = "a case says by its name what must hold")]
+
+pub mod concurrency;
+pub mod entities;
+pub mod jobs;
+pub mod lists;
+pub mod model;
+pub mod opening;
+pub mod random;
+pub mod writing;
+
+mod world;
+
+use async_trait::async_trait;
+
+pub use world::{Clock, Gate, Notice, SeededIds, World};
+
+/// A database of its own for one case, empty at first.
+#[async_trait]
+pub trait Fresh: Send + Sync {
+    /// Its address.
+    fn url(&self) -> String;
+    /// Runs SQL past the store, as somebody would who changes the database by hand.
+    async fn execute(&self, sql: &str);
+}
+
+/// Makes a test of each case. `$fresh` is an async function that gives a [`Fresh`](conformance::Fresh), whose database is removed
+/// when it is dropped.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($fresh:path) => {
+        $crate::conformance_suite!(@cases $fresh,
+            entities::every_entity_reads_back_with_extreme_values,
+            entities::a_refusal_changes_nothing,
+            entities::a_text_with_nul_is_stored_all_the_same,
+            entities::f28_the_same_bytes_are_kept_and_marked,
+            entities::f50_an_archived_channel_keeps_its_members,
+            entities::small_texts_are_kept_under_their_keys,
+            random::random_commands_end_as_in_the_model,
+            concurrency::f32_fifty_identical_at_once_give_one_grant,
+            concurrency::f32_two_processes_with_the_same_payment_give_one_grant,
+            concurrency::two_processes_on_one_order_and_one_membership_lose_nothing,
+            concurrency::a_re_deposit_and_its_parent_find_each_other,
+            concurrency::two_processes_add_one_plan_once,
+            concurrency::a_change_of_a_channel_is_not_undone_by_another,
+            concurrency::the_audit_chain_holds_after_concurrent_writers,
+            concurrency::a_commit_is_told_to_those_who_listen,
+            jobs::no_job_is_claimed_twice,
+            jobs::a_lapsed_lease_is_taken_over_and_the_old_holder_changes_nothing,
+            jobs::arming_follows_the_state_of_the_job,
+            lists::lists_are_bounded_and_go_on_where_they_ended,
+            lists::lists_filter,
+            lists::the_numbers_are_those_of_the_rows,
+            lists::money_that_ended_nowhere_is_stuck,
+            opening::eight_openers_at_once_migrate_once,
+            opening::a_newer_or_older_schema_is_refused,
+            opening::one_process_has_a_role,
+            writing::a_full_queue_says_so_at_once,
+            writing::f33_a_poison_is_parked_and_the_others_commit,
+            writing::closing_commits_what_is_held,
+            writing::a_caller_who_hangs_up_changes_nothing,
+        );
+    };
+    (@cases $fresh:path, $($module:ident::$case:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                let database = $fresh().await;
+                $crate::conformance::$module::$case(&database).await;
+            }
+        )*
+    };
+}

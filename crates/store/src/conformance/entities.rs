@@ -1,0 +1,228 @@
+//! What is committed reads back as it was.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use tollhouse_core::channel::{PLAN_DAYS_MAX, Payout, PlanDuration};
+use tollhouse_core::command::{Command, Member, NewChannel, NewPlan, Outcome, Refusal};
+use tollhouse_core::event::{Parent, Verdict};
+use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId};
+use tollhouse_core::membership::END_LATEST_SECONDS;
+use tollhouse_core::money::{Money, Reported};
+use tollhouse_core::policy::{LatePolicy, Policies, RefundPolicy};
+use tollhouse_core::snapshot::Needs;
+use uuid::Uuid;
+
+use super::Fresh;
+use super::model::Model;
+use super::world::{Clock, Notice, World, add_channel, legacy_ref};
+use crate::{AuditFilter, ChannelFilter};
+
+const SEED: u64 = 7;
+/// The largest amount that can be held, the smallest step, and zeros at the end that must stay.
+const AMOUNTS: [&str; 4] = [
+    "79228162514264337593543950335",
+    "0.0000000000000000000000000001",
+    "7922816251426433759354395033.5",
+    "5.00",
+];
+
+async fn both(world: &World, model: &mut Model, command: Command) -> Outcome {
+    let mine = model.run(&command);
+    let stored = world.store.submit(command).await.unwrap();
+    assert_eq!(mine, stored);
+    stored.unwrap()
+}
+
+fn extreme_channel() -> Command {
+    Command::AddChannel(Box::new(NewChannel {
+        private_chat: PrivateChatId::new(i64::MIN).unwrap(),
+        public_chat: Some(PublicChatId::new(-1).unwrap()),
+        title: "Сигналы 📈 \u{200f}عربى' \"; DROP TABLE orders; --".to_owned(),
+        owner: Some(TelegramUserId::new(i64::MAX).unwrap()),
+        payout: Some(Payout {
+            address: "bc1q…ü".to_owned(),
+            currency: tollhouse_core::money::Currency::new("usdttrc20").unwrap(),
+        }),
+        plans: AMOUNTS
+            .iter()
+            .map(|amount| NewPlan {
+                label: format!("価格 {amount}"),
+                price: format!("{amount} usdttrc20").parse().unwrap(),
+                duration: PlanDuration::Days(PLAN_DAYS_MAX),
+            })
+            .collect(),
+        policies: Policies {
+            underpayment_tolerance: AMOUNTS[1].parse().unwrap(),
+            finished_floor: Decimal::ONE,
+            late: LatePolicy::Attention,
+            refund: RefundPolicy::Keep,
+            grace_hours: u32::MAX,
+        },
+    }))
+}
+
+pub async fn every_entity_reads_back_with_extreme_values(database: &dyn Fresh) {
+    let clock = Clock::default();
+    let world = World::open_at(database, SEED, clock.clone()).await;
+    let mut model = Model::new(SEED, clock);
+    let Outcome::Channel(channel_id) = both(&world, &mut model, extreme_channel()).await else { panic!() };
+    let plan_id = world.plan(channel_id, &format!("価格 {}", AMOUNTS[0])).await;
+    let last: Timestamp = "9999-12-30T21:59:59.999999Z".parse().unwrap();
+    for (expires_at, max_uses) in [(Some(last), Some(u32::MAX)), (None, None)] {
+        both(&world, &mut model, Command::CreateLink { channel_id, plan_id, expires_at, max_uses }).await;
+    }
+    // Every payment with one of the amounts in each place; the ids as large as they come.
+    for (number, amount) in (0..).zip(AMOUNTS) {
+        let money: Money = format!("{amount} usdttrc20").parse().unwrap();
+        let order = format!("PGP-{}|-1", i64::MAX - number);
+        let mut notice = Notice::finished(999_999_999_999_999_999 - number, order);
+        notice.price = money.clone();
+        notice.asked = Some(money.clone());
+        notice.paid = Some(money);
+        notice.at = last;
+        both(&world, &mut model, notice.command()).await;
+    }
+    both(&world, &mut model, odd_notice().command()).await;
+    // A hundred years a time, up to the last instant that is given.
+    let member = Member::User { channel_id, user: TelegramUserId::new(1).unwrap() };
+    for number in 0..81 {
+        let command = Command::GrantMembership {
+            member,
+            duration: PlanDuration::Days(PLAN_DAYS_MAX),
+            reason: format!("числo {number} ✓"),
+            actor: "cli:ö".to_owned(),
+        };
+        both(&world, &mut model, command).await;
+    }
+    let end = model.snapshot.membership_of(channel_id, TelegramUserId::new(1).unwrap()).unwrap().ends_at;
+    assert_eq!(end, Timestamp::from_second(END_LATEST_SECONDS).ok());
+    let lifetime = Command::GrantMembership {
+        member,
+        duration: PlanDuration::Lifetime,
+        reason: "x".repeat(1_000),
+        actor: "cli:ö".to_owned(),
+    };
+    both(&world, &mut model, lifetime).await;
+    model.compare(&*world.store).await;
+}
+
+/// Unreadable parent, unknown status, unusable amounts, an unknown order, bytes that are no text.
+fn odd_notice() -> Notice2 {
+    let mut received = Notice::finished(1, "кто?").status("Ünknown…").received();
+    received.facts.parent = Parent::Unreadable;
+    received.facts.pay.amount = Reported::Unusable;
+    received.facts.invoice_id = Some("5824448584 é".to_owned());
+    received.facts.updated_at_ms = Some(i64::MAX);
+    received.body = vec![0xff, 0x00, 0xfe];
+    received.digest = [0xff; 32];
+    received.signature_form = None;
+    Notice2(received)
+}
+
+struct Notice2(tollhouse_core::event::Received);
+
+impl Notice2 {
+    fn command(self) -> Command {
+        Command::Notification(Box::new(self.0))
+    }
+}
+
+pub async fn a_refusal_changes_nothing(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    let channel = world.channel().await;
+    let before = world.store.channels(ChannelFilter::default()).await.unwrap();
+    let audit = world.store.audit(AuditFilter::default()).await.unwrap();
+    let unknown = Command::RetirePlan { channel_id: channel, plan_id: PlanId(Uuid::from_u128(1)) };
+    let again = add_channel(super::world::PRIVATE_CHAT, None);
+    let nobody =
+        Command::ArchiveChannel { channel_id: ChannelId(Uuid::from_u128(1)), actor: "cli:a".to_owned() };
+    // In one batch with one that is carried out.
+    let fine = Command::AddPlan {
+        channel_id: channel,
+        plan: NewPlan {
+            label: "Week".to_owned(),
+            price: "2 USD".parse().unwrap(),
+            duration: PlanDuration::Days(7),
+        },
+    };
+    world.hold().await;
+    let answers = async {
+        tokio::join!(
+            world.store.submit(unknown),
+            world.store.submit(again),
+            world.store.submit(fine),
+            world.store.submit(nobody)
+        )
+    };
+    let open = async { world.gate.open() };
+    let ((unknown, again, fine, nobody), ()) = tokio::join!(answers, open);
+    assert!(matches!(unknown, Ok(Err(Refusal::NotFound(_)))), "{unknown:?}");
+    assert!(matches!(again, Ok(Err(Refusal::Conflict(_)))), "{again:?}");
+    assert!(matches!(nobody, Ok(Err(Refusal::NotFound(_)))), "{nobody:?}");
+    assert!(matches!(fine, Ok(Ok(Outcome::Plan(_)))), "{fine:?}");
+    assert_eq!(world.batches.lock().unwrap().last(), Some(&4), "all four were one batch");
+    let mut after = world.store.channels(ChannelFilter::default()).await.unwrap();
+    assert_eq!(after[0].plans.pop().unwrap().label, "Week");
+    assert_eq!(after, before);
+    assert_eq!(world.store.audit(AuditFilter::default()).await.unwrap(), audit);
+}
+
+pub async fn a_text_with_nul_is_stored_all_the_same(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    world.channel().await;
+    let notice = Notice::finished(5, "PGP-\0").status("fini\0shed");
+    for verdict in [Verdict::Parked, Verdict::Duplicate] {
+        let outcome = world.run(notice.command()).await;
+        assert!(matches!(outcome, Outcome::Notification { verdict: v, .. } if v == verdict), "{outcome:?}");
+    }
+    let events = world.store.events_of(ProviderPaymentId::new(5).unwrap(), 10).await.unwrap();
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0].body, notice.received().body);
+    assert_eq!(events[0].status.as_str(), "fini\u{FFFD}shed");
+}
+
+pub async fn f28_the_same_bytes_are_kept_and_marked(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    world.channel().await;
+    let notice = Notice::finished(5, legacy_ref(7));
+    for _ in 0..3 {
+        world.run(notice.command()).await;
+    }
+    let events = world.store.events_of(ProviderPaymentId::new(5).unwrap(), 10).await.unwrap();
+    let verdicts: Vec<Verdict> = events.iter().map(|event| event.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Duplicate, Verdict::Duplicate, Verdict::Applied], "newest first");
+    assert!(events.iter().all(|event| event.body == notice.received().body));
+    let newest = world.store.events_of(ProviderPaymentId::new(5).unwrap(), 1).await.unwrap();
+    assert_eq!(newest, events[..1]);
+}
+
+pub async fn f50_an_archived_channel_keeps_its_members(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    let channel = world.channel().await;
+    let order = world.order(channel, Some(7)).await;
+    world.run(Notice::finished(5, order).command()).await;
+    let before = world.look(order).await;
+    world.run(Command::ArchiveChannel { channel_id: channel, actor: "cli:a".to_owned() }).await;
+    let after = world.look(order).await;
+    let member = TelegramUserId::new(7).unwrap();
+    assert!(before.membership_of(channel, member).is_some());
+    assert_eq!(before.membership_of(channel, member), after.membership_of(channel, member));
+    assert!(after.channels.get(&channel).unwrap().archived_at.is_some());
+    assert!(world.store.channels(ChannelFilter::default()).await.unwrap().is_empty());
+    let all =
+        world.store.channels(ChannelFilter { archived: true, ..ChannelFilter::default() }).await.unwrap();
+    assert_eq!(all.len(), 1);
+}
+
+pub async fn small_texts_are_kept_under_their_keys(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    assert_eq!(world.store.get_state("telegram.offset").await.unwrap(), None);
+    for text in ["1", "2 ✓", ""] {
+        world.store.put_state("telegram.offset", text).await.unwrap();
+        assert_eq!(world.store.get_state("telegram.offset").await.unwrap().as_deref(), Some(text));
+    }
+    assert_eq!(world.store.get_state("other").await.unwrap(), None);
+    world.store.check().await.unwrap();
+    let nothing = world.store.snapshot(Needs::default()).await.unwrap();
+    assert!(!nothing.has_writes());
+}
