@@ -141,3 +141,15 @@ impl Channel {
         id.and_then(|id| self.plan(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f40_a_plan_of_no_days_cannot_be_made() {
+        assert!(PlanDuration::days(0).is_err());
+        assert!(PlanDuration::days(PLAN_DAYS_MAX + 1).is_err());
+        assert_eq!(PlanDuration::days(1), Ok(PlanDuration::Days(1)));
+    }
+}

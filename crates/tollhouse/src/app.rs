@@ -1,0 +1,114 @@
+//! What every part of the program shares: the configuration, the store, the clock and the ways to the outside.
+
+use std::sync::{Arc, OnceLock};
+
+use nowpayments::verify::Verifier;
+use tollhouse_core::command::{Command, Outcome, Refusal};
+use tollhouse_store::{OpenError, Ports, Store, StoreError};
+use tollhouse_telegram::{Gateway, GatewayConfig};
+
+use crate::clock::{Clock, Ids};
+use crate::config::{Config, ConfigError};
+use crate::metrics;
+use crate::provider::Provider;
+
+/// The program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What every part shares.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Clock,
+    /// Checks signatures; none without a secret.
+    pub verifier: Option<Verifier>,
+    /// The way to Telegram; none without a token.
+    pub gateway: Option<Gateway>,
+    /// The way to the provider; none without a key.
+    pub provider: Option<Provider>,
+    /// The bot's name, once Telegram told it.
+    pub bot_name: OnceLock<String>,
+}
+
+/// Why the program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database did not open.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The rules refused it; says what to mend.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Opens everything that the configuration names. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// A key that is wrong, or a database that does not open.
+    pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let ports = Ports { now: clock.as_fn(), ids: Box::new(Ids), on_batch: Arc::new(metrics::batch) };
+        let store = tollhouse_store::open(secrecy::ExposeSecret::expose_secret(&config.database_url), ports).await?;
+        Ok(Self::with_store(config, clock, store)?)
+    }
+
+    /// Puts everything together over a store that is open.
+    ///
+    /// # Errors
+    /// A key that is wrong.
+    pub fn with_store(config: Config, clock: Clock, store: Arc<dyn Store>) -> Result<Arc<Self>, ConfigError> {
+        let secrets = config.ipn_secrets.clone();
+        let verifier = match secrets.is_empty() {
+            true => None,
+            false => Some(Verifier::new(secrets).map_err(|error| wrong("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", &error))?),
+        };
+        let gateway = match &config.telegram.bot_token {
+            None => None,
+            Some(token) => {
+                let mut settings = GatewayConfig::new(token.clone(), config.telegram.api_url.clone());
+                settings.observe = Arc::new(metrics::TelegramCalls);
+                Some(Gateway::new(settings).map_err(|error| wrong("TOLLHOUSE_TELEGRAM_BOT_TOKEN", &error))?)
+            }
+        };
+        let provider = Provider::new(&config)?;
+        Ok(Arc::new(Self { config, store, clock, verifier, gateway, provider, bot_name: OnceLock::new() }))
+    }
+
+    /// Carries a command out.
+    ///
+    /// # Errors
+    /// A refusal, or a store that cannot.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, SubmitError> {
+        Ok(self.store.submit(command).await??)
+    }
+
+    /// The bot's link, with a start payload; `None` until its name is known.
+    #[must_use]
+    pub fn bot_link(&self, payload: &str) -> Option<String> {
+        self.bot_name.get().map(|name| format!("https://t.me/{name}?start={payload}"))
+    }
+
+    /// An address of ours, as the world sees it.
+    #[must_use]
+    pub fn public_url(&self, path: &str) -> String {
+        format!("{}{path}", self.config.public_url.as_str().trim_end_matches('/'))
+    }
+}
+
+fn wrong(key: &str, error: &dyn std::error::Error) -> ConfigError {
+    ConfigError { key: key.to_owned(), problem: error.to_string() }
+}

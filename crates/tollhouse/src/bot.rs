@@ -1,0 +1,133 @@
+//! The bot's ear: join requests, who comes and goes, and the first word of a user. Each update becomes a command, which is stored before the
+//! next offset is; a repeat after a crash is harmless.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tollhouse_core::command::Command;
+use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
+use tollhouse_telegram::{Error as TelegramError, Gateway, Html, IncomingMessage, Topic, Update, UpdateId, UpdateKind, UserId};
+
+use crate::app::{App, SubmitError};
+use crate::texts;
+
+/// The role that one process at a time may have.
+const ROLE: &str = "telegram_polling";
+/// Where the next update's number is kept.
+const OFFSET_KEY: &str = "telegram_next_update";
+/// How long one question to Telegram waits for an update, in seconds.
+const POLL_SECONDS: u64 = 20;
+/// How long we wait after an error or while another process polls, in seconds. A dead process' role is free within 30 s.
+const PAUSE_SECONDS: u64 = 5;
+
+/// Listens until told to stop.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let Some(gateway) = app.gateway.clone() else { return };
+    while !*stop.borrow() {
+        let turn = async {
+            if app.bot_name.get().is_none() {
+                let me = gateway.get_me().await?;
+                tracing::info!(bot = me.username, "the bot is there");
+                let _ = app.bot_name.set(me.username);
+            }
+            listen(&app, &gateway).await
+        };
+        let outcome = tokio::select! {
+            outcome = turn => outcome,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the bot cannot listen; it tries again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(PAUSE_SECONDS)) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Telegram(#[from] TelegramError),
+    #[error(transparent)]
+    Store(#[from] tollhouse_store::StoreError),
+}
+
+/// Polls for as long as this process has the role and nothing goes wrong.
+async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
+    let Some(role) = app.store.role_lock(ROLE).await? else { return Ok(()) };
+    let mut offset = app.store.get_state(OFFSET_KEY).await?.and_then(|text| text.parse().ok()).map(UpdateId);
+    while role.is_held() {
+        let batch = gateway.get_updates(offset, Duration::from_secs(POLL_SECONDS), &Topic::WANTED).await?;
+        for update in batch.updates {
+            handle(app, gateway, &update).await?;
+        }
+        if let Some(next) = batch.next_offset
+            && batch.next_offset != offset
+        {
+            app.store.put_state(OFFSET_KEY, &next.0.to_string()).await?;
+            offset = batch.next_offset;
+        }
+    }
+    Ok(())
+}
+
+/// Handles one update. An update that the rules refuse is answered or logged, never tried for ever.
+async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Trouble> {
+    match &update.kind {
+        UpdateKind::JoinRequest(request) => {
+            let (Ok(chat), Ok(user)) = (PrivateChatId::new(request.chat.id.0), TelegramUserId::new(request.from.id.0)) else {
+                return Ok(());
+            };
+            submit(app, Command::JoinRequest { chat, user, update_id: update.id.0 }).await.map(|_| ())
+        }
+        UpdateKind::ChatMember(change) => {
+            let (Ok(chat), Ok(user)) = (PrivateChatId::new(change.chat.id.0), TelegramUserId::new(change.after.user.id.0)) else {
+                return Ok(());
+            };
+            let inside = change.after.status.is_inside();
+            submit(app, Command::MemberSeen { chat, user, inside }).await.map(|_| ())
+        }
+        UpdateKind::Message(message) => word(app, gateway, message).await,
+        _ => Ok(()),
+    }
+}
+
+/// Carries a command out; a refusal is given back as its sentence.
+async fn submit(app: &App, command: Command) -> Result<Option<String>, Trouble> {
+    match app.submit(command).await {
+        Ok(_) => Ok(None),
+        Err(SubmitError::Refused(refusal)) => {
+            tracing::info!(%refusal, "an update was refused by the rules");
+            Ok(Some(refusal.to_string()))
+        }
+        Err(SubmitError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// A user's word in the private chat: `/start`, with or without a claim.
+async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
+    let Some(from) = message.from.as_ref().filter(|_| message.chat.id.is_private()) else { return Ok(()) };
+    let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
+    let Some(("start", payload)) = message.command() else { return Ok(()) };
+    let claim = payload.strip_prefix("c_").and_then(|hex| format!("{}{hex}", ClaimToken::PREFIX).parse::<ClaimToken>().ok());
+    let answer = match claim {
+        Some(claim) => match submit(app, Command::ClaimOrder { claim, user }).await? {
+            None => texts::claimed(),
+            Some(sentence) => Html::text(&sentence),
+        },
+        None => texts::hello(),
+    };
+    submit(app, Command::UserStarted { user }).await?;
+    say(gateway, from.id, &answer).await;
+    Ok(())
+}
+
+/// An answer to a word is a courtesy, not a promise: it is said once and not kept.
+async fn say(gateway: &Gateway, to: UserId, text: &Html) {
+    if let Err(error) = gateway.send_message(to.private_chat(), text, None).await {
+        tracing::info!(%error, "an answer was not delivered");
+    }
+}

@@ -1,0 +1,473 @@
+//! Configuration: one TOML file and the environment, which wins. A wrong value stops the start and is named, with what to mend (I10, F07).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// The environment's prefix; the file has the same names in lower case without it.
+const PREFIX: &str = "TOLLHOUSE_";
+/// The file that is read if there is one and no other is named.
+const FILE_DEFAULT: &str = "tollhouse.toml";
+/// What the tests use is none of the configuration's business.
+const IGNORED_PREFIX: &str = "TOLLHOUSE_TEST_";
+/// Largest configuration or secret file, in bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Every key, as it stands in the file. `…_file` reads the value from a path.
+const KEYS: &[&str] = &[
+    "database_url",
+    "listen",
+    "public_url",
+    "nowpayments_ipn_secret",
+    "nowpayments_api_key",
+    "nowpayments_api_url",
+    "nowpayments_email",
+    "nowpayments_password",
+    "telegram_bot_token",
+    "telegram_api_url",
+    "telegram_mode",
+    "trusted_proxies",
+    "import_mode",
+    "log",
+    "log_format",
+];
+
+/// How updates come from Telegram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TelegramMode {
+    /// We ask.
+    Polling,
+    /// Telegram calls us.
+    Webhook,
+    /// Neither; jobs for Telegram wait.
+    Off,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where everything is kept.
+    pub database_url: SecretString,
+    /// Where HTTP is served.
+    pub listen: SocketAddr,
+    /// Under which address the world reaches us; no trailing slash.
+    pub public_url: Url,
+    /// The provider's secrets for notifications; several during a rotation.
+    pub ipn_secrets: Vec<SecretString>,
+    /// The provider's API.
+    pub nowpayments: Nowpayments,
+    /// Telegram.
+    pub telegram: Telegram,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
+    /// Whether the predecessor's guessable order references answer at `/api/payment-status`.
+    pub import_mode: bool,
+    /// Tracing filter.
+    pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+}
+
+/// The provider's API.
+#[derive(Debug, Clone)]
+pub struct Nowpayments {
+    /// Without it there are no invoices and no questions.
+    pub api_key: Option<SecretString>,
+    /// Its base.
+    pub api_url: Url,
+    /// Only for listing payments.
+    pub email: Option<String>,
+    /// Only for listing payments.
+    pub password: Option<SecretString>,
+}
+
+/// Telegram.
+#[derive(Debug, Clone)]
+pub struct Telegram {
+    /// The bot.
+    pub bot_token: Option<SecretString>,
+    /// Its base.
+    pub api_url: Url,
+    /// How updates come.
+    pub mode: TelegramMode,
+}
+
+/// A key that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("configuration: {key}: {problem}")]
+pub struct ConfigError {
+    /// Which key, as it was given: `TOLLHOUSE_LISTEN` or `listen in tollhouse.toml`.
+    pub key: String,
+    /// What is wrong and how to mend it.
+    pub problem: String,
+}
+
+impl ConfigError {
+    fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into() }
+    }
+}
+
+struct Given {
+    /// Where it stands, for the error.
+    from: String,
+    text: String,
+}
+
+/// The values as given, before they are understood.
+struct Values(BTreeMap<&'static str, Given>);
+
+impl Values {
+    fn take(&mut self, key: &str) -> Option<Given> {
+        self.0.remove(key)
+    }
+
+    fn parse<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, ConfigError> {
+        self.take(key)
+            .map(|given| read(&given.text).map_err(|problem| ConfigError::new(given.from, problem)))
+            .transpose()
+    }
+}
+
+impl Config {
+    /// Reads the configuration from a file, if one is named or `tollhouse.toml` is there, and the environment.
+    ///
+    /// # Errors
+    /// The first key that is unknown, empty or wrong.
+    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut values = BTreeMap::new();
+        let default = PathBuf::from(FILE_DEFAULT);
+        match file {
+            Some(path) => read_file(path, &mut values)?,
+            None if default.is_file() => read_file(&default, &mut values)?,
+            None => {}
+        }
+        read_environment(environment, &mut values)?;
+        let port = environment.iter().find(|(name, _)| name == "PORT").map(|(_, value)| value.trim().to_owned());
+        Self::understand(Values(values), port.as_deref())
+    }
+
+    /// The configuration of these values alone, named as in the environment: no file, no `PORT`.
+    ///
+    /// # Errors
+    /// As for [`Config::load`].
+    pub fn from_values(values: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut understood = BTreeMap::new();
+        read_environment(values, &mut understood)?;
+        Self::understand(Values(understood), None)
+    }
+
+    fn understand(mut values: Values, port: Option<&str>) -> Result<Self, ConfigError> {
+        let listen = match (values.parse("listen", socket_address)?, port) {
+            (Some(listen), _) => listen,
+            (None, Some(port)) => {
+                let port = port.parse().map_err(|_| ConfigError::new("PORT", format!("{port:?} is not a port number")))?;
+                SocketAddr::from(([0, 0, 0, 0], port))
+            }
+            (None, None) => SocketAddr::from(([127, 0, 0, 1], 8080)),
+        };
+        let public_url = match values.parse("public_url", base_url)? {
+            Some(url) => url,
+            None => base_url(&format!("http://{listen}")).map_err(|problem| ConfigError::new("TOLLHOUSE_LISTEN", problem))?,
+        };
+        let ipn_secrets = values.parse("nowpayments_ipn_secret", secrets)?.unwrap_or_default();
+        let nowpayments = Nowpayments {
+            api_key: values.parse("nowpayments_api_key", secret)?,
+            api_url: values.parse("nowpayments_api_url", base_url)?.unwrap_or_else(|| fixed("https://api.nowpayments.io/v1")),
+            email: values.parse("nowpayments_email", |text| Ok(text.to_owned()))?,
+            password: values.parse("nowpayments_password", secret)?,
+        };
+        let bot_token = values.parse("telegram_bot_token", bot_token)?;
+        let said = values.take("telegram_mode");
+        let mode = match &said {
+            Some(given) => telegram_mode(&given.text).map_err(|problem| ConfigError::new(given.from.clone(), problem))?,
+            None => TelegramMode::Polling,
+        };
+        if said.is_some() && mode != TelegramMode::Off && bot_token.is_none() {
+            return Err(ConfigError::new(
+                "TOLLHOUSE_TELEGRAM_BOT_TOKEN",
+                "missing; set the token that @BotFather gave you, or TOLLHOUSE_TELEGRAM_MODE=off",
+            ));
+        }
+        Ok(Self {
+            database_url: values.parse("database_url", database_url)?.unwrap_or_else(|| "sqlite://tollhouse.db".into()),
+            listen,
+            public_url,
+            ipn_secrets,
+            nowpayments,
+            telegram: Telegram {
+                bot_token,
+                api_url: values.parse("telegram_api_url", base_url)?.unwrap_or_else(|| fixed("https://api.telegram.org")),
+                mode,
+            },
+            trusted_proxies: values.parse("trusted_proxies", networks)?.unwrap_or_default(),
+            import_mode: values.parse("import_mode", yes_or_no)?.unwrap_or(false),
+            log: values.parse("log", log_filter)?.unwrap_or_else(|| "info".to_owned()),
+            log_format: values.parse("log_format", log_format)?.unwrap_or(LogFormat::Text),
+        })
+    }
+
+    /// Whether the provider can be asked.
+    #[must_use]
+    pub fn has_provider(&self) -> bool {
+        self.nowpayments.api_key.is_some()
+    }
+
+    /// The IPN secret that `serve` cannot do without.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn require_ipn_secret(&self) -> Result<(), ConfigError> {
+        if self.ipn_secrets.is_empty() {
+            return Err(ConfigError::new(
+                "TOLLHOUSE_NOWPAYMENTS_IPN_SECRET",
+                "missing; copy the IPN secret from the NOWPayments dashboard (Settings > Payments > Instant payment notifications)",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
+    let name = path.display().to_string();
+    let text = read_bounded(path).map_err(|problem| ConfigError::new(&name, problem))?;
+    let table: toml::Table = text.parse().map_err(|error| ConfigError::new(&name, format!("not TOML: {error}")))?;
+    for (key, value) in table {
+        let from = format!("{key} in {name}");
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(flag) => flag.to_string(),
+            toml::Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| ConfigError::new(&from, "a list holds texts only")))
+                .collect::<Result<Vec<_>, _>>()?
+                .join(","),
+            _ => return Err(ConfigError::new(from, "must be a text, a number or a list of texts")),
+        };
+        put(&key, from, &text, values)?;
+    }
+    Ok(())
+}
+
+fn read_environment(
+    environment: &[(String, String)],
+    values: &mut BTreeMap<&'static str, Given>,
+) -> Result<(), ConfigError> {
+    for (name, value) in environment {
+        let Some(key) = name.strip_prefix(PREFIX) else { continue };
+        if name.starts_with(IGNORED_PREFIX) {
+            continue;
+        }
+        put(&key.to_lowercase(), name.clone(), value, values)?;
+    }
+    Ok(())
+}
+
+/// Takes one value: trimmed (F98), from a file where the key says so, of a key that we know.
+fn put(key: &str, from: String, text: &str, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
+    let (key, is_path) = match key.strip_suffix("_file") {
+        Some(stem) if !KEYS.contains(&key) => (stem, true),
+        _ => (key, false),
+    };
+    let Some(known) = KEYS.iter().find(|known| **known == key) else {
+        let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {}?", like(&from, near)));
+        return Err(ConfigError::new(from, format!("no such key{near}")));
+    };
+    let text = if is_path {
+        read_bounded(Path::new(text.trim())).map_err(|problem| ConfigError::new(&from, problem))?
+    } else {
+        text.to_owned()
+    };
+    let text = text.trim().to_owned();
+    if text.is_empty() {
+        return Err(ConfigError::new(from, "is empty; give a value or leave it away"));
+    }
+    values.insert(known, Given { from, text });
+    Ok(())
+}
+
+fn like(from: &str, key: &str) -> String {
+    if from.starts_with(PREFIX) { format!("{PREFIX}{}", key.to_uppercase()) } else { key.to_owned() }
+}
+
+/// The known key that shares the longest beginning with a wrong one; at least two words of it.
+fn nearest(wrong: &str) -> Option<&'static str> {
+    let shared = |key: &str| key.bytes().zip(wrong.bytes()).take_while(|(a, b)| a == b).count();
+    KEYS.iter().copied().max_by_key(|key| shared(key)).filter(|key| shared(key) >= 4)
+}
+
+fn read_bounded(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!("{} is larger than {FILE_BYTES_MAX} bytes", path.display()));
+    }
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080"))
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let wrong = || format!("{text:?} is not a URL such as https://pay.example.org");
+    let url = Url::parse(text.trim_end_matches('/')).map_err(|_| wrong())?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if plain { Ok(url) } else { Err(wrong()) }
+}
+
+fn fixed(text: &str) -> Url {
+    #[expect(clippy::unwrap_used, reason = "called with constants only, each of which a test parses")]
+    Url::parse(text).unwrap()
+}
+
+fn database_url(text: &str) -> Result<SecretString, String> {
+    let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(text.into()) } else { Err("must begin with sqlite://, postgres:// or postgresql://".to_owned()) }
+}
+
+fn secret(text: &str) -> Result<SecretString, String> {
+    Ok(text.into())
+}
+
+fn secrets(text: &str) -> Result<Vec<SecretString>, String> {
+    let all: Vec<SecretString> = text.split(',').map(|part| part.trim().into()).collect();
+    if all.iter().any(|secret: &SecretString| secret.expose_secret().is_empty()) {
+        return Err("one of the secrets between the commas is empty".to_owned());
+    }
+    Ok(all)
+}
+
+fn bot_token(text: &str) -> Result<SecretString, String> {
+    let fine = text.split_once(':').is_some_and(|(id, key)| {
+        !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) && !key.is_empty() && !key.contains(['/', ' '])
+    });
+    if fine { Ok(text.into()) } else { Err("is not a bot token of the form 123456:ABC…".to_owned()) }
+}
+
+fn telegram_mode(text: &str) -> Result<TelegramMode, String> {
+    match text {
+        "polling" => Ok(TelegramMode::Polling),
+        "webhook" => Ok(TelegramMode::Webhook),
+        "off" => Ok(TelegramMode::Off),
+        _ => Err(format!("{text:?} is none of polling, webhook, off")),
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<String>, String> {
+    text.split(',').map(str::trim).map(|part| network(part).map(|()| part.to_owned())).collect()
+}
+
+fn network(text: &str) -> Result<(), String> {
+    let wrong = || format!("{text:?} is not a network such as 10.0.0.0/8 or 2001:db8::/32");
+    let (address, length) = text.split_once('/').ok_or_else(wrong)?;
+    let address: std::net::IpAddr = address.parse().map_err(|_| wrong())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    match length.parse::<u8>() {
+        Ok(length) if length <= longest => Ok(()),
+        _ => Err(wrong()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("{text:?} is not a log filter such as info or tollhouse=debug: {error}"))
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("{text:?} is neither text nor json")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::load(Some(Path::new("/dev/null")), &pairs)
+    }
+
+    #[test]
+    fn f07_a_misnamed_key_stops_the_start_and_names_the_right_one() {
+        let error = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_KEY", "x")]).unwrap_err();
+        assert_eq!(error.key, "TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_KEY");
+        assert!(error.problem.contains("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET?"), "{}", error.problem);
+        assert!(load(&[]).unwrap().require_ipn_secret().unwrap_err().to_string().contains("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET"));
+        assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "a,,b")]).is_err());
+    }
+
+    #[test]
+    fn f98_values_are_trimmed_and_empty_ones_refused() {
+        let config = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", " one \n"), ("TOLLHOUSE_PUBLIC_URL", "https://pay.example.org/\n")]).unwrap();
+        assert_eq!(config.ipn_secrets[0].expose_secret(), "one");
+        assert_eq!(config.public_url.as_str(), "https://pay.example.org/");
+        assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "  ")]).is_err());
+    }
+
+    #[test]
+    fn every_wrong_value_is_named() {
+        for (key, value) in [
+            ("TOLLHOUSE_LISTEN", "8080"),
+            ("TOLLHOUSE_PUBLIC_URL", "pay.example.org"),
+            ("TOLLHOUSE_PUBLIC_URL", "ftp://pay.example.org"),
+            ("TOLLHOUSE_DATABASE_URL", "mysql://x"),
+            ("TOLLHOUSE_TELEGRAM_MODE", "sometimes"),
+            ("TOLLHOUSE_TELEGRAM_BOT_TOKEN", "not a token"),
+            ("TOLLHOUSE_TRUSTED_PROXIES", "10.0.0.0/33"),
+            ("TOLLHOUSE_LOG_FORMAT", "xml"),
+            ("TOLLHOUSE_IMPORT_MODE", "maybe"),
+        ] {
+            assert_eq!(load(&[(key, value)]).unwrap_err().key, key);
+        }
+        assert_eq!(load(&[("PORT", "http")]).unwrap_err().key, "PORT");
+    }
+
+    #[test]
+    fn defaults_and_port() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(load(&[("PORT", "9000")]).unwrap().listen.to_string(), "0.0.0.0:9000");
+        assert_eq!(load(&[("PORT", "9000"), ("TOLLHOUSE_LISTEN", "127.0.0.1:1")]).unwrap().listen.port(), 1);
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_never_show_in_debug() {
+        let path = std::env::temp_dir().join(format!("tollhouse-secret-{}", std::process::id()));
+        std::fs::write(&path, "s3cr3t-value\n").unwrap();
+        let config = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_FILE", path.to_str().unwrap())]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(config.ipn_secrets[0].expose_secret(), "s3cr3t-value");
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+        assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_FILE", "/nowhere")]).is_err());
+    }
+}

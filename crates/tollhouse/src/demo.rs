@@ -1,0 +1,55 @@
+//! `tollhouse demo`: the real `serve` over real HTTP, between a simulated NOWPayments and a simulated Telegram that share its clock.
+//!
+//! Headless it plays what the project was written for, says what happened, and holds each outcome against what was promised, as it is
+//! seen from outside: Telegram's members and messages, the buyers' pages, the answers to programs. Otherwise it opens a small shop and
+//! leaves the playing to a person.
+
+mod browser;
+mod incident;
+mod interactive;
+mod purchases;
+mod seasons;
+mod shop;
+mod stage;
+mod story;
+mod timeline;
+mod troubles;
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+
+use story::Story;
+use timeline::Timeline;
+
+/// How the demo is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Play by itself and end; else show the pages and wait to be told to end.
+    pub headless: bool,
+    /// Where Tollhouse's own pages are.
+    pub listen: SocketAddr,
+}
+
+/// Runs the demo and writes what happens to standard output. Whether every outcome was as promised.
+///
+/// # Errors
+/// It could not be set up: an address that is taken, a folder that cannot be made.
+pub async fn run(options: Options) -> anyhow::Result<bool> {
+    let out = std::io::stdout();
+    let is_coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    run_to(options, Box::new(out), is_coloured).await
+}
+
+/// Runs the demo and writes what happens to `out`, with colours or without. Whether every outcome was as promised.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_to(options: Options, out: Box<dyn Write + Send>, is_coloured: bool) -> anyhow::Result<bool> {
+    if options.headless {
+        let story = Story::prepare(options.listen, Timeline::new(out, is_coloured)).await?;
+        Ok(Box::pin(story.play()).await)
+    } else {
+        interactive::run(options.listen, out).await?;
+        Ok(true)
+    }
+}

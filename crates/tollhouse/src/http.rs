@@ -1,0 +1,57 @@
+//! The HTTP side. One file per thing that is served.
+
+pub mod health;
+pub mod ipn;
+pub mod link;
+pub mod order;
+pub mod page;
+pub mod problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Request, Response};
+use axum::middleware::{self, Next};
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// Every route.
+#[must_use]
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", post(ipn::receive))
+        .route("/webhooks/nowpayments", post(ipn::receive))
+        .route("/api/payment-status", get(order::payment_status))
+        .route("/payment-processing", get(order::by_query))
+        .route("/o/{order}", get(order::show))
+        .route("/o/{order}/events", get(order::events))
+        .route("/c/{slug}", get(link::show).post(link::buy))
+        .route(page::SHEET_PATH, get(page::sheet))
+        .route("/health", get(health::health))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn(secure))
+        .with_state(app)
+}
+
+/// Headers that every answer carries (S16). Pages bring no script of others and send no address of ours to others (S36).
+async fn secure(request: Request<axum::body::Body>, next: Next) -> Response<axum::body::Body> {
+    const HEADERS: [(HeaderName, &str); 4] = [
+        (HeaderName::from_static("x-content-type-options"), "nosniff"),
+        (HeaderName::from_static("x-frame-options"), "DENY"),
+        (HeaderName::from_static("referrer-policy"), "no-referrer"),
+        (
+            HeaderName::from_static("content-security-policy"),
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,87 @@
+//! Health, for people and for the machines that watch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::json;
+
+use super::problem::Problem;
+use crate::app::{App, VERSION};
+use crate::config::TelegramMode;
+use crate::metrics;
+
+/// How long a check of the database may take, in milliseconds.
+const CHECK_MS_MAX: u64 = 2_000;
+/// From when on a waiting outbox makes us degraded, in seconds.
+const OUTBOX_DEGRADED_SECONDS: f64 = 120.0;
+
+/// The process is there.
+pub async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// The process can do its work: the database answers.
+pub async fn readyz(State(app): State<Arc<App>>) -> Response {
+    match within(app.store.check()).await {
+        Some(Ok(())) => "ok\n".into_response(),
+        _ => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer").into_response(),
+    }
+}
+
+/// Everything at a glance.
+pub async fn health(State(app): State<Arc<App>>) -> Response {
+    let now = app.clock.now();
+    let database = matches!(within(app.store.check()).await, Some(Ok(())));
+    let stats = match within(app.store.stats(now)).await {
+        Some(Ok(stats)) => Some(stats),
+        _ => None,
+    };
+    let oldest = stats.as_ref().map_or(0.0, |stats| metrics::oldest_seconds(stats, now));
+    let healthy = database && app.verifier.is_some() && oldest < OUTBOX_DEGRADED_SECONDS;
+    let body = json!({
+        "service": "tollhouse",
+        "version": VERSION,
+        "status": if healthy { "healthy" } else { "degraded" },
+        "components": {
+            "database": if database { "ok" } else { "unavailable" },
+            "ipn_secret": if app.verifier.is_some() { "configured" } else { "missing" },
+            "outbox": {"due": stats.as_ref().map_or(0, |stats| stats.outbox_due), "oldest_seconds": whole(oldest)},
+            "telegram": telegram(&app),
+            "provider": if app.provider.is_some() { "configured" } else { "not_configured" },
+        },
+    });
+    let status = if database { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and no job waits 2^64 seconds")]
+fn whole(seconds: f64) -> u64 {
+    seconds as u64
+}
+
+fn telegram(app: &App) -> &'static str {
+    match (&app.gateway, app.config.telegram.mode, app.bot_name.get()) {
+        (None, ..) => "not_configured",
+        (Some(_), TelegramMode::Off, _) => "off",
+        (Some(_), _, Some(_)) => "ok",
+        (Some(_), _, None) => "unreachable",
+    }
+}
+
+/// The metrics.
+pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    if let Some(Ok(stats)) = within(app.store.stats(app.clock.now())).await {
+        metrics::stats(&stats, app.clock.now());
+    }
+    match metrics::recorder() {
+        Some(recorder) => ([("content-type", "text/plain; version=0.0.4")], recorder.render()).into_response(),
+        None => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "another recorder holds the metrics").into_response(),
+    }
+}
+
+async fn within<T>(check: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(Duration::from_millis(CHECK_MS_MAX), check).await.ok()
+}

@@ -1,0 +1,20 @@
+//! Tollhouse: signed payment notifications become access to private Telegram channels, and nothing is lost on the way.
+//!
+//! The rules are in `tollhouse-core`, the SQL in `tollhouse-store`, the outside in `tollhouse-nowpayments` and `tollhouse-telegram`; here
+//! they are put together: configuration, HTTP, worker, bot, command line, demo.
+
+pub mod app;
+pub mod bot;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod intake;
+pub mod metrics;
+pub mod no_store;
+pub mod provider;
+pub mod serve;
+pub mod texts;
+pub mod view;
+pub mod worker;

@@ -1,0 +1,126 @@
+//! The way to the payment provider: invoices, and questions about payments.
+
+use std::sync::Arc;
+
+use nowpayments::client::{Client, ClientConfig, ClientError, Login, NewInvoice};
+use nowpayments::{Notification, ProviderPaymentId as TheirPaymentId};
+use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::job::{Failure, Outcome};
+use tollhouse_core::money::Money;
+use tollhouse_core::order::Invoice;
+
+use crate::config::{Config, ConfigError};
+use crate::metrics;
+
+/// How long we wait when the provider limits us without saying for how long, in seconds.
+const RATE_LIMIT_SECONDS_DEFAULT: u32 = 30;
+
+/// The provider's API.
+#[derive(Clone)]
+pub struct Provider {
+    client: Arc<Client>,
+    public_url: String,
+}
+
+/// An answer about a payment, with the bytes that it came in.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The exact bytes.
+    pub body: Vec<u8>,
+    /// What they say.
+    pub notification: Notification,
+}
+
+/// Why the provider gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ProviderError {
+    /// It does not know the payment, or the payment was made with another key.
+    #[error("NOWPayments does not know this payment (or it was made with another API key)")]
+    NotFound,
+    /// It could not be asked, or answered with something else.
+    #[error("NOWPayments: {0}")]
+    Client(ClientError),
+}
+
+impl Provider {
+    /// The provider of the configuration; `None` without a key.
+    ///
+    /// # Errors
+    /// A key that cannot be used.
+    pub fn new(config: &Config) -> Result<Option<Self>, ConfigError> {
+        let settings = &config.nowpayments;
+        let Some(api_key) = settings.api_key.clone() else { return Ok(None) };
+        let mut client = ClientConfig::new(api_key);
+        client.api_url = settings.api_url.as_str().trim_end_matches('/').to_owned();
+        client.login = match (&settings.email, &settings.password) {
+            (Some(email), Some(password)) => Some(Login { email: email.clone(), password: password.clone() }),
+            _ => None,
+        };
+        let client = Client::new(client)
+            .map_err(|error| ConfigError { key: "TOLLHOUSE_NOWPAYMENTS_API_KEY".to_owned(), problem: error.to_string() })?;
+        let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
+        Ok(Some(Self { client: Arc::new(client), public_url }))
+    }
+
+    /// Whether the provider answers at all.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn status(&self) -> Result<(), ProviderError> {
+        let answer = self.client.status().await;
+        count("status", &answer);
+        answer.map_err(ProviderError::Client)
+    }
+
+    /// Asks for a payment.
+    ///
+    /// # Errors
+    /// It is not known there, or no answer came.
+    pub async fn payment(&self, id: ProviderPaymentId) -> Result<Answer, ProviderError> {
+        let theirs = TheirPaymentId::parse(&id.to_string()).ok_or(ProviderError::NotFound)?;
+        let answer = self.client.get_payment(theirs).await;
+        count("get_payment", &answer);
+        match answer {
+            Ok(answer) => Ok(Answer { body: answer.raw.clone().into_bytes(), notification: answer.into_notification() }),
+            Err(ClientError::NotFound { .. }) => Err(ProviderError::NotFound),
+            Err(error) => Err(ProviderError::Client(error)),
+        }
+    }
+
+    /// Makes an order's invoice.
+    pub async fn create_invoice(&self, order_id: OrderId, price: &Money, description: &str) -> Outcome {
+        let page = format!("{}/o/{order_id}", self.public_url);
+        let new = NewInvoice {
+            order_id: Some(order_id.to_string()),
+            order_description: Some(description.to_owned()),
+            ipn_callback_url: Some(format!("{}/webhooks/nowpayments", self.public_url)),
+            success_url: Some(page.clone()),
+            cancel_url: Some(page.clone()),
+            partially_paid_url: Some(page),
+            ..NewInvoice::new(price.amount, price.currency.as_str())
+        };
+        let answer = self.client.create_invoice(&new).await;
+        count("create_invoice", &answer);
+        match answer {
+            Ok(made) => Outcome::InvoiceCreated { invoice: Invoice { id: made.id.to_string(), url: made.invoice_url } },
+            Err(error) => Outcome::Failed(failure(&error)),
+        }
+    }
+}
+
+fn count<T>(call: &'static str, answer: &Result<T, ClientError>) {
+    let outcome = answer.as_ref().map_or_else(ClientError::as_str, |_| "ok");
+    metrics::provider_call(call, outcome);
+}
+
+fn failure(error: &ClientError) -> Failure {
+    if let ClientError::RateLimited { .. } = error {
+        let seconds = error.retry_after().and_then(|wait| u32::try_from(wait.as_secs()).ok());
+        return Failure::Later { seconds: seconds.unwrap_or(RATE_LIMIT_SECONDS_DEFAULT).max(1) };
+    }
+    if error.is_worth_repeating() {
+        Failure::Transient { error: error.to_string() }
+    } else {
+        Failure::Permanent { error: error.to_string() }
+    }
+}

@@ -1,0 +1,168 @@
+//! `tollhouse serve`: everything in one process, or a part of it. Stops in order: takes nothing new, answers what it holds, and ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, TelegramMode};
+use crate::no_store::NoStore;
+use crate::{bot, http, metrics, worker};
+
+/// How long a stop may take, in seconds; what is not done by then is done after the next start.
+pub const STOP_SECONDS_MAX: u64 = 10;
+/// Of these, how long open connections may take to finish.
+const DRAIN_SECONDS_MAX: u64 = 6;
+
+/// Which parts run in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Notifications and pages.
+    pub http: bool,
+    /// Jobs.
+    pub worker: bool,
+    /// Updates from Telegram.
+    pub bot: bool,
+    /// Questions to the provider.
+    pub reconcile: bool,
+}
+
+impl Roles {
+    /// Every part.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { http: true, worker: true, bot: true, reconcile: true }
+    }
+}
+
+/// A running process' parts.
+pub struct Running {
+    /// What they share.
+    pub app: Arc<App>,
+    /// Where HTTP is served.
+    pub addr: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    parts: JoinSet<()>,
+}
+
+impl Running {
+    /// Starts the parts.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(app: Arc<App>, roles: Roles) -> anyhow::Result<Self> {
+        let door = if roles.http {
+            let listener = TcpListener::bind(app.config.listen)
+                .await
+                .with_context(|| format!("configuration: TOLLHOUSE_LISTEN: cannot listen on {}", app.config.listen))?;
+            Some((listener, http::router(Arc::clone(&app))))
+        } else {
+            None
+        };
+        Self::start_at(app, roles, door)
+    }
+
+    /// Starts the parts, with HTTP at a listener that is there already and with these routes; `roles.http` has no say.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn start_at(app: Arc<App>, roles: Roles, door: Option<(TcpListener, axum::Router)>) -> anyhow::Result<Self> {
+        metrics::recorder();
+        let (stop, stopped) = watch::channel(false);
+        let mut parts = JoinSet::new();
+        let mut addr = None;
+        if let Some((listener, routes)) = door {
+            addr = Some(listener.local_addr()?);
+            parts.spawn(serve_http(listener, routes, stopped.clone()));
+        }
+        let talks = app.config.telegram.mode != TelegramMode::Off;
+        if roles.worker {
+            parts.spawn(worker::run(Arc::clone(&app), stopped.clone()));
+        }
+        if roles.bot && talks {
+            if app.gateway.is_none() {
+                tracing::warn!("no TOLLHOUSE_TELEGRAM_BOT_TOKEN: paid orders are granted, but invites wait until there is one");
+            }
+            parts.spawn(bot::run(Arc::clone(&app), stopped));
+        }
+        Ok(Self { app, addr, stop, parts })
+    }
+
+    /// Stops the parts in order, within [`STOP_SECONDS_MAX`].
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let all = async {
+            while self.parts.join_next().await.is_some() {}
+            self.app.store.close().await;
+        };
+        if tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), all).await.is_err() {
+            tracing::warn!("not everything ended in {STOP_SECONDS_MAX} s; what was left is done after the next start");
+        }
+    }
+}
+
+async fn serve_http(listener: TcpListener, routes: axum::Router, mut stop: watch::Receiver<bool>) {
+    let mut stop_again = stop.clone();
+    let graceful = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(graceful);
+    let drained = async move {
+        let _ = stop_again.wait_for(|stop| *stop).await;
+        // An open event stream would hold the door for ever.
+        tokio::time::sleep(Duration::from_secs(DRAIN_SECONDS_MAX)).await;
+    };
+    tokio::select! {
+        outcome = serving => if let Err(error) = outcome { tracing::error!(%error, "HTTP ended") },
+        () = drained => tracing::info!("open connections were closed"),
+    }
+}
+
+/// Serves until the process is told to end.
+///
+/// # Errors
+/// A configuration or a database with which it does not start.
+pub async fn run(config: Config, roles: Roles) -> anyhow::Result<()> {
+    if roles.http {
+        config.require_ipn_secret()?;
+    }
+    let app = App::open(config, Clock::default()).await?;
+    until_told(app, roles).await
+}
+
+/// The HTTP side over a store that keeps nothing: what the benchmark measures us against.
+///
+/// # Errors
+/// A configuration with which it does not start.
+pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
+    config.require_ipn_secret()?;
+    let app = App::with_store(config, Clock::default(), NoStore::shared())?;
+    until_told(app, Roles { http: true, worker: false, bot: false, reconcile: false }).await
+}
+
+async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {
+    let running = Running::start(app, roles).await?;
+    if let Some(addr) = running.addr {
+        tracing::info!(%addr, public_url = %running.app.config.public_url, "listening");
+    }
+    signalled().await;
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+/// Returns when the process is told to end: SIGTERM or ctrl-c.
+pub async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

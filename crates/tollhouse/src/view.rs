@@ -1,0 +1,24 @@
+//! How Tollhouse writes its things as JSON, on the command line and over HTTP.
+//!
+//! One shape everywhere: names in snake_case, ids as text, instants in RFC 3339 and UTC, amounts as text with their currency (the
+//! provider's ticker, lower case: `usd`, `usdttrc20`) beside them. A list is an array. A member that is absent is not known or was not
+//! asked for; `null` is known to be nothing. Members are only ever added.
+
+mod attention;
+mod audit;
+mod channel;
+mod job;
+mod link;
+mod membership;
+mod order;
+mod payment;
+
+pub use attention::Attention;
+pub use audit::AuditEntry;
+pub(crate) use audit::hex;
+pub use channel::{Channel, Payout, Plan};
+pub use job::Job;
+pub use link::{Link, LinkState};
+pub use membership::{Grant, Membership};
+pub use order::{Order, OrderDetail};
+pub use payment::{Amounts, Event, PAYMENT_ID_PREFIX, Payment, parse_payment_id, payment_id};

@@ -1,0 +1,216 @@
+//! The worker: takes due jobs under a lease, does what they say outside of any transaction, and reports what came of it (I5).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+use tokio::sync::{broadcast, watch};
+use tollhouse_core::command::{Command, Outcome as CommandOutcome};
+use tollhouse_core::id::{PrivateChatId, TelegramUserId};
+use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
+use tollhouse_telegram::{Button, ChatId, Error as TelegramError, Gateway, Html, Keyboard, UserId};
+
+use crate::app::App;
+use crate::metrics;
+use crate::texts;
+
+/// How often the worker looks for due jobs when nothing wakes it, in milliseconds: jobs for a later time, lapsed leases, other
+/// processes' commits.
+const LOOK_AGAIN_MS: u64 = 1_000;
+/// How long the worker waits after the store failed it, in milliseconds.
+const STORE_DOWN_MS: u64 = 1_000;
+/// How many jobs one process works at once.
+const JOBS_AT_ONCE_MAX: usize = 8;
+/// How long a job waits for a bot that is not configured, in seconds.
+const NO_GATEWAY_SECONDS: u32 = 60;
+
+/// Works until told to stop; what it holds by then it finishes.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut commits = app.store.commits();
+    while !*stop.borrow() {
+        let worked = match run_due(&app).await {
+            Ok(count) => count,
+            Err(error) => {
+                tracing::warn!(%error, "the worker cannot reach the store");
+                pause(Duration::from_millis(STORE_DOWN_MS), &mut stop).await;
+                continue;
+            }
+        };
+        if worked == 0 {
+            wait(&mut commits, &mut stop).await;
+        }
+    }
+}
+
+async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn wait(commits: &mut broadcast::Receiver<tollhouse_store::Committed>, stop: &mut watch::Receiver<bool>) {
+    let woken = async {
+        loop {
+            match commits.recv().await {
+                Ok(committed) if committed.armed => return,
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Closed) => return pause_for_ever().await,
+            }
+        }
+    };
+    tokio::select! {
+        () = woken => {}
+        () = tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn pause_for_ever() {
+    std::future::pending::<()>().await;
+}
+
+/// Works the jobs that are due now, once; how many that were.
+///
+/// # Errors
+/// The store's.
+pub async fn run_due(app: &Arc<App>) -> Result<usize, crate::app::SubmitError> {
+    let claim = Command::ClaimJobs { limit: CLAIM_BATCH_MAX, now: app.clock.now() };
+    let CommandOutcome::Jobs(jobs) = app.submit(claim).await? else { return Ok(0) };
+    let count = jobs.len();
+    stream::iter(jobs).for_each_concurrent(JOBS_AT_ONCE_MAX, |job| work(app, job)).await;
+    Ok(count)
+}
+
+async fn work(app: &Arc<App>, job: Job) {
+    let Some(lease) = job.lease else { return };
+    let snapshot = match app.store.snapshot(job.kind.needs()).await {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            tracing::warn!(%error, job = %job.id, "a job could not be looked at; its lease will lapse");
+            return;
+        }
+    };
+    let granted_at = match &job.kind {
+        JobKind::DeliverAccess { grant_id, .. } => snapshot.grants.get(grant_id).map(|grant| grant.granted_at),
+        _ => None,
+    };
+    let action = action(app.clock.now(), &snapshot, &job);
+    let is_access = matches!(action, Action::SendAccess { .. });
+    let outcome = perform(app, action).await;
+    match &outcome {
+        // The normal way of things: most buyers have not started the bot. Their link waits on the page and for their first /start.
+        Outcome::Failed(Failure::Unreachable { error }) => tracing::info!(job = %job.id, kind = job.kind.name(), error, "nobody to write to yet"),
+        Outcome::Failed(failure) => {
+            tracing::warn!(job = %job.id, kind = job.kind.name(), attempt = job.attempt, ?failure, "a job did not work");
+        }
+        _ => {}
+    }
+    if let (true, Outcome::Done, Some(at)) = (is_access, &outcome, granted_at) {
+        metrics::delivered(at, app.clock.now());
+    }
+    let id = job.id;
+    let finish = Command::FinishJob { job: Box::new(job), token: lease.token, outcome };
+    match app.submit(finish).await {
+        Ok(CommandOutcome::LeaseLost) => tracing::warn!(job = %id, "a job was finished after its lease; another worker has it"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, job = %id, "a job's outcome could not be stored; its lease will lapse"),
+    }
+}
+
+/// Does one action. Every one is safe to repeat.
+async fn perform(app: &App, action: Action) -> Outcome {
+    match action {
+        Action::Nothing => return Outcome::Nothing,
+        Action::CreateInvoice { order_id, price, description } => {
+            return match &app.provider {
+                Some(provider) => provider.create_invoice(order_id, &price, &description).await,
+                None => Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }),
+            };
+        }
+        _ => {}
+    }
+    let Some(gateway) = &app.gateway else { return Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }) };
+    let done = match action {
+        Action::CreateInvite { chat, name } => {
+            gateway.create_chat_invite_link(chat_id(chat), &name, None).await.map(|made| Outcome::InviteCreated { link: made.url })
+        }
+        Action::SendAccess { user, title, link, ends_at, inside } => {
+            let keyboard = Keyboard::column([Button::url(if inside { "Open the channel" } else { "Join" }, link)]);
+            send(gateway, user, &texts::access(&title, ends_at, inside), Some(&keyboard)).await
+        }
+        Action::Approve { chat, user } => approve(gateway, chat, user).await,
+        Action::Decline { chat, user, title } => decline(gateway, chat, user, &title).await,
+        Action::Remove { chat, user } => remove(gateway, chat, user).await,
+        Action::Notify { owner, title, notice } => send(gateway, owner, &texts::owner(&title, &notice), None).await,
+        Action::Nothing | Action::CreateInvoice { .. } => Ok(Outcome::Nothing),
+    };
+    done.unwrap_or_else(|error| Outcome::Failed(failure(&error)))
+}
+
+fn chat_id(chat: PrivateChatId) -> ChatId {
+    ChatId(chat.get())
+}
+
+async fn send(gateway: &Gateway, to: TelegramUserId, text: &Html, keyboard: Option<&Keyboard>) -> Result<Outcome, TelegramError> {
+    gateway.send_message(UserId(to.get()).private_chat(), text, keyboard).await.map(|_| Outcome::Done)
+}
+
+async fn approve(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<Outcome, TelegramError> {
+    match gateway.approve_chat_join_request(chat_id(chat), UserId(user.get())).await {
+        // Answered before, by us or by an admin: they are in, or asked no longer.
+        Ok(()) | Err(TelegramError::AlreadyDone(_)) => Ok(Outcome::Approved),
+        Err(error) => Err(error),
+    }
+}
+
+async fn decline(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId, title: &str) -> Result<Outcome, TelegramError> {
+    match gateway.decline_chat_join_request(chat_id(chat), UserId(user.get())).await {
+        Ok(()) => {}
+        Err(TelegramError::AlreadyDone(_)) => return Ok(Outcome::Done),
+        Err(error) => return Err(error),
+    }
+    // The reason is a courtesy: if it does not arrive the request is declined all the same.
+    if let Err(error) = send(gateway, user, &texts::declined(title), None).await {
+        tracing::debug!(%error, "the reason for a declined join request was not delivered");
+    }
+    Ok(Outcome::Done)
+}
+
+/// Bans, then lifts the ban, so that the member is out and may come back. Both are safe to repeat; only after both is it done (I9).
+async fn remove(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<Outcome, TelegramError> {
+    let (chat, user) = (chat_id(chat), UserId(user.get()));
+    match gateway.get_chat_member(chat, user).await {
+        Ok(member) if member.status.is_admin() => return Ok(Outcome::NotRemovable),
+        Ok(_) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => {}
+        Err(error) => return Err(error),
+    }
+    match gateway.ban_chat_member(chat, user).await {
+        Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => {}
+        Err(TelegramError::ProtectedMember) => return Ok(Outcome::NotRemovable),
+        Err(error) => return Err(error),
+    }
+    match gateway.unban_chat_member(chat, user).await {
+        Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => Ok(Outcome::Done),
+        Err(error) => Err(error),
+    }
+}
+
+/// What helps against an error of Telegram's.
+fn failure(error: &TelegramError) -> Failure {
+    match error {
+        TelegramError::RetryAfter { seconds } => Failure::Later { seconds: (*seconds).max(1) },
+        TelegramError::Blocked(_) => Failure::Unreachable { error: error.to_string() },
+        // Rights come back, and tokens are mended: these wait like an outage, and end in the list if they last.
+        TelegramError::Transient { .. }
+        | TelegramError::Conflict { .. }
+        | TelegramError::NoRights { .. }
+        | TelegramError::InvalidToken => Failure::Transient { error: error.to_string() },
+        TelegramError::NotFound(_)
+        | TelegramError::Migrated { .. }
+        | TelegramError::AlreadyDone(_)
+        | TelegramError::ProtectedMember
+        | TelegramError::Permanent { .. } => Failure::Permanent { error: error.to_string() },
+    }
+}

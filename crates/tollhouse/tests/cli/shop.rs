@@ -1,0 +1,359 @@
+//! What is sold, ordered and given by hand.
+
+use serde_json::{Value, json};
+
+use crate::support::{PRIVATE_CHAT, PUBLIC_CHAT, Place, has_members, is_instant, text};
+
+#[test]
+fn a_channel_from_its_registration_to_the_archive() {
+    let place = Place::new();
+    assert_eq!(place.json(&["channel", "list"]), json!([]));
+    let added = place.json(&[
+        "channel",
+        "add",
+        "--private-chat",
+        PRIVATE_CHAT,
+        "--public-chat",
+        PUBLIC_CHAT,
+        "--title",
+        "Signals",
+        "--plan",
+        "Monthly=5.00 USD/30d",
+        "--plan",
+        "Life=99 USD/lifetime",
+        "--owner",
+        "42",
+        "--payout-address",
+        "TXYZ",
+        "--payout-currency",
+        "usdttrc20",
+    ]);
+    let members = [
+        "id",
+        "title",
+        "private_chat_id",
+        "public_chat_id",
+        "owner",
+        "payout",
+        "policies",
+        "archived_at",
+        "created_at",
+        "plans",
+    ];
+    has_members(&added, &[&members[..], &["taken_up"]].concat());
+    assert_eq!(added["private_chat_id"], PRIVATE_CHAT);
+    assert_eq!(added["public_chat_id"], PUBLIC_CHAT);
+    assert_eq!(added["owner"], "42");
+    assert_eq!(added["payout"], json!({"address": "TXYZ", "currency": "usdttrc20"}));
+    assert_eq!(added["archived_at"], Value::Null);
+    is_instant(&added["created_at"]);
+    let id = text(&added["id"]);
+    assert!(id.starts_with("chn_"));
+    let monthly = &added["plans"][0];
+    has_members(monthly, &["id", "channel_id", "label", "price", "duration", "active", "created_at"]);
+    assert_eq!(monthly["label"], "Monthly");
+    assert_eq!(monthly["price"], json!({"amount": "5.00", "currency": "usd"}));
+    assert_eq!(monthly["duration"], json!({"days": 30}));
+    assert_eq!(monthly["active"], true);
+    assert_eq!(added["plans"][1]["duration"], "lifetime");
+
+    let listed = place.json(&["channel", "list"]);
+    has_members(&listed[0], &members);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    for named in [id.as_str(), PRIVATE_CHAT, PUBLIC_CHAT] {
+        assert_eq!(place.json(&["channel", "show", named]), listed[0], "{named}");
+    }
+
+    let plan = place.json(&["channel", "plan", "add", PRIVATE_CHAT, "--plan", "Week=2 USD/7d"]);
+    assert_eq!(plan["duration"], json!({"days": 7}));
+    let plan_id = text(&plan["id"]);
+    let retired = place.json(&["channel", "plan", "retire", "--channel", &id, "--plan", &plan_id]);
+    assert_eq!(retired["active"], false);
+    assert_eq!(place.json(&["channel", "plan", "retire", &plan_id]), retired);
+
+    is_instant(&place.json(&["channel", "archive", &id])["archived_at"]);
+    assert_eq!(place.json(&["channel", "list"]), json!([]));
+    assert_eq!(place.json(&["channel", "list", "--archived"])[0]["id"], added["id"]);
+}
+
+#[test]
+fn f108_a_chat_is_registered_once() {
+    let place = Place::new();
+    let (channel, _) = place.channel();
+    place
+        .run(&[
+            "channel",
+            "add",
+            "--private-chat",
+            PRIVATE_CHAT,
+            "--title",
+            "Mine now",
+            "--plan",
+            "A=1 USD/1d",
+        ])
+        .complains(1, &["already registered", &channel]);
+    assert_eq!(place.json(&["channel", "show", &channel])["title"], "Signals");
+}
+
+#[test]
+fn a_link_is_made_listed_and_taken_back() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let link = place.json(&[
+        "link",
+        "create",
+        "--channel",
+        PRIVATE_CHAT,
+        "--plan",
+        &plan,
+        "--expires",
+        "30d",
+        "--max-uses",
+        "2",
+    ]);
+    has_members(
+        &link,
+        &[
+            "id",
+            "slug",
+            "url",
+            "channel_id",
+            "plan_id",
+            "state",
+            "expires_at",
+            "max_uses",
+            "uses",
+            "revoked_at",
+            "created_at",
+        ],
+    );
+    let url = text(&link["url"]);
+    assert_eq!(url, format!("https://pay.example.org/c/{}", text(&link["slug"])));
+    assert_eq!(
+        (&link["channel_id"], &link["plan_id"], &link["state"], &link["max_uses"], &link["uses"]),
+        (&json!(channel), &json!(plan), &json!("usable"), &json!(2), &json!(0))
+    );
+    let lasts = text(&link["expires_at"]).parse::<jiff::Timestamp>().unwrap()
+        - text(&link["created_at"]).parse::<jiff::Timestamp>().unwrap();
+    assert!((719 * 60 + 59..=720 * 60).contains(&lasts.as_mins()), "{lasts}");
+
+    let forever = place.json(&["link", "create", "--channel", &channel, "--plan", &plan]);
+    assert_eq!((&forever["expires_at"], &forever["max_uses"]), (&Value::Null, &Value::Null));
+
+    let revoked = place.json(&["link", "revoke", &url]);
+    assert_eq!(revoked["state"], "revoked");
+    is_instant(&revoked["revoked_at"]);
+    assert_eq!(place.json(&["link", "list", "--channel", &channel]), json!([forever, revoked]));
+
+    let page = place.run(&["link", "list", "--limit", "1", "--json"]);
+    assert_eq!(page.json(), json!([forever]));
+    assert!(page.stderr.contains(&format!("--before {}", text(&forever["id"]))), "{page:?}");
+    assert_eq!(place.json(&["link", "list", "--before", &text(&forever["id"])]), json!([revoked]));
+
+    place.run(&["channel", "plan", "retire", &plan]);
+    place.run(&["link", "create", "--channel", &channel, "--plan", &plan]).complains(1, &["retired"]);
+}
+
+#[test]
+fn an_order_is_made_with_its_page() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let made = place.run(&[
+        "order",
+        "create",
+        "--channel",
+        &channel,
+        "--plan",
+        &plan,
+        "--telegram-user",
+        "7",
+        "--source",
+        "api",
+        "--json",
+    ]);
+    let order = made.json();
+    has_members(
+        &order,
+        &[
+            "id",
+            "order_id",
+            "channel_id",
+            "plan_id",
+            "telegram_user",
+            "source",
+            "state",
+            "price",
+            "duration",
+            "page_url",
+            "invoice_url",
+            "invoice_id",
+            "created_at",
+            "expires_at",
+            "paid_at",
+            "updated_at",
+            "remaining",
+            "overpaid",
+            "ruling",
+            "link_id",
+            "legacy_ref",
+        ],
+    );
+    let id = text(&order["order_id"]);
+    assert_eq!(order["id"], order["order_id"]);
+    assert_eq!(order["page_url"], format!("https://pay.example.org/o/{id}"));
+    assert_eq!(order["invoice_url"], Value::Null);
+    assert!(made.stderr.contains("TOLLHOUSE_NOWPAYMENTS_API_KEY"), "{made:?}");
+    assert_eq!(
+        (&order["telegram_user"], &order["source"], &order["state"]),
+        (&json!("7"), &json!("api"), &json!("open"))
+    );
+    assert_eq!(order["price"], json!({"amount": "5.00", "currency": "usd"}));
+    is_instant(&order["expires_at"]);
+
+    let shown = place.json(&["order", "show", &id]);
+    assert_eq!(
+        (&shown["order_id"], &shown["payments"], &shown["grant"]),
+        (&json!(id), &json!([]), &Value::Null)
+    );
+    assert_eq!(place.json(&["order", "list"]), json!([order]));
+    assert_eq!(place.json(&["order", "list", "--user", "8"]), json!([]));
+    assert_eq!(place.json(&["order", "list", "--state", "paid"]), json!([]));
+
+    let nobodys = place.json(&["order", "create", "--channel", &channel, "--plan", &plan]);
+    assert_eq!(nobodys["telegram_user"], Value::Null);
+    place.run(&["order", "show", "ord_00000000000000000000000000000001"]).complains(1, &["no order ord_0"]);
+}
+
+#[test]
+fn a_membership_given_lengthened_and_taken_back_by_hand() {
+    let place = Place::new();
+    let (channel, _) = place.channel();
+    let given = place.json(&[
+        "membership",
+        "grant",
+        "--channel",
+        &channel,
+        "--user",
+        "7",
+        "--days",
+        "3",
+        "--reason",
+        "gift",
+    ]);
+    has_members(
+        &given,
+        &[
+            "id",
+            "channel_id",
+            "telegram_user",
+            "status",
+            "starts_at",
+            "ends_at",
+            "grants",
+            "invite_link",
+            "joined_at",
+            "removed_at",
+            "updated_at",
+        ],
+    );
+    assert_eq!((&given["telegram_user"], &given["status"]), (&json!("7"), &json!("active")));
+    has_members(
+        &given["grants"][0],
+        &[
+            "id",
+            "order_id",
+            "membership_id",
+            "duration",
+            "granted_at",
+            "starts_at",
+            "ends_at",
+            "delivered_at",
+            "revoked_at",
+            "revoked_reason",
+        ],
+    );
+    let id = text(&given["id"]);
+
+    let longer = place.json(&["membership", "grant", &id, "--days", "4", "--reason", "sorry for the outage"]);
+    let end = |membership: &Value| text(&membership["ends_at"]).parse::<jiff::Timestamp>().unwrap();
+    assert_eq!((end(&longer) - end(&given)).as_hours(), 96);
+    assert_eq!(longer["grants"].as_array().unwrap().len(), 2);
+    let forever = place.json(&[
+        "membership",
+        "grant",
+        "--channel",
+        PRIVATE_CHAT,
+        "--user",
+        "9",
+        "--lifetime",
+        "--reason",
+        "founder",
+    ]);
+    assert_eq!(forever["ends_at"], Value::Null);
+
+    assert_eq!(place.json(&["membership", "list"]), json!([forever, longer]));
+    assert_eq!(place.json(&["membership", "list", "--user", "7", "--channel", &channel]), json!([longer]));
+    assert_eq!(place.json(&["membership", "show", "--channel", &channel, "--user", "7"]), longer);
+
+    let revoked = place.json(&["membership", "revoke", &id, "--reason", "chargeback"]);
+    assert_eq!(revoked["status"], "revoked");
+    assert_eq!(revoked["grants"][1]["revoked_reason"], "chargeback");
+    assert_eq!(place.json(&["membership", "list", "--status", "revoked"]), json!([revoked]));
+
+    let audit = place.json(&["audit", "list"]);
+    let entries = audit.as_array().unwrap();
+    assert!(entries.iter().all(|entry| entry["actor"] == "cli:alice"), "{audit}");
+    assert_eq!(entries.iter().filter(|entry| entry["action"] == "grant.created").count(), 3);
+    assert!(
+        entries.iter().any(|entry| entry["action"] == "grant.revoked" && entry["reason"] == "chargeback")
+    );
+    has_members(&entries[0], &["sequence", "at", "actor", "action", "subject", "reason", "detail", "hash"]);
+    assert_eq!(place.json(&["audit", "list", "--limit", "1"]), json!([entries.last()]));
+    assert_eq!(place.json(&["audit", "list", "--after", "1", "--limit", "1"]), json!([entries[1]]));
+    let verified = place.json(&["audit", "verify"]);
+    assert_eq!((&verified["entries"], &verified["holds"]), (&json!(entries.len()), &json!(true)));
+    assert_eq!(verified["head"], entries.last().unwrap()["hash"]);
+}
+
+#[test]
+fn steps_towards_the_outside_are_listed_and_tried_again() {
+    let place = Place::new();
+    let (channel, _) = place.channel();
+    place.json(&[
+        "membership",
+        "grant",
+        "--channel",
+        &channel,
+        "--user",
+        "7",
+        "--days",
+        "3",
+        "--reason",
+        "gift",
+    ]);
+    let jobs = place.json(&["job", "list", "--kind", "deliver_access"]);
+    let job = &jobs[0];
+    has_members(
+        job,
+        &[
+            "id",
+            "kind",
+            "subject",
+            "channel_id",
+            "state",
+            "run_at",
+            "attempt",
+            "leased_until",
+            "last_error",
+            "created_at",
+            "finished_at",
+        ],
+    );
+    assert_eq!(
+        (&job["state"], &job["attempt"], &job["channel_id"]),
+        (&json!("ready"), &json!(0), &json!(channel))
+    );
+    assert_eq!(place.json(&["job", "retry", &text(&job["id"])])["state"], "ready");
+    assert_eq!(place.json(&["job", "list", "--state", "dead"]), json!([]));
+    place.run(&["job", "retry", "job_00000000000000000000000000000001"]).complains(1, &["no job job_0"]);
+}
