@@ -16,6 +16,7 @@ mod filter;
 mod layout;
 mod listing;
 mod migrate;
+mod postgres;
 mod queue;
 mod role;
 mod sqlite;
@@ -178,6 +179,7 @@ pub async fn open(url: &str, ports: Ports) -> Result<Arc<dyn Store>, OpenError> 
 pub async fn open_with(url: &str, ports: Ports, options: OpenOptions) -> Result<Arc<dyn Store>, OpenError> {
     match url::parse(url)? {
         url::Address::Sqlite(path) => sqlite::open(path, ports, options).await,
+        url::Address::Postgres(server) => postgres::open(*server, ports, options).await,
     }
 }
 
@@ -192,6 +194,7 @@ pub async fn migrate(url: &str) -> Result<Migrated, OpenError> {
             let task = tokio::task::spawn_blocking(move || sqlite::migrate(&path));
             task.await.map_err(|error| OpenError::Unavailable { database: shown, what: error.to_string() })?
         }
+        url::Address::Postgres(server) => postgres::migrate(&server).await,
     }
 }
 

@@ -2,13 +2,20 @@
 
 use std::path::PathBuf;
 
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use url::form_urlencoded;
+
 use crate::OpenError;
+use crate::postgres::{Check, Server, Tls, connector};
 
 /// Where the database is.
 #[derive(Debug)]
 pub(crate) enum Address {
     /// A file.
     Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<Server>),
 }
 
 /// Reads an address.
@@ -16,6 +23,9 @@ pub(crate) fn parse(url: &str) -> Result<Address, OpenError> {
     let url = url.trim();
     if let Some(path) = url.strip_prefix("sqlite://") {
         return sqlite(path);
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return postgres(url).map(|server| Address::Postgres(Box::new(server))).map_err(OpenError::Url);
     }
     Err(OpenError::Url(
         "the database URL must begin with `sqlite://` (for example sqlite://tollhouse.db) or `postgres://`"
@@ -37,4 +47,182 @@ fn sqlite(path: &str) -> Result<Address, OpenError> {
         );
     }
     Ok(Address::Sqlite(PathBuf::from(path)))
+}
+
+/// What `sslmode` says; tokio-postgres knows the first three only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl Mode {
+    fn read(word: &str) -> Result<Self, String> {
+        match word {
+            "disable" => Ok(Self::Disable),
+            "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "verify-full" => Ok(Self::VerifyFull),
+            _ => Err("sslmode is one of disable, prefer, require, verify-ca, verify-full".to_owned()),
+        }
+    }
+}
+
+/// Errors say what is wrong with which part, and never repeat the URL: it may hold the password.
+fn postgres(url: &str) -> Result<Server, String> {
+    let named = |what: String| format!("the database URL postgres://… cannot be used: {what}");
+    let (rest, mode, root) = take_tls(url).map_err(named)?;
+    let mut config: Config = rest.parse().map_err(|error| named(super_error(&error)))?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(named("it names no host".to_owned()));
+    }
+    if config.get_dbname().is_none() {
+        return Err(named(
+            "it names no database; put its name after the host: postgres://user@host/tollhouse".to_owned(),
+        ));
+    }
+    if config.get_hosts().len() > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        // Of several servers one takes writes; a payment must not be offered to a standby.
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    let tls = tls(&mut config, mode, root).map_err(named)?;
+    Ok(Server::new(config, tls))
+}
+
+fn super_error(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// Takes out of the options what is ours to read.
+fn take_tls(url: &str) -> Result<(String, Mode, Option<PathBuf>), String> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let (mut mode, mut root) = (Mode::Prefer, None);
+    let mut kept = Vec::new();
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        // In a URL's options of PostgreSQL a plus is a plus.
+        let escaped = option.replace('+', "%2B");
+        let Some((key, value)) = form_urlencoded::parse(escaped.as_bytes()).next() else { continue };
+        match key.as_ref() {
+            "sslmode" => mode = Mode::read(&value)?,
+            "sslrootcert" if value != "system" => root = Some(PathBuf::from(value.as_ref())),
+            "sslrootcert" => {}
+            _ => kept.push(option),
+        }
+    }
+    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+    Ok((rest, mode, root))
+}
+
+fn tls(config: &mut Config, mode: Mode, root: Option<PathBuf>) -> Result<Tls, String> {
+    // A socket's folder is on this machine: there is nothing to encrypt, and the server would refuse to.
+    let is_local = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
+    if is_local || mode == Mode::Disable {
+        config.ssl_mode(SslMode::Disable);
+        return Ok(Tls::Off);
+    }
+    let check = match mode {
+        // As in libpq: who names a root wants it checked.
+        Mode::VerifyCa => Check::Root,
+        Mode::Require if root.is_some() => Check::Root,
+        Mode::VerifyFull => Check::RootAndName,
+        Mode::Disable | Mode::Prefer | Mode::Require => Check::Nothing,
+    };
+    config.ssl_mode(if mode == Mode::Prefer { SslMode::Prefer } else { SslMode::Require });
+    connector(check, root.as_deref()).map(Tls::On)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Server {
+        match parse(url).unwrap() {
+            Address::Postgres(server) => *server,
+            Address::Sqlite(path) => panic!("{path:?}"),
+        }
+    }
+
+    fn refusal(url: &str) -> String {
+        parse(url).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn files_are_relative_or_absolute() {
+        for (url, path) in [
+            ("sqlite://tollhouse.db", "tollhouse.db"),
+            ("sqlite:///var/lib/t.db", "/var/lib/t.db"),
+            (" sqlite://a/b.db\n", "a/b.db"),
+        ] {
+            assert!(
+                matches!(parse(url).unwrap(), Address::Sqlite(found) if found == PathBuf::from(path)),
+                "{url}"
+            );
+        }
+        for url in [
+            "sqlite://",
+            "sqlite:///folder/",
+            "sqlite://:memory:",
+            "sqlite://a.db?mode=ro",
+            "mysql://x",
+            "",
+            "a.db",
+        ] {
+            assert!(parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn several_hosts_look_for_the_one_that_takes_writes() {
+        let several = server("postgres://toll:pw@one:5433,two:5434/shop");
+        assert_eq!(several.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        assert_eq!(several.shown, "postgres://one:5433,two:5434/shop");
+        let one = server("postgresql://toll@one/shop?target_session_attrs=any");
+        assert_eq!(one.config.get_target_session_attrs(), TargetSessionAttrs::Any);
+    }
+
+    #[test]
+    fn a_socket_folder_is_a_host_without_encryption() {
+        for url in [
+            "postgres:///shop?host=/run/postgresql&sslmode=require",
+            "postgres://toll@%2Frun%2Fpostgresql/shop",
+        ] {
+            let server = server(url);
+            assert!(
+                matches!(&server.config.get_hosts()[0], Host::Unix(folder) if folder.ends_with("postgresql"))
+            );
+            assert!(matches!(server.tls, Tls::Off));
+        }
+    }
+
+    #[test]
+    fn the_modes_of_encryption_are_understood() {
+        assert!(matches!(server("postgres://h/d?sslmode=disable").tls, Tls::Off));
+        let prefer = server("postgres://h/d");
+        assert!(matches!(prefer.tls, Tls::On(_)));
+        assert_eq!(prefer.config.get_ssl_mode(), SslMode::Prefer);
+        assert_eq!(server("postgres://h/d?sslmode=require").config.get_ssl_mode(), SslMode::Require);
+        assert!(refusal("postgres://h/d?sslmode=yes").contains("verify-full"));
+        let missing = refusal("postgres://h/d?sslmode=verify-full&sslrootcert=/nowhere/root+1.pem");
+        assert!(missing.contains("/nowhere/root+1.pem"), "{missing}");
+    }
+
+    #[test]
+    fn no_error_shows_the_password() {
+        for url in [
+            "postgres://toll:hunter2@host:port/d",
+            "postgres://toll:hunter2@h/d?sslmode=what",
+            "postgres://toll:hunter2@h/d?unknown=1",
+            "postgres://toll:hunter2@h",
+            "postgres://toll:hunter2@/d",
+        ] {
+            let refusal = refusal(url);
+            assert!(!refusal.contains("hunter2"), "{refusal}");
+            assert!(refusal.len() > 50, "says what to mend: {refusal}");
+        }
+        assert!(!format!("{:?}", server("postgres://toll:hunter2@h/d")).contains("hunter2"));
+    }
 }

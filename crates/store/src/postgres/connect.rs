@@ -1,0 +1,147 @@
+//! Connections: where to, how safely, and with which settings.
+
+use std::time::Duration;
+
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::rows::{chain, failure};
+use crate::OpenError;
+use crate::writer::Failure;
+
+/// How long one host may take to answer: a fraction of the 2.5 s in which a notification must be answered, so that the next host
+/// can be tried.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// From when on a silent peer is asked whether it lives, and how long it may keep silent about data that was sent.
+pub(crate) const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+/// See [`KEEPALIVE_IDLE`].
+pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
+/// See [`KEEPALIVE_IDLE`].
+pub(crate) const KEEPALIVE_RETRIES: u32 = 3;
+/// See [`KEEPALIVE_IDLE`].
+pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// The session of the writer.
+///
+/// - `lock_timeout`: less than the 2.5 s in which a notification must be answered; a deadlock is found after one second;
+/// - `statement_timeout`: nothing that the writer runs takes longer unless something is wrong;
+/// - `idle_in_transaction_session_timeout`: a process that stopped in the middle lets go of its locks;
+/// - the planner: every statement is a lookup by key. A plan is made once, and never from the time when the tables were empty;
+/// - `synchronous_commit`: what was answered 200 survives a crash (I1), whatever the server's default. Stronger settings stay.
+const WRITER_SESSION: &str = "
+SET lock_timeout = '2s'; SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s';
+SET plan_cache_mode = force_generic_plan; SET jit = off;
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The session of a reader: a list or a count over a large table may take its time, but not for ever.
+pub(crate) const READER_SESSION: &str =
+    "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off";
+
+/// A session that migrates or holds a role: it waits as long as it must.
+pub(crate) const PLAIN_SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0;
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3";
+
+/// Whether and how the connection is encrypted.
+#[derive(Clone)]
+pub(crate) enum Tls {
+    Off,
+    On(MakeRustlsConnect),
+}
+
+/// A database on a server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) tls: Tls,
+    /// Where it is, for people: without the password.
+    pub(crate) shown: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("shown", &self.shown).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Fills in what every connection has.
+    pub(crate) fn new(mut config: Config, tls: Tls) -> Self {
+        if config.get_application_name().is_none() {
+            config.application_name("tollhouse");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        config.keepalives_idle(KEEPALIVE_IDLE);
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+        config.tcp_user_timeout(UNACKNOWLEDGED);
+        let shown = shown(&config);
+        Self { config, tls, shown }
+    }
+
+    /// Connects to the first host that does, with these settings.
+    pub(crate) async fn connect(&self, session: &str) -> Result<ClientWrapper, Failure> {
+        let client = match &self.tls {
+            Tls::Off => open(&self.config, NoTls).await,
+            Tls::On(tls) => open(&self.config, tls.clone()).await,
+        };
+        // Whatever it is, a connection that cannot be made puts the database out of reach.
+        let client = client.map_err(|error| Failure::Unavailable(chain(&error)))?;
+        client.batch_execute(session).await.map_err(|error| failure(&error))?;
+        Ok(client)
+    }
+
+    /// Connects for the writer.
+    pub(crate) async fn connect_writer(&self) -> Result<ClientWrapper, Failure> {
+        self.connect(WRITER_SESSION).await
+    }
+
+    pub(crate) fn unavailable(&self, what: &str) -> OpenError {
+        OpenError::Unavailable { database: self.shown.clone(), what: what.to_owned() }
+    }
+
+    pub(crate) fn unopened(&self, failure: Failure) -> OpenError {
+        let (Failure::Unavailable(what)
+        | Failure::Broken(what)
+        | Failure::Raced(what)
+        | Failure::Locked(what)) = failure;
+        self.unavailable(&what)
+    }
+}
+
+async fn open<T>(config: &Config, tls: T) -> Result<ClientWrapper, tokio_postgres::Error>
+where
+    T: tokio_postgres::tls::MakeTlsConnect<tokio_postgres::Socket> + Clone,
+    T::Stream: Send + 'static,
+{
+    let (client, connection) = config.connect(tls).await?;
+    let task = tokio::spawn(async move {
+        // How it ended is told to whoever uses the client.
+        if let Err(error) = connection.await {
+            tracing::debug!(error = %chain(&error), "store.connection_lost: a connection to the database ended");
+        }
+    });
+    Ok(ClientWrapper::new(client, task))
+}
+
+fn shown(config: &Config) -> String {
+    let ports = config.get_ports();
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .enumerate()
+        .map(|(place, host)| {
+            let port = ports.get(place).or_else(|| ports.last()).copied().unwrap_or(5432);
+            match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                #[cfg(unix)]
+                Host::Unix(folder) => format!("{}:{port}", folder.display()),
+            }
+        })
+        .collect();
+    format!("postgres://{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
+}

@@ -1,0 +1,245 @@
+//! Answers the closure's questions from PostgreSQL: a round of questions in one round trip.
+
+use std::sync::LazyLock;
+
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Row;
+use tollhouse_core::channel::Channel;
+use tollhouse_core::snapshot::{Needs, Snapshot};
+
+use super::pipeline::{Call, run};
+use super::rows::{Parameter, PostgresRow, system_time};
+use crate::closure::{Ask, Closure, Found};
+use crate::layout::{
+    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, Table,
+};
+use crate::writer::Failure;
+
+/// For what a snapshot is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To change it: rows are locked, each statement sees what was committed before it.
+    Change,
+    /// To look at it: nothing is locked, everything is from one instant.
+    Look,
+}
+
+impl Purpose {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Change => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Self::Look => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
+/// Begins a transaction and loads what is needed, and what follows from it.
+pub(crate) async fn snapshot(
+    client: &ClientWrapper,
+    needs: Needs,
+    purpose: Purpose,
+) -> Result<Snapshot, Failure> {
+    let mut closure = Closure::new(needs);
+    let mut begin = Some(Call::Plain(purpose.begin()));
+    loop {
+        let round = closure.next_round();
+        if round.is_empty() && begin.is_none() {
+            return Ok(closure.finish());
+        }
+        let mut calls: Vec<Call<'_>> = begin.take().into_iter().collect();
+        let without = calls.len();
+        let mut lengths = Vec::with_capacity(round.len());
+        for ask in &round {
+            let before = calls.len();
+            put(ask, purpose, &mut calls);
+            lengths.push(calls.len() - before);
+        }
+        let mut answers = run(client, &calls).await?.into_iter().skip(without);
+        for (ask, length) in round.iter().zip(lengths) {
+            let answer: Vec<Vec<Row>> = answers.by_ref().take(length).collect();
+            closure.feed(ask, read(ask, &answer)?);
+        }
+    }
+}
+
+/// A query with and without its lock.
+struct Query {
+    plain: String,
+    locked: String,
+}
+
+impl Query {
+    fn new(table: &Table, filter: &str, lock: &str) -> Self {
+        let alias = table.name;
+        let plain = format!("SELECT {} FROM {alias} {filter}", table.select_list(&format!("{alias}.")));
+        Self { locked: format!("{plain} {lock}"), plain }
+    }
+
+    fn sql(&self, purpose: Purpose) -> &str {
+        match purpose {
+            Purpose::Change => &self.locked,
+            Purpose::Look => &self.plain,
+        }
+    }
+}
+
+/// Not `FOR UPDATE`: rows that refer to it may be made meanwhile, nothing that they rest on is changed.
+const LOCK: &str = "FOR NO KEY UPDATE";
+const LOCK_MEMBERS: &str = "FOR NO KEY UPDATE OF memberships";
+/// What another process works on just then is left to it.
+const LOCK_IF_FREE: &str = "FOR NO KEY UPDATE SKIP LOCKED";
+const NO_LOCK: &str = "";
+
+macro_rules! queries {
+    ($($name:ident = $table:ident $filter:literal $lock:ident;)*) => {
+        $(static $name: LazyLock<Query> = LazyLock::new(|| Query::new(&$table, $filter, $lock));)*
+    };
+}
+
+queries! {
+    LINKS_BY_ID = LINKS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    LINKS_BY_SLUG = LINKS "WHERE slug = ANY($1) ORDER BY id" LOCK;
+    PAYMENTS_BY_ID = PAYMENTS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    PAYMENTS_BY_PARENT = PAYMENTS "WHERE parent_payment_id = ANY($1) ORDER BY id" LOCK;
+    PAYMENTS_BY_ORDER = PAYMENTS "WHERE order_id = ANY($1)" NO_LOCK;
+    ORDERS_BY_ID = ORDERS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    ORDERS_BY_CLAIM = ORDERS "WHERE claim = ANY($1) ORDER BY id" LOCK;
+    GRANTS_BY_ID = GRANTS "WHERE id = ANY($1)" NO_LOCK;
+    GRANTS_BY_ORDER = GRANTS "WHERE order_id = ANY($1)" NO_LOCK;
+    GRANTS_BY_MEMBERSHIP = GRANTS "WHERE membership_id = ANY($1)" NO_LOCK;
+    CHANNELS_BY_ID = CHANNELS "WHERE id = ANY($1)" NO_LOCK;
+    CHANNELS_BY_PRIVATE_CHAT = CHANNELS "WHERE private_chat_id = ANY($1)" NO_LOCK;
+    CHANNELS_BY_PUBLIC_CHAT = CHANNELS "WHERE public_chat_id = ANY($1)" NO_LOCK;
+    PLANS_BY_ID = PLANS "WHERE channel_id = ANY($1) ORDER BY channel_id, position" NO_LOCK;
+    PLANS_BY_PRIVATE_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE private_chat_id = ANY($1) ORDER BY channel_id, position" NO_LOCK;
+    PLANS_BY_PUBLIC_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE public_chat_id = ANY($1) ORDER BY channel_id, position" NO_LOCK;
+    MEMBERSHIPS_BY_ID = MEMBERSHIPS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "JOIN unnest($1::uuid[], $2::bigint[]) AS wanted (channel, member) ON channel_id = channel AND telegram_user = member ORDER BY id" LOCK_MEMBERS;
+    MEMBERSHIPS_BY_USER = MEMBERSHIPS "WHERE telegram_user = ANY($1) ORDER BY id" LOCK;
+    ATTENTION_BY_ID = ATTENTION "WHERE id = ANY($1)" NO_LOCK;
+    ATTENTION_BY_SUBJECT = ATTENTION "WHERE subject = ANY($1) ORDER BY id" LOCK;
+    JOBS_BY_ID = JOBS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    JOBS_READY = JOBS "WHERE state = 'ready' AND run_at <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
+    JOBS_LAPSED = JOBS "WHERE state = 'leased' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
+}
+
+/// A payment that is not there yet has no row that could be locked. Its number is locked instead: else a payment and a re-deposit on it
+/// that are told to two processes at once would not see each other. Numbers of payments are positive; other locks are negative.
+const LOCK_PAYMENT_NUMBERS: &str = "SELECT pg_advisory_xact_lock(number) FROM unnest($1::bigint[]) AS number";
+
+fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
+    fn array<'a, V: tokio_postgres::types::ToSql + Sync + Send + 'a>(
+        values: impl Iterator<Item = V>,
+    ) -> Parameter<'a> {
+        Box::new(values.collect::<Vec<V>>())
+    }
+    let mut rows =
+        |query: &'static Query, parameters| calls.push(Call::Rows { sql: query.sql(purpose), parameters });
+    match ask {
+        Ask::PeekAttention(ids) => rows(&ATTENTION_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::LinksById(ids) => rows(&LINKS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::LinksBySlug(slugs) => rows(&LINKS_BY_SLUG, vec![array(slugs.iter().cloned())]),
+        Ask::PaymentsById(ids) => {
+            if purpose == Purpose::Change {
+                let parameters = vec![array(ids.iter().map(|id| id.get()))];
+                calls.push(Call::Rows { sql: LOCK_PAYMENT_NUMBERS, parameters });
+            }
+            let parameters = vec![array(ids.iter().map(|id| id.get()))];
+            calls.push(Call::Rows { sql: PAYMENTS_BY_ID.sql(purpose), parameters });
+        }
+        Ask::PaymentsByParent(ids) => rows(&PAYMENTS_BY_PARENT, vec![array(ids.iter().map(|id| id.get()))]),
+        Ask::PaymentsByOrder(ids) => rows(&PAYMENTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::OrdersById(ids) => rows(&ORDERS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::OrdersByClaim(claims) => rows(&ORDERS_BY_CLAIM, vec![array(claims.iter().map(|claim| claim.0))]),
+        Ask::GrantsById(ids) => rows(&GRANTS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::GrantsByOrder(ids) => rows(&GRANTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::GrantsByMembership(ids) => rows(&GRANTS_BY_MEMBERSHIP, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::ChannelsById(ids) => {
+            rows(&CHANNELS_BY_ID, vec![array(ids.iter().map(|id| id.0))]);
+            rows(&PLANS_BY_ID, vec![array(ids.iter().map(|id| id.0))]);
+        }
+        Ask::ChannelsByPrivateChat(chats) => {
+            rows(&CHANNELS_BY_PRIVATE_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
+            rows(&PLANS_BY_PRIVATE_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
+        }
+        Ask::ChannelsByPublicChat(chats) => {
+            rows(&CHANNELS_BY_PUBLIC_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
+            rows(&PLANS_BY_PUBLIC_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
+        }
+        Ask::MembershipsById(ids) => rows(&MEMBERSHIPS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::MembershipsByMember(members) => {
+            let channels = array(members.iter().map(|(channel, _)| channel.0));
+            let users = array(members.iter().map(|(_, user)| user.get()));
+            rows(&MEMBERSHIPS_BY_MEMBER, vec![channels, users]);
+        }
+        Ask::MembershipsByUser(users) => {
+            rows(&MEMBERSHIPS_BY_USER, vec![array(users.iter().map(|user| user.get()))])
+        }
+        Ask::AttentionBySubject(subjects) => {
+            rows(&ATTENTION_BY_SUBJECT, vec![array(subjects.iter().map(ToString::to_string))]);
+        }
+        Ask::JobsById(ids) => rows(&JOBS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::DueJobs(due) => {
+            let parameters = || -> Vec<Parameter<'static>> {
+                vec![Box::new(system_time(due.now)), Box::new(i64::from(due.limit))]
+            };
+            rows(&JOBS_READY, parameters());
+            rows(&JOBS_LAPSED, parameters());
+        }
+    }
+}
+
+fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
+    let last = answers.last().map_or(&[][..], Vec::as_slice);
+    Ok(match ask {
+        Ask::PeekAttention(_) | Ask::AttentionBySubject(_) => {
+            Found::Attention(each(last, |row| layout::attention(row))?)
+        }
+        Ask::LinksById(_) | Ask::LinksBySlug(_) => Found::Links(each(last, |row| layout::link(row))?),
+        Ask::PaymentsById(_) | Ask::PaymentsByParent(_) | Ask::PaymentsByOrder(_) => {
+            Found::Payments(each(last, |row| layout::payment(row))?)
+        }
+        Ask::OrdersById(_) | Ask::OrdersByClaim(_) => Found::Orders(each(last, |row| layout::order(row))?),
+        Ask::GrantsById(_) | Ask::GrantsByOrder(_) | Ask::GrantsByMembership(_) => {
+            Found::Grants(each(last, |row| layout::grant(row))?)
+        }
+        Ask::ChannelsById(_) | Ask::ChannelsByPrivateChat(_) | Ask::ChannelsByPublicChat(_) => {
+            Found::Channels(with_plans(answers.first().map_or(&[][..], Vec::as_slice), last)?)
+        }
+        Ask::MembershipsById(_) | Ask::MembershipsByMember(_) | Ask::MembershipsByUser(_) => {
+            Found::Memberships(each(last, |row| layout::membership(row))?)
+        }
+        Ask::JobsById(_) => Found::Jobs(each(last, |row| layout::job(row))?),
+        Ask::DueJobs(_) => {
+            let mut jobs = Vec::new();
+            for answer in answers {
+                jobs.extend(each(answer, |row| layout::job(row))?);
+            }
+            Found::Jobs(jobs)
+        }
+    })
+}
+
+/// Reads each row.
+pub(crate) fn each<V>(
+    rows: &[Row],
+    read: impl Fn(&mut PostgresRow<'_>) -> Result<V, Failure>,
+) -> Result<Vec<V>, Failure> {
+    rows.iter().map(|row| read(&mut PostgresRow::new(row))).collect()
+}
+
+/// Puts their plans, in order, into channels.
+pub(crate) fn with_plans(channels: &[Row], plans: &[Row]) -> Result<Vec<Channel>, Failure> {
+    let mut channels = each(channels, |row| layout::channel(row))?;
+    for plan in each(plans, |row| layout::plan(row))? {
+        if let Some(channel) = channels.iter_mut().find(|channel| channel.id == plan.channel_id) {
+            channel.plans.push(plan);
+        }
+    }
+    Ok(channels)
+}
+
+/// The plans of channels by their ids.
+pub(crate) fn plans_by_channel() -> &'static str {
+    &PLANS_BY_ID.plain
+}
