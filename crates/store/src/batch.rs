@@ -15,6 +15,7 @@ use tollhouse_core::job::{ArmJob, Job, JobState};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{END_LATEST_SECONDS, Grant, Membership};
 use tollhouse_core::order::Order;
+use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::{EventRecord, Needs, Snapshot, Write};
 use tollhouse_core::status::PaymentStatus;
 
@@ -114,12 +115,13 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
     let orders = snapshot.orders.take_writes();
     let jobs = snapshot.jobs.take_writes();
     let arm = merge_arms(std::mem::take(&mut snapshot.arm));
+    let payments = snapshot.payments.take_writes();
     let committed = Committed {
-        orders: touched_orders(snapshot, &orders, &grants, &memberships),
+        orders: touched_orders(snapshot, &orders, &payments, &grants, &memberships),
         armed: !arm.is_empty() || jobs.iter().any(|job| job.row.state == JobState::Ready),
     };
     let granted: BTreeSet<OrderId> = snapshot.grants.values().filter_map(|grant| grant.order_id).collect();
-    let payments = snapshot.payments.take_writes().into_iter().map(|Write { row: payment, is_new }| {
+    let payments = payments.into_iter().map(|Write { row: payment, is_new }| {
         let is_unsettled = payment.is_credited() && !payment.order_id.is_some_and(|id| granted.contains(&id));
         Write { row: PaymentRow { payment, is_unsettled }, is_new }
     });
@@ -167,10 +169,13 @@ fn split_channels(
 fn touched_orders(
     snapshot: &Snapshot,
     orders: &[Write<Order>],
+    payments: &[Write<Payment>],
     grants: &[Write<Grant>],
     memberships: &[Write<Membership>],
 ) -> Vec<OrderId> {
     let mut touched: BTreeSet<OrderId> = orders.iter().map(|write| write.row.id).collect();
+    // Confirming becomes confirmed without a change of the order; its page shows it all the same.
+    touched.extend(payments.iter().filter_map(|write| write.row.order_id));
     touched.extend(grants.iter().filter_map(|write| write.row.order_id));
     let changed: BTreeSet<_> = memberships.iter().map(|write| write.row.id).collect();
     let theirs =

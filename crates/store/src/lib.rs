@@ -87,7 +87,7 @@ pub struct BatchReport {
 /// A commit that others may want to know of. What it says is a hint: the truth is in the database.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {
-    /// The orders that were written, and those whose grant or membership was.
+    /// The orders that were written, and those of which a payment, the grant or the membership was.
     pub orders: Vec<OrderId>,
     /// Whether there may be jobs to do.
     pub armed: bool,

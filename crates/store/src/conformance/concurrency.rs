@@ -204,7 +204,10 @@ pub async fn a_commit_is_told_to_those_who_listen(database: &dyn Fresh) {
     let heard = commits.recv().await.unwrap();
     assert_eq!((heard.orders, heard.armed), (vec![order], false));
     world.run(Notice::finished(1, order).status("waiting").command()).await;
+    let heard = commits.recv().await.unwrap();
+    assert_eq!((heard.orders, heard.armed), (vec![order], false), "the order's page shows the payment");
+    world.run(Notice::finished(1, order).status("waiting").command()).await;
     world.run(Notice::finished(1, order).command()).await;
     let heard = commits.recv().await.unwrap();
-    assert_eq!((heard.orders, heard.armed), (vec![order], true), "waiting alone changed no order");
+    assert_eq!((heard.orders, heard.armed), (vec![order], true), "a repeat changed nothing");
 }
