@@ -222,8 +222,8 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// A job to be armed: made if there is none of its kind and subject, brought forward if it waits, revived if it is over; left
-/// alone while a worker holds it, since its next step looks at the present state anyway.
+/// A job to be armed: made if there is none of its kind and subject, brought forward if it waits, revived if it is over. While a worker
+/// holds it only its time moves on: its next step looks at the present state anyway, and one that ends without effect runs again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArmJob {
     /// Its id, if it is made.

@@ -347,9 +347,36 @@ fn f50_an_archived_channel_sells_nothing_and_keeps_its_members() {
     assert!(world.membership(BUYER).is_some(), "what was ordered before is honoured");
     let plan_id = world.get(order).plan_id.unwrap();
     let from = tollhouse_core::command::OrderFrom::Plan { channel_id: world.channel, plan_id };
-    let order = Command::CreateOrder { from, user: None, source: tollhouse_core::order::OrderSource::Api, wants_invoice: false };
+    let order = Command::CreateOrder {
+        from,
+        user: None,
+        source: tollhouse_core::order::OrderSource::Api,
+        wants_invoice: false,
+    };
     assert!(matches!(world.try_run(order), Err(Refusal::Conflict(_))));
     work(&mut world);
     world.now += days(32);
     assert!(work(&mut world).iter().any(|act| matches!(act, Action::Remove { .. })));
+}
+
+#[test]
+fn f42_a_start_that_comes_while_the_message_is_refused_is_not_lost() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    loop {
+        for job in world.claim() {
+            let outcome = match action(world.now, &world.rows, &job) {
+                Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
+                Action::SendAccess { .. } => {
+                    world.now += jiff::SignedDuration::from_millis(5);
+                    world.run(Command::UserStarted { user: user(BUYER) });
+                    world.finish(&job, JobOutcome::Failed(Failure::Unreachable { error: "403".into() }));
+                    assert_eq!(sends(&work(&mut world)), 1);
+                    return;
+                }
+                _ => JobOutcome::Nothing,
+            };
+            world.finish(&job, outcome);
+        }
+    }
 }

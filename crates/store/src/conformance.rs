@@ -23,7 +23,7 @@ mod world;
 
 use async_trait::async_trait;
 
-pub use world::{Clock, Gate, Notice, SeededIds, World};
+pub use world::{Clock, Gate, Notice, SeededIds, World, add_channel, legacy_ref};
 
 /// A database of its own for one case, empty at first.
 #[async_trait]

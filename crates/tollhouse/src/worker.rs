@@ -165,17 +165,16 @@ async fn approve(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -
     }
 }
 
+/// Says why, then declines: Telegram lets us write to somebody who never started the bot only while their request is open.
 async fn decline(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId, title: &str) -> Result<Outcome, TelegramError> {
-    match gateway.decline_chat_join_request(chat_id(chat), UserId(user.get())).await {
-        Ok(()) => {}
-        Err(TelegramError::AlreadyDone(_)) => return Ok(Outcome::Done),
-        Err(error) => return Err(error),
-    }
     // The reason is a courtesy: if it does not arrive the request is declined all the same.
     if let Err(error) = send(gateway, user, &texts::declined(title), None).await {
         tracing::debug!(%error, "the reason for a declined join request was not delivered");
     }
-    Ok(Outcome::Done)
+    match gateway.decline_chat_join_request(chat_id(chat), UserId(user.get())).await {
+        Ok(()) | Err(TelegramError::AlreadyDone(_)) => Ok(Outcome::Done),
+        Err(error) => Err(error),
+    }
 }
 
 /// Bans, then lifts the ban, so that the member is out and may come back. Both are safe to repeat; only after both is it done (I9).

@@ -46,8 +46,8 @@ async fn serve(database: &Database) -> Served {
     let addr: SocketAddr = loop {
         let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended before it listened:\n{seen}"));
         let log: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        if log["fields"]["message"] == "listening" {
-            break log["fields"]["addr"].as_str().unwrap().parse().unwrap();
+        if log["message"] == "listening" {
+            break log["addr"].as_str().unwrap().parse().unwrap();
         }
         seen.push_str(&line);
     };

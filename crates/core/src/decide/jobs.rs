@@ -53,7 +53,10 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
     }
     job.lease = None;
     match outcome {
-        JobOutcome::Failed(failure) => fail(work, job, failure),
+        JobOutcome::Failed(failure) => {
+            let asked_again = job.run_at > claimed.run_at;
+            fail(work, job, failure, asked_again);
+        }
         outcome => {
             job.last_error = None;
             let next = match job.kind.clone() {
@@ -112,16 +115,18 @@ fn put(work: &mut Work<'_>, mut job: Job, next: Option<Timestamp>) {
     work.snapshot.jobs.put(job.id, job);
 }
 
-fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
+fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool) {
     let wait = match failure {
         Failure::Later { seconds } => {
             job.last_error = Some(format!("told to wait {seconds} s"));
             return put(work, job, Some(later(work.now, SignedDuration::from_secs(i64::from(*seconds)))));
         }
         Failure::Unreachable { error } => {
-            // Nobody to write to: the page shows the link, and the next /start arms the job again (F42).
+            // Nobody to write to: the page shows the link, and the next /start arms the job again (F42), also one that came
+            // while we were finding out.
             job.last_error = Some(bounded(error));
-            return put(work, job, None);
+            let next = asked_again.then_some(work.now);
+            return put(work, job, next);
         }
         Failure::Transient { error } => {
             job.last_error = Some(bounded(error));

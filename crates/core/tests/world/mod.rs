@@ -145,6 +145,9 @@ impl World {
                     finished_at: None,
                     ..job
                 },
+                Some(job) if job.state == JobState::Leased && arm.revive => {
+                    Job { run_at: job.run_at.max(arm.run_at), ..job }
+                }
                 Some(job) => job,
             };
             self.rows.jobs.put(job.id, job);

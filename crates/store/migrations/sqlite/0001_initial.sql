@@ -1,4 +1,5 @@
 -- Ids are 16 bytes, amounts exact decimals as text, instants microseconds since 1970 in UTC, durations days (null: a lifetime).
+-- Words are checked with OR: an IN of three or more makes SQLite build a temporary table at every insert.
 -- Nothing is ever deleted by cascade, and rows with money or access are not deleted at all.
 -- Reasons of attention items and kinds of jobs are open lists: an older program beside this one must be able to write its own.
 
@@ -53,14 +54,16 @@ CREATE TABLE orders (
   duration_days      INTEGER CHECK (duration_days > 0),
   telegram_user      INTEGER CHECK (telegram_user > 0),
   claim              BLOB,
-  source             TEXT    NOT NULL CHECK (source IN ('bot', 'direct_link', 'api', 'notification', 'recovery', 'import')),
+  source             TEXT    NOT NULL
+    CHECK (source = 'bot' OR source = 'direct_link' OR source = 'api' OR source = 'notification' OR source = 'recovery' OR source = 'import'),
   legacy_ref         TEXT,
   link_id            BLOB,
   invoice_id         TEXT,
   invoice_url        TEXT,
   created_at         INTEGER NOT NULL,
   expires_at         INTEGER NOT NULL,
-  state              TEXT    NOT NULL CHECK (state IN ('open', 'seen', 'partially_paid', 'paid', 'expired', 'failed', 'refunded')),
+  state              TEXT    NOT NULL
+    CHECK (state = 'open' OR state = 'seen' OR state = 'partially_paid' OR state = 'paid' OR state = 'expired' OR state = 'failed' OR state = 'refunded'),
   remaining_amount   TEXT,
   remaining_currency TEXT,
   overpaid_amount    TEXT,
@@ -115,10 +118,10 @@ CREATE TABLE ipn_events (
   order_id       BLOB,
   channel_id     BLOB,
   received_at    INTEGER NOT NULL,
-  source         TEXT    NOT NULL CHECK (source IN ('ipn', 'poll', 'recovery', 'replay')),
+  source         TEXT    NOT NULL CHECK (source = 'ipn' OR source = 'poll' OR source = 'recovery' OR source = 'replay'),
   signature_form TEXT,
   status         TEXT    NOT NULL,
-  verdict        TEXT    NOT NULL CHECK (verdict IN ('applied', 'duplicate', 'stale', 'parked')),
+  verdict        TEXT    NOT NULL CHECK (verdict = 'applied' OR verdict = 'duplicate' OR verdict = 'stale' OR verdict = 'parked'),
   reason         TEXT,
   headers        TEXT    NOT NULL,
   body           BLOB    NOT NULL,
@@ -130,7 +133,7 @@ CREATE TABLE memberships (
   id                BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
   channel_id        BLOB    NOT NULL REFERENCES channels (id),
   telegram_user     INTEGER NOT NULL CHECK (telegram_user > 0),
-  status            TEXT    NOT NULL CHECK (status IN ('active', 'grace', 'expired', 'revoked')),
+  status            TEXT    NOT NULL CHECK (status = 'active' OR status = 'grace' OR status = 'expired' OR status = 'revoked'),
   starts_at         INTEGER NOT NULL,
   ends_at           INTEGER,
   invite_link       TEXT,
@@ -166,7 +169,7 @@ CREATE TABLE jobs (
   subject     TEXT    NOT NULL,
   channel_id  BLOB,
   payload     TEXT    NOT NULL,
-  state       TEXT    NOT NULL CHECK (state IN ('ready', 'leased', 'done', 'dead')),
+  state       TEXT    NOT NULL CHECK (state = 'ready' OR state = 'leased' OR state = 'done' OR state = 'dead'),
   run_at      INTEGER NOT NULL,
   attempt     INTEGER NOT NULL CHECK (attempt >= 0),
   lease_token BLOB,
@@ -191,7 +194,8 @@ CREATE TABLE attention (
   channel_id      BLOB,
   opened_at       INTEGER NOT NULL,
   resolved_at     INTEGER,
-  resolution      TEXT    CHECK (resolution IN ('grant', 'dismiss', 'refund', 'settled')),
+  resolution      TEXT
+    CHECK (resolution = 'grant' OR resolution = 'dismiss' OR resolution = 'refund' OR resolution = 'settled'),
   resolved_by     TEXT,
   resolved_reason TEXT,
   UNIQUE (subject, reason),

@@ -113,7 +113,7 @@ pub async fn arming_follows_the_state_of_the_job(database: &dyn Fresh) {
     world.run(revoke).await;
     let forward = find("end_membership").await;
     assert_eq!((forward.id, forward.run_at), (end.id, world.clock.now()));
-    // Held: left alone. Over: run again.
+    // Held: it stays with its holder. Over: run again.
     world.run(Notice::finished(2, legacy_ref(8)).command()).await;
     let held = claim(&world, 100).await;
     let mine: Vec<&Job> = held.iter().filter(|job| job.kind.name() == "deliver_access").collect();

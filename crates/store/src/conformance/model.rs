@@ -81,6 +81,7 @@ impl Model {
                     finished_at: None,
                     ..job
                 },
+                JobState::Leased if arm.revive => Job { run_at: job.run_at.max(arm.run_at), ..job },
                 JobState::Done | JobState::Dead | JobState::Leased => job,
             },
         };

@@ -43,7 +43,7 @@ impl Default for Statements {
                 .map(|table| (table.name, (insert_into(table), update(table))))
                 .collect(),
             arm: arm(""),
-            arm_and_revive: arm(" OR jobs.state IN ('done', 'dead')"),
+            arm_and_revive: arm(ARM_REVIVE),
         }
     }
 }
@@ -90,15 +90,19 @@ fn update(table: &Table) -> String {
     )
 }
 
-/// A job that waits is brought forward; one that is over runs again if that is added; one that is held is left alone.
+/// A job that waits is brought forward; with [`ARM_REVIVE`] one that is over runs again, and one that is held gets the new time, by which
+/// its holder's outcome shows that it was asked for again meanwhile.
 const ARM_CONFLICT: &str = " ON CONFLICT (kind, subject) DO UPDATE SET
   run_at = excluded.run_at,
-  payload = CASE WHEN jobs.state = 'ready' THEN jobs.payload ELSE excluded.payload END,
-  attempt = CASE WHEN jobs.state = 'ready' THEN jobs.attempt ELSE 0 END,
-  last_error = CASE WHEN jobs.state = 'ready' THEN jobs.last_error END,
+  payload = CASE WHEN jobs.state IN ('done', 'dead') THEN excluded.payload ELSE jobs.payload END,
+  attempt = CASE WHEN jobs.state IN ('done', 'dead') THEN 0 ELSE jobs.attempt END,
+  last_error = CASE WHEN jobs.state IN ('done', 'dead') THEN NULL ELSE jobs.last_error END,
   finished_at = NULL,
-  state = 'ready'
+  state = CASE WHEN jobs.state = 'leased' THEN 'leased' ELSE 'ready' END
 WHERE (jobs.state = 'ready' AND excluded.run_at < jobs.run_at)";
+/// What is added to [`ARM_CONFLICT`] for a job that may run again.
+const ARM_REVIVE: &str =
+    " OR jobs.state IN ('done', 'dead') OR (jobs.state = 'leased' AND excluded.run_at > jobs.run_at)";
 
 /// The last lock that is taken, since every process takes it.
 const LOCK_AUDIT_HEAD: &str = "SELECT sequence, hash FROM audit_head WHERE id = 1 FOR NO KEY UPDATE";

@@ -63,15 +63,17 @@ fn update(table: &Table) -> String {
     sql
 }
 
-/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held is left alone.
+/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held only gets the new time, by which
+/// its holder's outcome shows that it was asked for again meanwhile.
 const ARM_CONFLICT: &str = " ON CONFLICT (kind, subject) DO UPDATE SET
   run_at = excluded.run_at,
-  payload = iif(state = 'ready', payload, excluded.payload),
-  attempt = iif(state = 'ready', attempt, 0),
-  last_error = iif(state = 'ready', last_error, NULL),
+  payload = iif(state IN ('done', 'dead'), excluded.payload, payload),
+  attempt = iif(state IN ('done', 'dead'), 0, attempt),
+  last_error = iif(state IN ('done', 'dead'), NULL, last_error),
   finished_at = NULL,
-  state = 'ready'
-WHERE (state = 'ready' AND excluded.run_at < run_at) OR (state IN ('done', 'dead') AND ?14)";
+  state = iif(state = 'leased', 'leased', 'ready')
+WHERE (state = 'ready' AND excluded.run_at < run_at)
+  OR (?14 AND (state IN ('done', 'dead') OR (state = 'leased' AND excluded.run_at > run_at)))";
 /// The number of the parameter `revive` in [`ARM_CONFLICT`]: behind the columns of `jobs`.
 const REVIVE_PARAMETER: usize = 14;
 

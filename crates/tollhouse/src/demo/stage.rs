@@ -10,14 +10,16 @@ use axum::Router;
 use jiff::SignedDuration;
 use nowpayments::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tollhouse_core::id::IdSource as _;
+use tollhouse_store::Ports;
 use tollhouse_telegram::fake::{FakeConfig, FakeHandle, FakeTelegram};
 
 use crate::app::App;
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
-use crate::http;
 use crate::serve::{Roles, Running};
+use crate::{http, metrics};
 
 /// The simulated provider knows one account, and that is not a secret.
 const API_KEY: &str = "demo-api-key";
@@ -36,6 +38,8 @@ pub(super) struct Stage {
     pub(super) url: String,
     /// The database's address.
     pub(super) database_url: String,
+    /// Changes with each commit, those too that the program itself is not told of.
+    pub(super) committed: watch::Receiver<()>,
     running: Running,
     folder: Folder,
 }
@@ -72,14 +76,21 @@ impl Stage {
             // The seed's buyer still has the page of the old system open; it must find its order.
             ("TOLLHOUSE_IMPORT_MODE".to_owned(), "true".to_owned()),
         ])?;
-        let app = App::open(config, clock.clone()).await?;
+        let (batches, committed) = watch::channel(());
+        let on_batch = Arc::new(move |report| {
+            metrics::batch(report);
+            batches.send_replace(());
+        });
+        let ports = Ports { now: clock.as_fn(), ids: Box::new(Ids), on_batch };
+        let store = tollhouse_store::open(&database_url, ports).await?;
+        let app = App::with_store(config, clock.clone(), store)?;
         let routes = front(http::router(Arc::clone(&app)), &telegram);
         let running = Running::start_at(Arc::clone(&app), Roles::all(), Some((listener, routes)))?;
         // Whoever is told of members from the first one on must have asked for it before.
         telegram
             .wait_for("the bot's first question", |world| (world.polls_begun() > 0).then_some(()))
             .await?;
-        Ok(Self { clock, nowpayments, telegram, app, url, database_url, running, folder })
+        Ok(Self { clock, nowpayments, telegram, app, url, database_url, committed, running, folder })
     }
 
     /// Stops everything and removes the folder.

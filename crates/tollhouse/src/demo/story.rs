@@ -132,17 +132,14 @@ impl Story {
         what: &str,
         mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        let mut commits = self.stage.app.store.commits();
+        let mut committed = self.stage.committed.clone();
         let found = async {
             loop {
+                committed.borrow_and_update();
                 if let Some(found) = look().await? {
                     return Ok(found);
                 }
-                // One that was missed among many is as good as one that was heard.
-                let heard = commits.recv().await;
-                if matches!(heard, Err(tokio::sync::broadcast::error::RecvError::Closed)) {
-                    bail!("{what}: the store was closed");
-                }
+                committed.changed().await.with_context(|| format!("{what}: the store was closed"))?;
             }
         };
         within(what, found).await?

@@ -21,6 +21,7 @@ impl Story {
     pub(super) async fn duplicates(&mut self) -> anyhow::Result<()> {
         self.told.act("One notification fifty times at once, and the earlier ones after it");
         let links = self.links_made();
+        self.stage.telegram.start(BEN.id, "")?;
         let bought = self.buy_as(BEN).await?;
         self.answered(bought.payment, Status::Waiting).await?;
         self.stage.nowpayments.hold();
@@ -211,6 +212,7 @@ impl Story {
 
     pub(super) async fn refund(&mut self) -> anyhow::Result<()> {
         self.told.act("A refund");
+        self.stage.telegram.start(EVE.id, "")?;
         let bought = self.buy_as(EVE).await?;
         self.pay_exactly(EVE.name, &bought).await?;
         let link = self.enter(EVE, &bought.order).await?;

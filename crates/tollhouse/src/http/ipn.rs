@@ -7,6 +7,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use http_body_util::BodyExt as _;
 use nowpayments::verify::{Rejection, SIGNATURE_HEADER, SignatureError, single_signature};
 use nowpayments::{BODY_BYTES_MAX, Body as Said};
 use serde_json::json;
@@ -21,6 +22,8 @@ use crate::metrics;
 
 /// How long the provider may wait for our answer, in milliseconds. It gives up after 3,000.
 pub const ANSWER_MS_MAX: u64 = 2_500;
+/// How much of a body that is too large is read away before it is refused, in bytes. Who sends more finds the connection closed.
+const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 /// The headers that are kept with an event. Never a cookie or an authorisation.
 const KEPT_HEADERS: [&str; 5] = [SIGNATURE_HEADER, "content-type", "user-agent", "x-forwarded-for", "x-request-id"];
 /// Longest kept header value, in characters.
@@ -102,6 +105,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
     };
     let limit = u64::try_from(BODY_BYTES_MAX).unwrap_or(u64::MAX);
     if body.size_hint().lower() > limit {
+        drain(body).await;
         return Err(too_large());
     }
     if !is_json(headers) {
@@ -113,6 +117,17 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
             Err(too_large())
         }
         Err(_) => Err(refuse("truncated", StatusCode::BAD_REQUEST, "the body ended before its end")),
+    }
+}
+
+/// Reads a body that is not wanted away, so that the caller gets our answer instead of a broken connection.
+async fn drain(mut body: Body) {
+    let mut left = DRAIN_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, axum::body::Bytes::len));
+        if left == 0 {
+            return;
+        }
     }
 }
 
