@@ -2,6 +2,7 @@
 //! beside a running server) may write too: SQLite lets one at a time.
 
 mod apply;
+mod checkpoint;
 mod load;
 mod open;
 mod read;
@@ -63,11 +64,11 @@ pub(crate) async fn open(
 ) -> Result<Arc<dyn Store>, OpenError> {
     let opening = path.clone();
     let opened = tokio::task::spawn_blocking(move || open::open(&opening, options)).await;
-    let connection = opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
+    let (connection, checkpoints) = opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
     let (queue, intake) = queue(ports);
     std::thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || writer::run(connection, intake))
+        .spawn(move || writer::run(connection, checkpoints, intake))
         .map_err(|error| open::unavailable(&path, &format!("no thread for the writer: {error}")))?;
     Ok(Arc::new(SqliteStore {
         queue,

@@ -62,7 +62,8 @@ impl App {
     /// A key that is wrong, or a database that does not open.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let ports = Ports { now: clock.as_fn(), ids: Box::new(Ids), on_batch: Arc::new(metrics::batch) };
-        let store = tollhouse_store::open(secrecy::ExposeSecret::expose_secret(&config.database_url), ports).await?;
+        let store =
+            tollhouse_store::open(secrecy::ExposeSecret::expose_secret(&config.database_url), ports).await?;
         Ok(Self::with_store(config, clock, store)?)
     }
 
@@ -74,7 +75,9 @@ impl App {
         let secrets = config.ipn_secrets.clone();
         let verifier = match secrets.is_empty() {
             true => None,
-            false => Some(Verifier::new(secrets).map_err(|error| wrong("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", &error))?),
+            false => Some(
+                Verifier::new(secrets).map_err(|error| wrong("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", &error))?,
+            ),
         };
         let gateway = match &config.telegram.bot_token {
             None => None,

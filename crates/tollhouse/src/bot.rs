@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tollhouse_core::command::Command;
 use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
-use tollhouse_telegram::{Error as TelegramError, Gateway, Html, IncomingMessage, Topic, Update, UpdateId, UpdateKind, UserId};
+use tollhouse_telegram::{
+    Error as TelegramError, Gateway, Html, IncomingMessage, Topic, Update, UpdateId, UpdateKind, UserId,
+};
 
 use crate::app::{App, SubmitError};
 use crate::texts;
@@ -78,13 +80,17 @@ async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
 async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Trouble> {
     match &update.kind {
         UpdateKind::JoinRequest(request) => {
-            let (Ok(chat), Ok(user)) = (PrivateChatId::new(request.chat.id.0), TelegramUserId::new(request.from.id.0)) else {
+            let (Ok(chat), Ok(user)) =
+                (PrivateChatId::new(request.chat.id.0), TelegramUserId::new(request.from.id.0))
+            else {
                 return Ok(());
             };
             submit(app, Command::JoinRequest { chat, user, update_id: update.id.0 }).await.map(|_| ())
         }
         UpdateKind::ChatMember(change) => {
-            let (Ok(chat), Ok(user)) = (PrivateChatId::new(change.chat.id.0), TelegramUserId::new(change.after.user.id.0)) else {
+            let (Ok(chat), Ok(user)) =
+                (PrivateChatId::new(change.chat.id.0), TelegramUserId::new(change.after.user.id.0))
+            else {
                 return Ok(());
             };
             let inside = change.after.status.is_inside();
@@ -112,7 +118,9 @@ async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result
     let Some(from) = message.from.as_ref().filter(|_| message.chat.id.is_private()) else { return Ok(()) };
     let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
     let Some(("start", payload)) = message.command() else { return Ok(()) };
-    let claim = payload.strip_prefix("c_").and_then(|hex| format!("{}{hex}", ClaimToken::PREFIX).parse::<ClaimToken>().ok());
+    let claim = payload
+        .strip_prefix("c_")
+        .and_then(|hex| format!("{}{hex}", ClaimToken::PREFIX).parse::<ClaimToken>().ok());
     let answer = match claim {
         Some(claim) => match submit(app, Command::ClaimOrder { claim, user }).await? {
             None => texts::claimed(),

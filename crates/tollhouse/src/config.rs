@@ -134,7 +134,11 @@ impl Values {
         self.0.remove(key)
     }
 
-    fn parse<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, ConfigError> {
+    fn parse<T>(
+        &mut self,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
         self.take(key)
             .map(|given| read(&given.text).map_err(|problem| ConfigError::new(given.from, problem)))
             .transpose()
@@ -155,7 +159,8 @@ impl Config {
             None => {}
         }
         read_environment(environment, &mut values)?;
-        let port = environment.iter().find(|(name, _)| name == "PORT").map(|(_, value)| value.trim().to_owned());
+        let port =
+            environment.iter().find(|(name, _)| name == "PORT").map(|(_, value)| value.trim().to_owned());
         Self::understand(Values(values), port.as_deref())
     }
 
@@ -173,26 +178,33 @@ impl Config {
         let listen = match (values.parse("listen", socket_address)?, port) {
             (Some(listen), _) => listen,
             (None, Some(port)) => {
-                let port = port.parse().map_err(|_| ConfigError::new("PORT", format!("{port:?} is not a port number")))?;
+                let port = port
+                    .parse()
+                    .map_err(|_| ConfigError::new("PORT", format!("{port:?} is not a port number")))?;
                 SocketAddr::from(([0, 0, 0, 0], port))
             }
             (None, None) => SocketAddr::from(([127, 0, 0, 1], 8080)),
         };
         let public_url = match values.parse("public_url", base_url)? {
             Some(url) => url,
-            None => base_url(&format!("http://{listen}")).map_err(|problem| ConfigError::new("TOLLHOUSE_LISTEN", problem))?,
+            None => base_url(&format!("http://{listen}"))
+                .map_err(|problem| ConfigError::new("TOLLHOUSE_LISTEN", problem))?,
         };
         let ipn_secrets = values.parse("nowpayments_ipn_secret", secrets)?.unwrap_or_default();
         let nowpayments = Nowpayments {
             api_key: values.parse("nowpayments_api_key", secret)?,
-            api_url: values.parse("nowpayments_api_url", base_url)?.unwrap_or_else(|| fixed("https://api.nowpayments.io/v1")),
+            api_url: values
+                .parse("nowpayments_api_url", base_url)?
+                .unwrap_or_else(|| fixed("https://api.nowpayments.io/v1")),
             email: values.parse("nowpayments_email", |text| Ok(text.to_owned()))?,
             password: values.parse("nowpayments_password", secret)?,
         };
         let bot_token = values.parse("telegram_bot_token", bot_token)?;
         let said = values.take("telegram_mode");
         let mode = match &said {
-            Some(given) => telegram_mode(&given.text).map_err(|problem| ConfigError::new(given.from.clone(), problem))?,
+            Some(given) => {
+                telegram_mode(&given.text).map_err(|problem| ConfigError::new(given.from.clone(), problem))?
+            }
             None => TelegramMode::Polling,
         };
         if said.is_some() && mode != TelegramMode::Off && bot_token.is_none() {
@@ -202,14 +214,18 @@ impl Config {
             ));
         }
         Ok(Self {
-            database_url: values.parse("database_url", database_url)?.unwrap_or_else(|| "sqlite://tollhouse.db".into()),
+            database_url: values
+                .parse("database_url", database_url)?
+                .unwrap_or_else(|| "sqlite://tollhouse.db".into()),
             listen,
             public_url,
             ipn_secrets,
             nowpayments,
             telegram: Telegram {
                 bot_token,
-                api_url: values.parse("telegram_api_url", base_url)?.unwrap_or_else(|| fixed("https://api.telegram.org")),
+                api_url: values
+                    .parse("telegram_api_url", base_url)?
+                    .unwrap_or_else(|| fixed("https://api.telegram.org")),
                 mode,
             },
             trusted_proxies: values.parse("trusted_proxies", networks)?.unwrap_or_default(),
@@ -243,7 +259,8 @@ impl Config {
 fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
     let name = path.display().to_string();
     let text = read_bounded(path).map_err(|problem| ConfigError::new(&name, problem))?;
-    let table: toml::Table = text.parse().map_err(|error| ConfigError::new(&name, format!("not TOML: {error}")))?;
+    let table: toml::Table =
+        text.parse().map_err(|error| ConfigError::new(&name, format!("not TOML: {error}")))?;
     for (key, value) in table {
         let from = format!("{key} in {name}");
         let text = match value {
@@ -252,7 +269,11 @@ fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<
             toml::Value::Boolean(flag) => flag.to_string(),
             toml::Value::Array(items) => items
                 .iter()
-                .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| ConfigError::new(&from, "a list holds texts only")))
+                .map(|item| {
+                    item.as_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| ConfigError::new(&from, "a list holds texts only"))
+                })
                 .collect::<Result<Vec<_>, _>>()?
                 .join(","),
             _ => return Err(ConfigError::new(from, "must be a text, a number or a list of texts")),
@@ -277,13 +298,19 @@ fn read_environment(
 }
 
 /// Takes one value: trimmed (F98), from a file where the key says so, of a key that we know.
-fn put(key: &str, from: String, text: &str, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
+fn put(
+    key: &str,
+    from: String,
+    text: &str,
+    values: &mut BTreeMap<&'static str, Given>,
+) -> Result<(), ConfigError> {
     let (key, is_path) = match key.strip_suffix("_file") {
         Some(stem) if !KEYS.contains(&key) => (stem, true),
         _ => (key, false),
     };
     let Some(known) = KEYS.iter().find(|known| **known == key) else {
-        let near = nearest(key).map_or_else(String::new, |near| format!("; did you mean {}?", like(&from, near)));
+        let near =
+            nearest(key).map_or_else(String::new, |near| format!("; did you mean {}?", like(&from, near)));
         return Err(ConfigError::new(from, format!("no such key{near}")));
     };
     let text = if is_path {
@@ -310,7 +337,8 @@ fn nearest(wrong: &str) -> Option<&'static str> {
 }
 
 fn read_bounded(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?.len();
+    let size =
+        std::fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?.len();
     if size > FILE_BYTES_MAX {
         return Err(format!("{} is larger than {FILE_BYTES_MAX} bytes", path.display()));
     }
@@ -318,7 +346,8 @@ fn read_bounded(path: &Path) -> Result<String, String> {
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080"))
 }
 
 fn base_url(text: &str) -> Result<Url, String> {
@@ -339,7 +368,11 @@ fn fixed(text: &str) -> Url {
 
 fn database_url(text: &str) -> Result<SecretString, String> {
     let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-    if known { Ok(text.into()) } else { Err("must begin with sqlite://, postgres:// or postgresql://".to_owned()) }
+    if known {
+        Ok(text.into())
+    } else {
+        Err("must begin with sqlite://, postgres:// or postgresql://".to_owned())
+    }
 }
 
 fn secret(text: &str) -> Result<SecretString, String> {
@@ -356,7 +389,10 @@ fn secrets(text: &str) -> Result<Vec<SecretString>, String> {
 
 fn bot_token(text: &str) -> Result<SecretString, String> {
     let fine = text.split_once(':').is_some_and(|(id, key)| {
-        !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) && !key.is_empty() && !key.contains(['/', ' '])
+        !id.is_empty()
+            && id.bytes().all(|b| b.is_ascii_digit())
+            && !key.is_empty()
+            && !key.contains(['/', ' '])
     });
     if fine { Ok(text.into()) } else { Err("is not a bot token of the form 123456:ABC…".to_owned()) }
 }
@@ -412,7 +448,8 @@ mod tests {
     use super::*;
 
     fn load(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Config::load(Some(Path::new("/dev/null")), &pairs)
     }
 
@@ -421,13 +458,24 @@ mod tests {
         let error = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_KEY", "x")]).unwrap_err();
         assert_eq!(error.key, "TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_KEY");
         assert!(error.problem.contains("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET?"), "{}", error.problem);
-        assert!(load(&[]).unwrap().require_ipn_secret().unwrap_err().to_string().contains("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET"));
+        assert!(
+            load(&[])
+                .unwrap()
+                .require_ipn_secret()
+                .unwrap_err()
+                .to_string()
+                .contains("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET")
+        );
         assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "a,,b")]).is_err());
     }
 
     #[test]
     fn f98_values_are_trimmed_and_empty_ones_refused() {
-        let config = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", " one \n"), ("TOLLHOUSE_PUBLIC_URL", "https://pay.example.org/\n")]).unwrap();
+        let config = load(&[
+            ("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", " one \n"),
+            ("TOLLHOUSE_PUBLIC_URL", "https://pay.example.org/\n"),
+        ])
+        .unwrap();
         assert_eq!(config.ipn_secrets[0].expose_secret(), "one");
         assert_eq!(config.public_url.as_str(), "https://pay.example.org/");
         assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "  ")]).is_err());

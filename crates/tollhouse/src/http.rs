@@ -17,7 +17,6 @@ use axum::routing::{get, post};
 use crate::app::App;
 
 /// Every route.
-#[must_use]
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", post(ipn::receive))

@@ -57,7 +57,9 @@ fn parent(n: &Notification) -> Parent {
     use nowpayments::notification::Parent as Said;
     match &n.parent {
         Said::None => Parent::None,
-        Said::Id(id) => id.to_string().parse::<ProviderPaymentId>().map_or(Parent::Unreadable, Parent::Payment),
+        Said::Id(id) => {
+            id.to_string().parse::<ProviderPaymentId>().map_or(Parent::Unreadable, Parent::Payment)
+        }
         Said::Unusable(_) => Parent::Unreadable,
     }
 }
@@ -70,9 +72,9 @@ fn money(said: Option<&nowpayments::Amount>, currency: Option<&str>) -> Reported
 fn amount(said: Option<&nowpayments::Amount>) -> Reported {
     match said {
         None => Reported::Nothing,
-        Some(said) => said
-            .exact()
-            .map_or(Reported::Unusable, |exact| exact_amount(&exact.to_string()).map_or(Reported::Unusable, Reported::Exact)),
+        Some(said) => said.exact().map_or(Reported::Unusable, |exact| {
+            exact_amount(&exact.to_string()).map_or(Reported::Unusable, Reported::Exact)
+        }),
     }
 }
 

@@ -24,8 +24,12 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
         .get_or_init(|| {
             let builder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("commit_seconds".to_owned()), SECONDS_BUCKETS)
-                .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("access_seconds".to_owned()), ACCESS_BUCKETS))
-                .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("batch_size".to_owned()), BATCH_BUCKETS));
+                .and_then(|b| {
+                    b.set_buckets_for_metric(Matcher::Suffix("access_seconds".to_owned()), ACCESS_BUCKETS)
+                })
+                .and_then(|b| {
+                    b.set_buckets_for_metric(Matcher::Suffix("batch_size".to_owned()), BATCH_BUCKETS)
+                });
             let handle = builder.ok()?.install_recorder().ok()?;
             describe();
             Some(handle)
@@ -82,7 +86,8 @@ pub struct TelegramCalls;
 
 impl Observe for TelegramCalls {
     fn call(&self, method: tollhouse_telegram::Method, outcome: &'static str) {
-        counter!("tollhouse_telegram_requests_total", "method" => method.name(), "outcome" => outcome).increment(1);
+        counter!("tollhouse_telegram_requests_total", "method" => method.name(), "outcome" => outcome)
+            .increment(1);
     }
 
     fn unread_update(&self, kind: &str) {
@@ -96,7 +101,8 @@ pub fn stats(stats: &Stats, now: Timestamp) {
     #[expect(clippy::cast_precision_loss, reason = "a count for a graph")]
     let number = |count: u64| count as f64;
     for jobs in &stats.jobs {
-        gauge!("tollhouse_jobs", "kind" => jobs.kind.clone(), "state" => jobs.state.as_str()).set(number(jobs.count));
+        gauge!("tollhouse_jobs", "kind" => jobs.kind.clone(), "state" => jobs.state.as_str())
+            .set(number(jobs.count));
     }
     gauge!("tollhouse_outbox_oldest_seconds").set(oldest_seconds(stats, now));
     gauge!("tollhouse_stuck_payments").set(number(stats.stuck_payments));

@@ -18,8 +18,8 @@ use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::{
-    AttentionFilter, AuditFilter, COMMITS_LAG_MAX, ChannelFilter, Committed, JobFilter, LinkFilter, LoggedEvent, MembershipFilter,
-    OrderFilter, PaymentFilter, RoleGuard, Stats, Store, StoreError,
+    AttentionFilter, AuditFilter, COMMITS_LAG_MAX, ChannelFilter, Committed, JobFilter, LinkFilter,
+    LoggedEvent, MembershipFilter, OrderFilter, PaymentFilter, RoleGuard, Stats, Store, StoreError,
 };
 
 /// Answers every notification as applied, and keeps nothing.

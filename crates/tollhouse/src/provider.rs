@@ -56,8 +56,10 @@ impl Provider {
             (Some(email), Some(password)) => Some(Login { email: email.clone(), password: password.clone() }),
             _ => None,
         };
-        let client = Client::new(client)
-            .map_err(|error| ConfigError { key: "TOLLHOUSE_NOWPAYMENTS_API_KEY".to_owned(), problem: error.to_string() })?;
+        let client = Client::new(client).map_err(|error| ConfigError {
+            key: "TOLLHOUSE_NOWPAYMENTS_API_KEY".to_owned(),
+            problem: error.to_string(),
+        })?;
         let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
         Ok(Some(Self { client: Arc::new(client), public_url }))
     }
@@ -81,7 +83,9 @@ impl Provider {
         let answer = self.client.get_payment(theirs).await;
         count("get_payment", &answer);
         match answer {
-            Ok(answer) => Ok(Answer { body: answer.raw.clone().into_bytes(), notification: answer.into_notification() }),
+            Ok(answer) => {
+                Ok(Answer { body: answer.raw.clone().into_bytes(), notification: answer.into_notification() })
+            }
             Err(ClientError::NotFound { .. }) => Err(ProviderError::NotFound),
             Err(error) => Err(ProviderError::Client(error)),
         }
@@ -102,7 +106,9 @@ impl Provider {
         let answer = self.client.create_invoice(&new).await;
         count("create_invoice", &answer);
         match answer {
-            Ok(made) => Outcome::InvoiceCreated { invoice: Invoice { id: made.id.to_string(), url: made.invoice_url } },
+            Ok(made) => Outcome::InvoiceCreated {
+                invoice: Invoice { id: made.id.to_string(), url: made.invoice_url },
+            },
             Err(error) => Outcome::Failed(failure(&error)),
         }
     }

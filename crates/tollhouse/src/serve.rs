@@ -58,9 +58,9 @@ impl Running {
     /// The address cannot be listened on.
     pub async fn start(app: Arc<App>, roles: Roles) -> anyhow::Result<Self> {
         let door = if roles.http {
-            let listener = TcpListener::bind(app.config.listen)
-                .await
-                .with_context(|| format!("configuration: TOLLHOUSE_LISTEN: cannot listen on {}", app.config.listen))?;
+            let listener = TcpListener::bind(app.config.listen).await.with_context(|| {
+                format!("configuration: TOLLHOUSE_LISTEN: cannot listen on {}", app.config.listen)
+            })?;
             Some((listener, http::router(Arc::clone(&app))))
         } else {
             None
@@ -72,7 +72,11 @@ impl Running {
     ///
     /// # Errors
     /// The listener has no address.
-    pub fn start_at(app: Arc<App>, roles: Roles, door: Option<(TcpListener, axum::Router)>) -> anyhow::Result<Self> {
+    pub fn start_at(
+        app: Arc<App>,
+        roles: Roles,
+        door: Option<(TcpListener, axum::Router)>,
+    ) -> anyhow::Result<Self> {
         metrics::recorder();
         let (stop, stopped) = watch::channel(false);
         let mut parts = JoinSet::new();
@@ -87,7 +91,9 @@ impl Running {
         }
         if roles.bot && talks {
             if app.gateway.is_none() {
-                tracing::warn!("no TOLLHOUSE_TELEGRAM_BOT_TOKEN: paid orders are granted, but invites wait until there is one");
+                tracing::warn!(
+                    "no TOLLHOUSE_TELEGRAM_BOT_TOKEN: paid orders are granted, but invites wait until there is one"
+                );
             }
             parts.spawn(bot::run(Arc::clone(&app), stopped));
         }
@@ -102,7 +108,9 @@ impl Running {
             self.app.store.close().await;
         };
         if tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), all).await.is_err() {
-            tracing::warn!("not everything ended in {STOP_SECONDS_MAX} s; what was left is done after the next start");
+            tracing::warn!(
+                "not everything ended in {STOP_SECONDS_MAX} s; what was left is done after the next start"
+            );
         }
     }
 }

@@ -26,7 +26,10 @@ pub fn access(title: &str, ends_at: Option<Timestamp>, inside: bool) -> Html {
     } else {
         text.push_text("Thank you! Your access to ");
         bold(&mut text, title);
-        text.push_text(&format!(" lasts {}. Open the link and ask to join; you are let in at once. It works for you only.", until(ends_at)));
+        text.push_text(&format!(
+            " lasts {}. Open the link and ask to join; you are let in at once. It works for you only.",
+            until(ends_at)
+        ));
     }
     text
 }
@@ -43,13 +46,17 @@ pub fn declined(title: &str) -> Html {
 /// What the bot answers to a bare /start.
 #[must_use]
 pub fn hello() -> Html {
-    Html::text("Hello! I let paying members into their channels. If you paid for one, your link comes here as soon as the payment arrives.")
+    Html::text(
+        "Hello! I let paying members into their channels. If you paid for one, your link comes here as soon as the payment arrives.",
+    )
 }
 
 /// What the bot answers to a claim.
 #[must_use]
 pub fn claimed() -> Html {
-    Html::text("This order is now bound to your Telegram account. Your link comes as soon as the payment is there.")
+    Html::text(
+        "This order is now bound to your Telegram account. Your link comes as soon as the payment is there.",
+    )
 }
 
 /// What the owner is told.
@@ -60,15 +67,22 @@ pub fn owner(title: &str, notice: &OwnerNotice) -> Html {
     match notice {
         OwnerNotice::Sale { order_id, price, user, renewal } => {
             let what = if *renewal { "renewed" } else { "sold" };
-            let who = user.map_or_else(|| "a buyer without a Telegram account so far".to_owned(), |user| format!("Telegram user {user}"));
+            let who = user.map_or_else(
+                || "a buyer without a Telegram account so far".to_owned(),
+                |user| format!("Telegram user {user}"),
+            );
             text.push_text(&format!(": {what} for {price} to {who}.\nOrder {order_id}"));
         }
         OwnerNotice::PartialPayment { order_id, remaining } => {
             let rest = remaining.as_ref().map_or_else(|| "an unknown rest".to_owned(), ToString::to_string);
-            text.push_text(&format!(": a part of the price has arrived, {rest} is missing.\nOrder {order_id}"));
+            text.push_text(&format!(
+                ": a part of the price has arrived, {rest} is missing.\nOrder {order_id}"
+            ));
         }
         OwnerNotice::Refund { order_id, price } => {
-            text.push_text(&format!(": {price} was refunded, the access that it gave has ended.\nOrder {order_id}"));
+            text.push_text(&format!(
+                ": {price} was refunded, the access that it gave has ended.\nOrder {order_id}"
+            ));
         }
         OwnerNotice::Attention { reason, subject, detail } => {
             text.push_text(&format!(": needs you. {}\n{subject} {detail}", reason.sentence()));

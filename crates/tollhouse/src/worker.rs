@@ -49,7 +49,10 @@ async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn wait(commits: &mut broadcast::Receiver<tollhouse_store::Committed>, stop: &mut watch::Receiver<bool>) {
+async fn wait(
+    commits: &mut broadcast::Receiver<tollhouse_store::Committed>,
+    stop: &mut watch::Receiver<bool>,
+) {
     let woken = async {
         loop {
             match commits.recv().await {
@@ -93,7 +96,9 @@ async fn work(app: &Arc<App>, job: Job) {
         }
     };
     let granted_at = match &job.kind {
-        JobKind::DeliverAccess { grant_id, .. } => snapshot.grants.get(grant_id).map(|grant| grant.granted_at),
+        JobKind::DeliverAccess { grant_id, .. } => {
+            snapshot.grants.get(grant_id).map(|grant| grant.granted_at)
+        }
         _ => None,
     };
     let action = action(app.clock.now(), &snapshot, &job);
@@ -101,7 +106,9 @@ async fn work(app: &Arc<App>, job: Job) {
     let outcome = perform(app, action).await;
     match &outcome {
         // The normal way of things: most buyers have not started the bot. Their link waits on the page and for their first /start.
-        Outcome::Failed(Failure::Unreachable { error }) => tracing::info!(job = %job.id, kind = job.kind.name(), error, "nobody to write to yet"),
+        Outcome::Failed(Failure::Unreachable { error }) => {
+            tracing::info!(job = %job.id, kind = job.kind.name(), error, "nobody to write to yet");
+        }
         Outcome::Failed(failure) => {
             tracing::warn!(job = %job.id, kind = job.kind.name(), attempt = job.attempt, ?failure, "a job did not work");
         }
@@ -113,9 +120,13 @@ async fn work(app: &Arc<App>, job: Job) {
     let id = job.id;
     let finish = Command::FinishJob { job: Box::new(job), token: lease.token, outcome };
     match app.submit(finish).await {
-        Ok(CommandOutcome::LeaseLost) => tracing::warn!(job = %id, "a job was finished after its lease; another worker has it"),
+        Ok(CommandOutcome::LeaseLost) => {
+            tracing::warn!(job = %id, "a job was finished after its lease; another worker has it");
+        }
         Ok(_) => {}
-        Err(error) => tracing::warn!(%error, job = %id, "a job's outcome could not be stored; its lease will lapse"),
+        Err(error) => {
+            tracing::warn!(%error, job = %id, "a job's outcome could not be stored; its lease will lapse");
+        }
     }
 }
 
@@ -131,19 +142,25 @@ async fn perform(app: &App, action: Action) -> Outcome {
         }
         _ => {}
     }
-    let Some(gateway) = &app.gateway else { return Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }) };
+    let Some(gateway) = &app.gateway else {
+        return Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS });
+    };
     let done = match action {
-        Action::CreateInvite { chat, name } => {
-            gateway.create_chat_invite_link(chat_id(chat), &name, None).await.map(|made| Outcome::InviteCreated { link: made.url })
-        }
+        Action::CreateInvite { chat, name } => gateway
+            .create_chat_invite_link(chat_id(chat), &name, None)
+            .await
+            .map(|made| Outcome::InviteCreated { link: made.url }),
         Action::SendAccess { user, title, link, ends_at, inside } => {
-            let keyboard = Keyboard::column([Button::url(if inside { "Open the channel" } else { "Join" }, link)]);
+            let keyboard =
+                Keyboard::column([Button::url(if inside { "Open the channel" } else { "Join" }, link)]);
             send(gateway, user, &texts::access(&title, ends_at, inside), Some(&keyboard)).await
         }
         Action::Approve { chat, user } => approve(gateway, chat, user).await,
         Action::Decline { chat, user, title } => decline(gateway, chat, user, &title).await,
         Action::Remove { chat, user } => remove(gateway, chat, user).await,
-        Action::Notify { owner, title, notice } => send(gateway, owner, &texts::owner(&title, &notice), None).await,
+        Action::Notify { owner, title, notice } => {
+            send(gateway, owner, &texts::owner(&title, &notice), None).await
+        }
         Action::Nothing | Action::CreateInvoice { .. } => Ok(Outcome::Nothing),
     };
     done.unwrap_or_else(|error| Outcome::Failed(failure(&error)))
@@ -153,11 +170,20 @@ fn chat_id(chat: PrivateChatId) -> ChatId {
     ChatId(chat.get())
 }
 
-async fn send(gateway: &Gateway, to: TelegramUserId, text: &Html, keyboard: Option<&Keyboard>) -> Result<Outcome, TelegramError> {
+async fn send(
+    gateway: &Gateway,
+    to: TelegramUserId,
+    text: &Html,
+    keyboard: Option<&Keyboard>,
+) -> Result<Outcome, TelegramError> {
     gateway.send_message(UserId(to.get()).private_chat(), text, keyboard).await.map(|_| Outcome::Done)
 }
 
-async fn approve(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<Outcome, TelegramError> {
+async fn approve(
+    gateway: &Gateway,
+    chat: PrivateChatId,
+    user: TelegramUserId,
+) -> Result<Outcome, TelegramError> {
     match gateway.approve_chat_join_request(chat_id(chat), UserId(user.get())).await {
         // Answered before, by us or by an admin: they are in, or asked no longer.
         Ok(()) | Err(TelegramError::AlreadyDone(_)) => Ok(Outcome::Approved),
@@ -166,7 +192,12 @@ async fn approve(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -
 }
 
 /// Says why, then declines: Telegram lets us write to somebody who never started the bot only while their request is open.
-async fn decline(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId, title: &str) -> Result<Outcome, TelegramError> {
+async fn decline(
+    gateway: &Gateway,
+    chat: PrivateChatId,
+    user: TelegramUserId,
+    title: &str,
+) -> Result<Outcome, TelegramError> {
     // The reason is a courtesy: if it does not arrive the request is declined all the same.
     if let Err(error) = send(gateway, user, &texts::declined(title), None).await {
         tracing::debug!(%error, "the reason for a declined join request was not delivered");
@@ -178,7 +209,11 @@ async fn decline(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId, t
 }
 
 /// Bans, then lifts the ban, so that the member is out and may come back. Both are safe to repeat; only after both is it done (I9).
-async fn remove(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<Outcome, TelegramError> {
+async fn remove(
+    gateway: &Gateway,
+    chat: PrivateChatId,
+    user: TelegramUserId,
+) -> Result<Outcome, TelegramError> {
     let (chat, user) = (chat_id(chat), UserId(user.get()));
     match gateway.get_chat_member(chat, user).await {
         Ok(member) if member.status.is_admin() => return Ok(Outcome::NotRemovable),

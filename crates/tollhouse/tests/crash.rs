@@ -1,6 +1,7 @@
 //! The real program, killed with SIGKILL while notifications come in: whatever got its 200 is there after the restart, and granted once
 //! (I1, I2, I12).
 #![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as the provider does")]
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 mod town;
 
@@ -44,7 +45,11 @@ async fn serve(database: &Database) -> Served {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut seen = String::new();
     let addr: SocketAddr = loop {
-        let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended before it listened:\n{seen}"));
+        let line = lines
+            .next_line()
+            .await
+            .unwrap()
+            .unwrap_or_else(|| panic!("it ended before it listened:\n{seen}"));
         let log: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         if log["message"] == "listening" {
             break log["addr"].as_str().unwrap().parse().unwrap();
@@ -82,12 +87,16 @@ async fn killed_while_notifications_come_in(engine: Engine) {
         let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
         let mut sends = tokio::task::JoinSet::new();
         for chunk in waiting.chunks(waiting.len().div_ceil(16)) {
-            let (chunk, http, url, answers) = (chunk.to_vec(), http.clone(), served.url.clone(), answers.clone());
+            let (chunk, http, url, answers) =
+                (chunk.to_vec(), http.clone(), served.url.clone(), answers.clone());
             sends.spawn(async move {
                 for order in chunk {
                     let body = body(order, "finished", Some(&reference(order)), "2.50");
                     let signature = sign(SECRET, body.as_bytes()).unwrap();
-                    let request = http.post(&url).header("content-type", "application/json").header("x-nowpayments-sig", signature);
+                    let request = http
+                        .post(&url)
+                        .header("content-type", "application/json")
+                        .header("x-nowpayments-sig", signature);
                     let Ok(response) = request.body(body).send().await else { return };
                     if response.status().as_u16() == 200 && answers.send(order).is_err() {
                         return;
@@ -117,7 +126,11 @@ async fn killed_while_notifications_come_in(engine: Engine) {
     let send = |order: i64| {
         let body = body(order, "finished", Some(&reference(order)), "2.50");
         let signature = sign(SECRET, body.as_bytes()).unwrap();
-        http.post(&served.url).header("content-type", "application/json").header("x-nowpayments-sig", signature).body(body).send()
+        http.post(&served.url)
+            .header("content-type", "application/json")
+            .header("x-nowpayments-sig", signature)
+            .body(body)
+            .send()
     };
     for order in (1..=ORDERS).chain(1..=ORDERS) {
         assert_eq!(send(order).await.unwrap().status().as_u16(), 200);

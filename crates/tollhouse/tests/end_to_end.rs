@@ -1,5 +1,8 @@
 //! From a signed notification over real HTTP to a person inside a channel, on both engines: the same tests, a module each.
 
+#![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as the provider does")]
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
 mod town;
 
 use std::time::Duration;
@@ -30,7 +33,10 @@ async fn people(telegram: &FakeHandle) {
     telegram.wait_for("the bot listens", |world| (world.polls_begun() > 0).then_some(())).await.unwrap();
     for who in [OWNER, BUYER] {
         telegram.start(UserId(who), "").unwrap();
-        telegram.wait_for("a hello", |world| (!world.bot_posts(UserId(who)).is_empty()).then_some(())).await.unwrap();
+        telegram
+            .wait_for("a hello", |world| (!world.bot_posts(UserId(who)).is_empty()).then_some(()))
+            .await
+            .unwrap();
     }
 }
 
@@ -47,7 +53,15 @@ async fn order(town: &Town, who: Option<i64>) -> OrderId {
     let mut needs = Needs::default();
     needs.channels.insert(town.channel);
     let snapshot = town.store().snapshot(needs).await.unwrap();
-    let plan_id = snapshot.channels.get(&town.channel).unwrap().plans.iter().find(|plan| plan.label == "Month").unwrap().id;
+    let plan_id = snapshot
+        .channels
+        .get(&town.channel)
+        .unwrap()
+        .plans
+        .iter()
+        .find(|plan| plan.label == "Month")
+        .unwrap()
+        .id;
     let command = Command::CreateOrder {
         from: OrderFrom::Plan { channel_id: town.channel, plan_id },
         user: who.map(town::user),
@@ -69,7 +83,13 @@ async fn members(town: &Town) -> usize {
 }
 
 async fn reasons(town: &Town) -> Vec<Reason> {
-    town.store().attention(AttentionFilter::default()).await.unwrap().into_iter().map(|item| item.reason).collect()
+    town.store()
+        .attention(AttentionFilter::default())
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|item| item.reason)
+        .collect()
 }
 
 /// The seed's incident, with its own numbers, sent 50 times at once.
@@ -79,7 +99,10 @@ async fn f01_f31_f32_the_seeds_incident_fifty_times_at_once(engine: Engine) {
     let body = body(4_479_119_533, "finished", Some(SEED_REF), "2.50");
     let answers = futures::future::join_all((0..50).map(|_| town.notify(&body))).await;
     let verdicts: Vec<&str> = answers.iter().map(|(_, answer)| answer["verdict"].as_str().unwrap()).collect();
-    assert!(answers.iter().all(|(status, answer)| *status == 200 && answer["payment_id"] == "4479119533"), "{answers:?}");
+    assert!(
+        answers.iter().all(|(status, answer)| *status == 200 && answer["payment_id"] == "4479119533"),
+        "{answers:?}"
+    );
     assert_eq!(verdicts.iter().filter(|verdict| **verdict == "applied").count(), 1, "{verdicts:?}");
     assert_eq!(verdicts.iter().filter(|verdict| **verdict == "duplicate").count(), 49, "{verdicts:?}");
 
@@ -88,20 +111,38 @@ async fn f01_f31_f32_the_seeds_incident_fifty_times_at_once(engine: Engine) {
     // A leaked link lets nobody in but the payer (I11).
     assert!(matches!(town.telegram.open_link(UserId(STRANGER), &link).unwrap(), (_, Opened::Asked)));
     assert!(matches!(town.telegram.open_link(UserId(BUYER), &link).unwrap(), (_, Opened::Asked)));
-    town.telegram.wait_for("the payer is inside", |world| world.is_inside(chat, UserId(BUYER)).then_some(())).await.unwrap();
-    town.telegram.wait_for("the stranger is declined", |world| (world.done("declineChatJoinRequest") == 1).then_some(())).await.unwrap();
+    town.telegram
+        .wait_for("the payer is inside", |world| world.is_inside(chat, UserId(BUYER)).then_some(()))
+        .await
+        .unwrap();
+    town.telegram
+        .wait_for("the stranger is declined", |world| {
+            (world.done("declineChatJoinRequest") == 1).then_some(())
+        })
+        .await
+        .unwrap();
     assert!(!town.telegram.read(|world| world.is_inside(chat, UserId(STRANGER))));
-    town.telegram.wait_for("the owner hears of the sale", |world| (world.bot_posts(UserId(OWNER)).len() == 2).then_some(())).await.unwrap();
+    town.telegram
+        .wait_for("the owner hears of the sale", |world| {
+            (world.bot_posts(UserId(OWNER)).len() == 2).then_some(())
+        })
+        .await
+        .unwrap();
 
     town.stop().await;
-    let (links, messages) = town.telegram.read(|world| (world.links(chat).len(), world.bot_posts(UserId(BUYER)).len()));
+    let (links, messages) =
+        town.telegram.read(|world| (world.links(chat).len(), world.bot_posts(UserId(BUYER)).len()));
     assert_eq!((links, messages), (1, 2), "one invite, and one message after the hello");
     let store = town.reopen().await;
     let memberships = store.memberships(MembershipFilter::default()).await.unwrap();
     let [membership] = &memberships[..] else { panic!("{memberships:?}") };
     let lasts = membership.ends_at.unwrap().duration_since(membership.starts_at);
     assert_eq!(lasts.as_hours(), 30 * 24);
-    assert_eq!(store.events_of(payment(4_479_119_533), 100).await.unwrap().len(), 50, "duplicates are kept and marked");
+    assert_eq!(
+        store.events_of(payment(4_479_119_533), 100).await.unwrap().len(),
+        50,
+        "duplicates are kept and marked"
+    );
 }
 
 /// Everything that is wrong, each with its answer; nothing gives a 500, and what is signed is in the log.
@@ -110,17 +151,28 @@ async fn bad_input_has_its_answer_and_loses_nothing(engine: Engine) {
     let good = body(1, "finished", Some(SEED_REF), "2.50");
     let signature = |bytes: &[u8]| sign(SECRET, bytes).unwrap();
     let deep = format!("{}{}", r#"{"payment_id":1,"a":"#.to_owned() + &"[".repeat(40), "]".repeat(40) + "}");
-    let wrong_utf8 = [br#"{"payment_id":1,"order_id":""#.as_slice(), &[0xff, 0xfe], br#""}"#.as_slice()].concat();
+    let wrong_utf8 =
+        [br#"{"payment_id":1,"order_id":""#.as_slice(), &[0xff, 0xfe], br#""}"#.as_slice()].concat();
     let large = format!(r#"{{"payment_id":1,"pad":"{}"}}"#, "x".repeat(70_000));
     let refused: Vec<(&str, Vec<u8>, Option<String>, u16)> = vec![
         ("unsigned", good.clone().into_bytes(), None, 403),
         ("empty signature", good.clone().into_bytes(), Some(String::new()), 403),
         ("wrongly signed", good.clone().into_bytes(), Some(sign("another", good.as_bytes()).unwrap()), 403),
         ("altered", good.replace("2.50", "0.01").into_bytes(), Some(signature(good.as_bytes())), 403),
-        ("truncated", good.as_bytes()[..good.len() / 2].to_vec(), Some(signature(&good.as_bytes()[..good.len() / 2])), 400),
+        (
+            "truncated",
+            good.as_bytes()[..good.len() / 2].to_vec(),
+            Some(signature(&good.as_bytes()[..good.len() / 2])),
+            400,
+        ),
         ("too large", large.clone().into_bytes(), Some(signature(large.as_bytes())), 413),
         ("too deep", deep.clone().into_bytes(), Some(signature(deep.as_bytes())), 400),
-        ("duplicate keys", br#"{"payment_id":1,"payment_id":2}"#.to_vec(), Some(signature(br#"{"payment_id":1,"payment_id":2}"#)), 400),
+        (
+            "duplicate keys",
+            br#"{"payment_id":1,"payment_id":2}"#.to_vec(),
+            Some(signature(br#"{"payment_id":1,"payment_id":2}"#)),
+            400,
+        ),
         ("not UTF-8", wrong_utf8.clone(), Some(signature(&wrong_utf8)), 400),
         ("no payment id", br#"{"order_id":"x"}"#.to_vec(), Some(signature(br#"{"order_id":"x"}"#)), 400),
         ("not JSON", b"hello".to_vec(), Some(signature(b"hello")), 400),
@@ -134,14 +186,31 @@ async fn bad_input_has_its_answer_and_loses_nothing(engine: Engine) {
             assert!(answer["detail"].is_string(), "{name}");
         }
     }
-    assert!(town.store().events_of(payment(1), 10).await.unwrap().is_empty(), "what was refused left nothing");
+    assert!(
+        town.store().events_of(payment(1), 10).await.unwrap().is_empty(),
+        "what was refused left nothing"
+    );
 
-    let amount = |text: &str| format!(r#"{{"order_id":"{SEED_REF}","payment_id":7,"payment_status":"finished","price_amount":{text},"price_currency":"usd"}}"#);
+    let amount = |text: &str| {
+        format!(
+            r#"{{"order_id":"{SEED_REF}","payment_id":7,"payment_status":"finished","price_amount":{text},"price_currency":"usd"}}"#
+        )
+    };
     let signed = [
         ("no order id", body(11, "finished", None, "2.50"), 11, "parked"),
-        ("an order that nobody knows", body(12, "finished", Some("ord_00000000000000000000000000000001"), "2.50"), 12, "parked"),
+        (
+            "an order that nobody knows",
+            body(12, "finished", Some("ord_00000000000000000000000000000001"), "2.50"),
+            12,
+            "parked",
+        ),
         ("a sentinel", body(13, "finished", Some("donation_default"), "2.50"), 13, "parked"),
-        ("a channel that nobody registered", body(14, "finished", Some("PGP-7|-1009999999999"), "2.50"), 14, "parked"),
+        (
+            "a channel that nobody registered",
+            body(14, "finished", Some("PGP-7|-1009999999999"), "2.50"),
+            14,
+            "parked",
+        ),
         ("an unknown status", body(15, "spending", Some(SEED_REF), "2.50"), 15, "parked"),
         ("an amount as a string", amount(r#""2.50""#).replace(":7,", ":16,"), 16, "applied"),
         ("1e-7", amount("1e-7").replace(":7,", ":17,"), 17, "parked"),
@@ -159,7 +228,14 @@ async fn bad_input_has_its_answer_and_loses_nothing(engine: Engine) {
     assert_eq!(members(&town).await, 1);
     let (status, _) = town.get("/webhooks/nowpayments").await;
     assert_eq!(status, 405);
-    let text = town.http.post(format!("{}/", town.url)).header("content-type", "text/plain").body("x").send().await.unwrap();
+    let text = town
+        .http
+        .post(format!("{}/", town.url))
+        .header("content-type", "text/plain")
+        .body("x")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(text.status().as_u16(), 415);
 }
 
@@ -170,7 +246,10 @@ async fn f10_f11_paid_without_any_helper_at_hand_still_ends_in_access(engine: En
     assert_eq!(status, 200);
     let stats = town.store().stats(town.clock.now()).await.unwrap();
     assert!(stats.outbox_due >= 2, "{stats:?}");
-    let running = tollhouse::serve::Running::start(std::sync::Arc::clone(&town.app), Roles { http: false, worker: true, bot: true, reconcile: false });
+    let running = tollhouse::serve::Running::start(
+        std::sync::Arc::clone(&town.app),
+        Roles { http: false, worker: true, bot: true, reconcile: false },
+    );
     let running = running.await.unwrap();
     town.telegram.add_user(NewUser::new(BUYER, "Ben")).unwrap();
     town.telegram.add_user(NewUser::new(OWNER, "Olga")).unwrap();
@@ -192,12 +271,18 @@ async fn f04_f21_f23_an_orders_page_tells_its_whole_life(engine: Engine) {
     let ask = format!("/api/payment-status?order_id={id}");
     let (code, text) = town.get(&ask).await;
     let answer = status(&text);
-    assert_eq!((code, answer["status"].as_str(), answer["data"]["state"].as_str()), (200, Some("pending"), Some("open")));
+    assert_eq!(
+        (code, answer["status"].as_str(), answer["data"]["state"].as_str()),
+        (200, Some("pending"), Some("open"))
+    );
     assert_eq!(answer["data"]["confirmed"], false);
 
     let reference = id.to_string();
     let (_, answer) = town.notify(&body(1, "waiting", Some(&reference), "2.50")).await;
-    assert_eq!((answer["status"].as_str(), answer["verdict"].as_str()), (Some("acknowledged"), Some("applied")));
+    assert_eq!(
+        (answer["status"].as_str(), answer["verdict"].as_str()),
+        (Some("acknowledged"), Some("applied"))
+    );
     town.notify(&body(1, "confirming", Some(&reference), "2.50")).await;
     assert_eq!(status(&town.get(&ask).await.1)["data"]["state"], "seen");
     assert!(town.get(&format!("/o/{id}")).await.1.contains("was seen"));
@@ -208,12 +293,24 @@ async fn f04_f21_f23_an_orders_page_tells_its_whole_life(engine: Engine) {
     let (code, page) = town.get(&format!("/payment-processing?order_id={id}")).await;
     assert!(code == 200 && page.contains("Paid. Thank you!"), "{page}");
     let answer = status(&town.get(&ask).await.1);
-    assert_eq!((answer["status"].as_str(), answer["data"]["payment_status"].as_str()), (Some("confirmed"), Some("finished")));
+    assert_eq!(
+        (answer["status"].as_str(), answer["data"]["payment_status"].as_str()),
+        (Some("confirmed"), Some("finished"))
+    );
 
     let renewal = order(&town, Some(BUYER)).await;
-    assert_eq!(status(&town.get(&format!("/api/payment-status?order_id={renewal}")).await.1)["status"], "pending");
+    assert_eq!(
+        status(&town.get(&format!("/api/payment-status?order_id={renewal}")).await.1)["status"],
+        "pending"
+    );
 
-    for (asked, want) in [("", 400), ("x", 400), ("ord_zz", 400), ("ord_00000000000000000000000000000009", 404), ("PGP-6271402111%7C-1003016667267", 404)] {
+    for (asked, want) in [
+        ("", 400),
+        ("x", 400),
+        ("ord_zz", 400),
+        ("ord_00000000000000000000000000000009", 404),
+        ("PGP-6271402111%7C-1003016667267", 404),
+    ] {
         let (code, text) = town.get(&format!("/api/payment-status?order_id={asked}")).await;
         assert_eq!((code, status(&text)["status"].as_str()), (want, Some("error")), "{asked}");
         assert_eq!(town.get(&format!("/payment-processing?order_id={asked}")).await.0, want);
@@ -224,11 +321,23 @@ async fn f04_f21_f23_an_orders_page_tells_its_whole_life(engine: Engine) {
 /// A repeat on a real database is known as one, also after the rows were read back (F34).
 async fn f34_repeats_are_recognised_from_the_database(engine: Engine) {
     let town = Town::with(engine, HTTP_ONLY).await;
-    for (sent, verdict) in [("finished", "applied"), ("finished", "duplicate"), ("confirming", "stale"), ("finished", "duplicate")] {
+    for (sent, verdict) in [
+        ("finished", "applied"),
+        ("finished", "duplicate"),
+        ("confirming", "stale"),
+        ("finished", "duplicate"),
+    ] {
         let (_, answer) = town.notify(&body(1, sent, Some(SEED_REF), "2.50")).await;
         assert_eq!(answer["verdict"], verdict, "{sent}");
     }
-    let verdicts: Vec<&str> = town.store().events_of(payment(1), 10).await.unwrap().iter().map(|event| event.verdict.as_str()).collect();
+    let verdicts: Vec<&str> = town
+        .store()
+        .events_of(payment(1), 10)
+        .await
+        .unwrap()
+        .iter()
+        .map(|event| event.verdict.as_str())
+        .collect();
     assert_eq!(verdicts, ["duplicate", "stale", "duplicate", "applied"]);
 }
 
@@ -265,7 +374,8 @@ async fn f30_f35_f65_a_bad_day_at_telegram_still_ends_in_one_message(engine: Eng
     invite(&town.telegram, BUYER).await;
     town.stop().await;
     let chat = ChatId(PRIVATE_CHAT);
-    let (links, messages) = town.telegram.read(|world| (world.links(chat).len(), world.bot_posts(UserId(BUYER)).len()));
+    let (links, messages) =
+        town.telegram.read(|world| (world.links(chat).len(), world.bot_posts(UserId(BUYER)).len()));
     assert_eq!((links, messages), (1, 2));
 }
 
@@ -278,7 +388,6 @@ async fn what_was_parked_is_found_in_the_list(engine: Engine) {
     let (_, answer) = town.notify(&body(1, "finished", Some("PGP-7|-1009999999999"), "2.50")).await;
     assert_eq!(answer["verdict"], "applied", "the provider's repeat is enough");
     assert!(reasons(&town).await.is_empty());
-    let _ = PUBLIC_CHAT;
 }
 
 /// What the contract promises to those who watch.
@@ -288,7 +397,11 @@ async fn health_and_metrics_say_what_is(engine: Engine) {
     town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
     let (code, text) = town.get("/health").await;
     let health: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((code, health["service"].as_str(), health["status"].as_str()), (200, Some("tollhouse"), Some("healthy")), "{health}");
+    assert_eq!(
+        (code, health["service"].as_str(), health["status"].as_str()),
+        (200, Some("tollhouse"), Some("healthy")),
+        "{health}"
+    );
     assert_eq!(health["components"]["ipn_secret"], "configured");
     assert!(health["components"]["outbox"]["due"].is_u64());
     for path in ["/livez", "/readyz"] {
@@ -296,9 +409,16 @@ async fn health_and_metrics_say_what_is(engine: Engine) {
     }
     let (_, metrics) = town.get("/metrics").await;
     for name in [
-        "tollhouse_ipn_total{verdict=\"applied\"}", "tollhouse_ipn_rejected_total{", "tollhouse_payment_write_total{operation=\"inserted\"}",
-        "tollhouse_ipn_commit_seconds", "tollhouse_commit_batch_size", "tollhouse_jobs{", "tollhouse_outbox_oldest_seconds",
-        "tollhouse_stuck_payments 0", "tollhouse_attention_open{", "tollhouse_telegram_requests_total{",
+        "tollhouse_ipn_total{verdict=\"applied\"}",
+        "tollhouse_ipn_rejected_total{",
+        "tollhouse_payment_write_total{operation=\"inserted\"}",
+        "tollhouse_ipn_commit_seconds",
+        "tollhouse_commit_batch_size",
+        "tollhouse_jobs{",
+        "tollhouse_outbox_oldest_seconds",
+        "tollhouse_stuck_payments 0",
+        "tollhouse_attention_open{",
+        "tollhouse_telegram_requests_total{",
     ] {
         assert!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
@@ -309,10 +429,14 @@ async fn health_and_metrics_say_what_is(engine: Engine) {
 /// A stop answers what it holds, and ends in time.
 async fn a_stop_answers_what_it_holds(engine: Engine) {
     let mut town = Town::new(engine).await;
-    let bodies: Vec<String> = (1..=40).map(|id| body(id, "finished", Some(&format!("PGP-{id}|{PUBLIC_CHAT}")), "2.50")).collect();
+    let bodies: Vec<String> =
+        (1..=40).map(|id| body(id, "finished", Some(&format!("PGP-{id}|{PUBLIC_CHAT}")), "2.50")).collect();
     let mut sends = tokio::task::JoinSet::new();
     for (id, body) in (1_i64..).zip(bodies) {
-        let request = town.http.post(format!("{}/webhooks/nowpayments", town.url)).header("content-type", "application/json");
+        let request = town
+            .http
+            .post(format!("{}/webhooks/nowpayments", town.url))
+            .header("content-type", "application/json");
         let request = request.header("x-nowpayments-sig", sign(SECRET, body.as_bytes()).unwrap()).body(body);
         sends.spawn(async move { (id, request.send().await.map(|response| response.status().as_u16())) });
     }
@@ -329,7 +453,11 @@ async fn a_stop_answers_what_it_holds(engine: Engine) {
     for (id, answer) in answers {
         if matches!(answer, Ok(200)) {
             taken += 1;
-            assert_eq!(store.events_of(payment(id), 10).await.unwrap().len(), 1, "answered 200, so it is stored (I1)");
+            assert_eq!(
+                store.events_of(payment(id), 10).await.unwrap().len(),
+                1,
+                "answered 200, so it is stored (I1)"
+            );
         }
     }
     assert!(taken > 0, "the stop came before everything else");

@@ -173,7 +173,7 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
             rows(&MEMBERSHIPS_BY_MEMBER, vec![channels, users]);
         }
         Ask::MembershipsByUser(users) => {
-            rows(&MEMBERSHIPS_BY_USER, vec![array(users.iter().map(|user| user.get()))])
+            rows(&MEMBERSHIPS_BY_USER, vec![array(users.iter().map(|user| user.get()))]);
         }
         Ask::AttentionBySubject(subjects) => {
             rows(&ATTENTION_BY_SUBJECT, vec![array(subjects.iter().map(ToString::to_string))]);

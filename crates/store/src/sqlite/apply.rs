@@ -82,36 +82,50 @@ impl Statements {
         self.tables.get(table.name).ok_or_else(|| Failure::Broken(format!("no statement for {}", table.name)))
     }
 
-    fn insert<R: Record>(&self, connection: &Connection, row: &R) -> Result<(), Failure> {
-        self.run(connection, &self.of(R::table())?.0, row).map(|_| ())
+    fn insert<R: Record>(&self, connection: &Connection, rows: &[R]) -> Result<(), Failure> {
+        self.run(connection, &self.of(R::table())?.0, rows.iter())
     }
 
     fn write<R: Record>(&self, connection: &Connection, writes: &[Write<R>]) -> Result<(), Failure> {
-        for Write { row, is_new } in writes {
-            let (insert, update) = self.of(R::table())?;
-            let changed = self.run(connection, if *is_new { insert } else { update }, row)?;
-            if changed != 1 {
+        let (insert, update) = self.of(R::table())?;
+        let of_kind = |is_new| writes.iter().filter(move |write| write.is_new == is_new).map(|write| &write.row);
+        self.run(connection, insert, of_kind(true))?;
+        self.run(connection, update, of_kind(false))
+    }
+
+    /// Runs a statement for each row; each changes one.
+    fn run<'r, R: Record + 'r>(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        rows: impl Iterator<Item = &'r R>,
+    ) -> Result<(), Failure> {
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return Ok(());
+        }
+        let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+        for row in rows {
+            let mut binder = Binder::new(&mut statement);
+            row.put(&mut binder);
+            binder.finish()?;
+            if statement.raw_execute().map_err(failure)? != 1 {
                 return Err(Failure::Broken(format!("a row of {} has vanished", R::table().name)));
             }
         }
         Ok(())
     }
 
-    fn run<R: Record>(&self, connection: &Connection, sql: &str, row: &R) -> Result<usize, Failure> {
-        let mut statement = connection.prepare_cached(sql).map_err(failure)?;
-        let mut binder = Binder::new(&mut statement);
-        row.put(&mut binder);
-        binder.finish()?;
-        statement.raw_execute().map_err(failure)
-    }
-
-    fn arm(&self, connection: &Connection, arm: &Arm) -> Result<(), Failure> {
+    fn arm(&self, connection: &Connection, arms: &[Arm]) -> Result<(), Failure> {
         let mut statement = connection.prepare_cached(&self.arm).map_err(failure)?;
-        let mut binder = Binder::new(&mut statement);
-        arm.row.put(&mut binder);
-        binder.finish()?;
-        statement.raw_bind_parameter(REVIVE_PARAMETER, arm.revive).map_err(failure)?;
-        statement.raw_execute().map_err(failure).map(|_| ())
+        for arm in arms {
+            let mut binder = Binder::new(&mut statement);
+            arm.row.put(&mut binder);
+            binder.finish()?;
+            statement.raw_bind_parameter(REVIVE_PARAMETER, arm.revive).map_err(failure)?;
+            statement.raw_execute().map_err(failure)?;
+        }
+        Ok(())
     }
 
     /// Writes everything. What others refer to goes first.
@@ -126,12 +140,8 @@ impl Statements {
         self.write(c, &writes.grants)?;
         self.write(c, &writes.attention)?;
         self.write(c, &writes.jobs)?;
-        for arm in &writes.arm {
-            self.arm(c, arm)?;
-        }
-        for event in &writes.events {
-            self.insert(c, event)?;
-        }
+        self.arm(c, &writes.arm)?;
+        self.insert(c, &writes.events)?;
         if writes.audit.is_empty() {
             return Ok(());
         }
@@ -140,9 +150,7 @@ impl Statements {
             .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
             .map_err(failure)?;
         let rows = seal(sequence, hash, writes.audit);
-        for row in &rows {
-            self.insert(c, row)?;
-        }
+        self.insert(c, &rows)?;
         if let Some(last) = rows.last() {
             c.prepare_cached("UPDATE audit_head SET sequence = ?1, hash = ?2 WHERE id = 1")
                 .and_then(|mut statement| statement.execute(params![last.0.sequence, last.0.hash]))

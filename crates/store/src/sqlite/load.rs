@@ -80,15 +80,20 @@ pub(crate) fn query<V>(
     Ok(())
 }
 
+/// The same for many keys.
 fn each<K: ToSql, V>(
     connection: &Connection,
     sql: &str,
     keys: impl IntoIterator<Item = K>,
     read: impl Fn(&mut SqliteRow<'_, '_>) -> Result<V, Failure>,
 ) -> Result<Vec<V>, Failure> {
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
     let mut found = Vec::new();
     for key in keys {
-        query(connection, sql, &[&key], &read, &mut found)?;
+        let mut rows = statement.query([key]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            found.push(read(&mut SqliteRow::new(row))?);
+        }
     }
     Ok(found)
 }

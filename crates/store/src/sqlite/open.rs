@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::checkpoint::Checkpoints;
 use super::{BUSY_TIMEOUT, STATEMENTS_CACHED_MAX};
 use crate::migrate::{Migrated, SCHEMA_MIGRATIONS, SQLITE, pending};
 use crate::{OpenError, OpenOptions};
@@ -18,7 +19,7 @@ pub(crate) fn unavailable(path: &Path, what: &str) -> OpenError {
 }
 
 /// Opens the connection that writes.
-pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, OpenError> {
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Connection, Checkpoints), OpenError> {
     let mut connection = connect(path)?;
     if options.migrate {
         run_migrations(&mut connection, path)?;
@@ -28,7 +29,9 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Connection, Open
             return Err(OpenError::Older { found: newest(&applied), known: next.number });
         }
     }
-    Ok(connection)
+    let checkpoints = Checkpoints::start(&mut connection, path);
+    let checkpoints = checkpoints.map_err(|error| unavailable(path, &error.to_string()))?;
+    Ok((connection, checkpoints))
 }
 
 /// Only brings the schema up to date.

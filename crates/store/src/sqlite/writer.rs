@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use tollhouse_core::command::{Command, Outcome, Refusal};
 
 use super::apply::Statements;
+use super::checkpoint::Checkpoints;
 use super::load;
 use super::rows::failure;
 use crate::Committed;
@@ -17,8 +18,9 @@ use crate::writer::{Failure, Step};
 type Done = (Vec<Result<Outcome, Refusal>>, Committed);
 
 /// Runs until the queue is closed and empty.
-pub(crate) fn run(mut connection: Connection, mut intake: Intake) {
+pub(crate) fn run(mut connection: Connection, mut checkpoints: Checkpoints, mut intake: Intake) {
     let statements = Statements::default();
+    let mut copying = false;
     loop {
         match intake.machine.next_step() {
             Step::Answer(ticket, answer) => {
@@ -28,11 +30,18 @@ pub(crate) fn run(mut connection: Connection, mut intake: Intake) {
             Step::Run(batch) => {
                 let started = Instant::now();
                 match guarded(|| commit(&mut connection, &statements, &mut intake, &batch)) {
-                    Ok((results, committed)) => intake.committed(results, committed, started.elapsed()),
+                    Ok((results, committed)) => {
+                        intake.committed(results, committed, started.elapsed());
+                        copying = true;
+                    }
                     Err(failure) => intake.failed(failure),
                 }
             }
             Step::Wait => {
+                // Everybody has their answer.
+                if std::mem::take(&mut copying) {
+                    checkpoints.after_commit(&connection);
+                }
                 for aside in std::mem::take(&mut intake.asides) {
                     let result = put_state(&connection, &aside.key, &aside.text);
                     intake.aside_done(aside, result);
@@ -43,6 +52,7 @@ pub(crate) fn run(mut connection: Connection, mut intake: Intake) {
             }
         }
     }
+    drop(checkpoints);
     if let Err((_, error)) = connection.close() {
         tracing::warn!(error = %error, "store.close_failed: the database was not closed cleanly; nothing is lost");
     }

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use nowpayments::sandbox::{Change, NewPayment};
 use nowpayments::{ProviderPaymentId, Status};
 use rust_decimal::Decimal;
@@ -66,7 +63,7 @@ impl Story {
         self.told.promise(
             took < Duration::from_millis(INVITE_MS_MAX),
             format_args!(
-                "From the notification to the invite: {} ms (at most {INVITE_MS_MAX})",
+                "From the notification to the invite: {} ms (promised: under {INVITE_MS_MAX})",
                 took.as_millis()
             ),
             "it took longer",
@@ -89,16 +86,13 @@ impl Story {
         let status = self.browser.status(ORDER).await?;
         let is_paid = page.says("Paid. Thank you!") && status["status"] == "confirmed";
         self.told.promise(is_paid, "The page and the API know the old order as paid", status);
-        let wanted = in_days(&self.stage.clock.now(), 30);
         let until = page.until();
-        // The minute may have turned since the payment.
-        let is_month =
-            until.is_some_and(|until| until <= wanted && until + SignedDuration::from_mins(1) >= wanted);
+        let is_month = until.is_some_and(|until| self.is_days_from_now(until, 30));
         let promise = match until {
             Some(until) => format!("The membership lasts 30 days, until {}", until.strftime("%-d %B %Y")),
             None => "The membership lasts 30 days".to_owned(),
         };
-        self.told.promise(is_month, promise, format_args!("the page says {until:?}, not {wanted}"));
+        self.told.promise(is_month, promise, format_args!("the page says {until:?}"));
         Ok(())
     }
 
@@ -147,9 +141,4 @@ impl Story {
 
 fn old_page() -> String {
     format!("/payment-processing?order_id={}", byte_serialize(ORDER.as_bytes()).collect::<String>())
-}
-
-/// So many days from a moment, in UTC.
-fn in_days(now: &jiff::Timestamp, days: i64) -> DateTime {
-    TimeZone::UTC.to_datetime(*now) + SignedDuration::from_hours(24 * days)
 }

@@ -101,12 +101,6 @@ impl Story {
         Ok(())
     }
 
-    /// Whether a date is more than so many days and a minute away.
-    pub(super) fn is_later_than_days(&self, date: DateTime, days: i64) -> bool {
-        let now = TimeZone::UTC.to_datetime(self.stage.clock.now());
-        date > now + SignedDuration::from_hours(24 * days) + SignedDuration::from_mins(1)
-    }
-
     /// Waits until somebody's membership is listed with a status, as `tollhouse membership list` shows it.
     async fn status_is(&self, person: Person, status: MembershipStatus) -> anyhow::Result<()> {
         let user = TelegramUserId::new(person.id.0)?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use nowpayments::sandbox::{Delivery, ReleaseOrder};
 use nowpayments::{ProviderInvoiceId, ProviderPaymentId, Status};
 use serde_json::Value;
@@ -27,6 +29,9 @@ const STEP_SECONDS_MAX: u64 = 10;
 const BLOCK_SECONDS: i64 = 20;
 /// Blocks until a payment stands at its end: confirming, confirmed, sending, the end; and one to spare.
 const BLOCKS_MAX: usize = 5;
+
+/// How much of a claim is shown, in characters: it is a secret.
+const CLAIM_SHOWN: usize = 6;
 
 /// The coin of most buyers.
 pub(super) const COIN: &str = "usdttrc20";
@@ -294,6 +299,13 @@ impl Story {
         Ok(())
     }
 
+    /// Whether an end that a page shows is so many days from now: pages cut seconds off, and the payment was a moment ago.
+    pub(super) fn is_days_from_now(&self, end: DateTime, days: i64) -> bool {
+        let wanted =
+            TimeZone::UTC.to_datetime(self.stage.clock.now()) + SignedDuration::from_hours(24 * days);
+        end <= wanted && wanted.duration_since(end) <= SignedDuration::from_mins(2)
+    }
+
     /// Lets time pass for everybody.
     pub(super) async fn pass(&mut self, time: SignedDuration, words: &str) -> anyhow::Result<()> {
         self.settled().await?;
@@ -303,7 +315,7 @@ impl Story {
         })
         .await?;
         self.stage.clock.advance(time);
-        self.told.tell("(time)", words);
+        self.told.tell("The clock", words);
         Ok(())
     }
 
@@ -317,7 +329,8 @@ impl Story {
             .await?;
         let link = match button.split_once("?start=") {
             Some((_, claim)) => {
-                self.told.tell(name, format_args!("presses Open in Telegram: t.me/…?start={}…", &claim[..6]));
+                let start: String = claim.chars().take(CLAIM_SHOWN).collect();
+                self.told.tell(name, format_args!("presses \"Open in Telegram\": t.me/…?start={start}…"));
                 self.stage.telegram.start(id, claim)?;
                 self.message_link(person).await?
             }

@@ -88,7 +88,8 @@ impl Timeline {
         let summary = self.paint(if is_kept { Colour::Green } else { Colour::Red }, &summary);
         let told = elapsed(self.clock.now().duration_since(self.began));
         let took = self.began_really.elapsed().as_secs_f64();
-        self.line(format_args!("\n{summary} ({told} told in {took:.1} s)"));
+        self.line(format_args!("\n{told} of story in {took:.1} s. To play it yourself: tollhouse demo"));
+        self.line(summary);
         is_kept
     }
 

@@ -53,7 +53,7 @@ impl Story {
             }
             None => "One period, one invite, one message".to_owned(),
         };
-        let is_one_month = page.until().is_some_and(|until| !self.is_later_than_days(until, 30));
+        let is_one_month = page.until().is_some_and(|until| self.is_days_from_now(until, 30));
         self.told.promise(
             made == 1 && sent == 1 && is_one_month,
             promise,
@@ -165,7 +165,7 @@ impl Story {
         let state = self.said_of(&bought.order, "state").await?;
         self.told.tell(
             "NOWPayments",
-            format_args!("has the money, and all its notifications are lost: order {state}"),
+            format_args!("has the money; every notification is lost. The order is still {state}"),
         );
         self.stage.nowpayments.drop_next(0);
         let command = format!("tollhouse payment recover {payment}");

@@ -57,7 +57,11 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, and no job waits 2^64 seconds")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "never negative, and no job waits 2^64 seconds"
+)]
 fn whole(seconds: f64) -> u64 {
     seconds as u64
 }
@@ -77,8 +81,11 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
         metrics::stats(&stats, app.clock.now());
     }
     match metrics::recorder() {
-        Some(recorder) => ([("content-type", "text/plain; version=0.0.4")], recorder.render()).into_response(),
-        None => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "another recorder holds the metrics").into_response(),
+        Some(recorder) => {
+            ([("content-type", "text/plain; version=0.0.4")], recorder.render()).into_response()
+        }
+        None => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "another recorder holds the metrics")
+            .into_response(),
     }
 }
 

@@ -25,7 +25,8 @@ pub const ANSWER_MS_MAX: u64 = 2_500;
 /// How much of a body that is too large is read away before it is refused, in bytes. Who sends more finds the connection closed.
 const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 /// The headers that are kept with an event. Never a cookie or an authorisation.
-const KEPT_HEADERS: [&str; 5] = [SIGNATURE_HEADER, "content-type", "user-agent", "x-forwarded-for", "x-request-id"];
+const KEPT_HEADERS: [&str; 5] =
+    [SIGNATURE_HEADER, "content-type", "user-agent", "x-forwarded-for", "x-request-id"];
 /// Longest kept header value, in characters.
 const HEADER_LENGTH_MAX: usize = 512;
 
@@ -52,7 +53,11 @@ async fn take(app: &App, request: Request) -> Result<serde_json::Value, Refused>
     let notification = match nowpayments::parse(&body) {
         Ok(Said::Payment(notification)) => notification,
         Ok(Said::NotAPayment(_)) => {
-            return Err(refuse("no_payment_id", StatusCode::BAD_REQUEST, "signed, but without a payment_id that can be used"));
+            return Err(refuse(
+                "no_payment_id",
+                StatusCode::BAD_REQUEST,
+                "signed, but without a payment_id that can be used",
+            ));
         }
         Err(error) => return Err(refuse("shape", StatusCode::BAD_REQUEST, &error.to_string())),
     };
@@ -109,11 +114,18 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
         return Err(too_large());
     }
     if !is_json(headers) {
-        return Err(refuse("media_type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "a notification is application/json"));
+        return Err(refuse(
+            "media_type",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a notification is application/json",
+        ));
     }
     match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(bytes) => Ok(bytes.to_vec()),
-        Err(error) if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) => {
+        Err(error)
+            if std::error::Error::source(&error)
+                .is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) =>
+        {
             Err(too_large())
         }
         Err(_) => Err(refuse("truncated", StatusCode::BAD_REQUEST, "the body ended before its end")),
@@ -140,7 +152,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn verify(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<&'static str, Refused> {
     let Some(verifier) = &app.verifier else {
-        return Err(refuse("no_secret", StatusCode::FORBIDDEN, "no IPN secret is configured: every notification is refused"));
+        return Err(refuse(
+            "no_secret",
+            StatusCode::FORBIDDEN,
+            "no IPN secret is configured: every notification is refused",
+        ));
     };
     let values = headers.get_all(SIGNATURE_HEADER).into_iter().map(axum::http::HeaderValue::as_bytes);
     let verified = single_signature(values).and_then(|signature| {

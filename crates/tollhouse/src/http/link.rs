@@ -28,12 +28,16 @@ async fn load(app: &App, slug: &str) -> Result<Snapshot, Response> {
 }
 
 fn busy() -> Response {
-    let page = page::again("One moment, please", "We cannot look at this link at this moment. This page tries again by itself.");
+    let page = page::again(
+        "One moment, please",
+        "We cannot look at this link at this moment. This page tries again by itself.",
+    );
     (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
 }
 
 fn unknown() -> Response {
-    (StatusCode::NOT_FOUND, page::message("There is no such link", "Please check that you copied it whole.")).into_response()
+    (StatusCode::NOT_FOUND, page::message("There is no such link", "Please check that you copied it whole."))
+        .into_response()
 }
 
 /// Shows what one buys.
@@ -61,14 +65,17 @@ pub async fn buy(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Respo
         wants_invoice: app.provider.is_some(),
     };
     match app.submit(command).await {
-        Ok(Outcome::Order(id)) => (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/o/{id}"))]).into_response(),
+        Ok(Outcome::Order(id)) => {
+            (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/o/{id}"))]).into_response()
+        }
         Ok(other) => {
             tracing::error!(?other, "an order came to something else");
             busy()
         }
         Err(SubmitError::Refused(Refusal::NotFound(_))) => unknown(),
         Err(SubmitError::Refused(refusal)) => {
-            (StatusCode::GONE, page::message("This link cannot be used", &refusal.to_string())).into_response()
+            (StatusCode::GONE, page::message("This link cannot be used", &refusal.to_string()))
+                .into_response()
         }
         Err(SubmitError::Store(error)) => {
             tracing::error!(%error, "an order was not made");

@@ -68,7 +68,11 @@ impl OrderStory {
         let Some(order) = snapshot.orders.get(&id).cloned() else { return Ok(None) };
         let Some(channel) = snapshot.channels.get(&order.channel_id).cloned() else { return Ok(None) };
         let grant = snapshot.grant_of(id).cloned();
-        let membership = grant.as_ref().and_then(|grant| grant.membership_id).and_then(|id| snapshot.memberships.get(&id)).cloned();
+        let membership = grant
+            .as_ref()
+            .and_then(|grant| grant.membership_id)
+            .and_then(|id| snapshot.memberships.get(&id))
+            .cloned();
         let payments = snapshot.payments_of(id).into_iter().cloned().collect();
         Ok(Some(Self { order, channel, payments, grant, membership }))
     }
@@ -137,13 +141,16 @@ impl Status {
                 OrderState::Seen => "The payment was seen on chain and is being confirmed.",
                 OrderState::PartiallyPaid => "A part of the price has arrived; the rest is missing.",
                 OrderState::Paid => "The payment is confirmed.",
-                OrderState::Expired => "No payment came in time. If you paid all the same it is still honoured.",
+                OrderState::Expired => {
+                    "No payment came in time. If you paid all the same it is still honoured."
+                }
                 OrderState::Failed => "The payment failed at the provider.",
                 OrderState::Refunded => "The payment was refunded.",
             },
             data: Some(StatusData {
                 order_id: asked.to_owned(),
-                payment_status: leading.map_or_else(|| "waiting".to_owned(), |payment| payment.status.as_str().to_owned()),
+                payment_status: leading
+                    .map_or_else(|| "waiting".to_owned(), |payment| payment.status.as_str().to_owned()),
                 confirmed: state == OrderState::Paid,
                 payment_id: leading.map(|payment| payment.id.to_string()),
                 state,
@@ -172,10 +179,12 @@ async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
     let id = match OrderRef::parse(text) {
         _ if text.len() > ORDER_REF_LENGTH_MAX => return Ok(Asked::Bad),
         Some(OrderRef::Ours(id)) => id,
-        Some(OrderRef::Legacy { .. }) if app.config.import_mode => match app.store.order_by_legacy_ref(text).await? {
-            Some(id) => id,
-            None => return Ok(Asked::Unknown),
-        },
+        Some(OrderRef::Legacy { .. }) if app.config.import_mode => {
+            match app.store.order_by_legacy_ref(text).await? {
+                Some(id) => id,
+                None => return Ok(Asked::Unknown),
+            }
+        }
         Some(OrderRef::Legacy { .. }) => return Ok(Asked::Unknown),
         None => return Ok(Asked::Bad),
     };
@@ -210,8 +219,14 @@ pub async fn by_query(State(app): State<Arc<App>>, Query(query): Query<OrderQuer
 async fn page_of(app: &App, text: &str) -> Response {
     let (code, markup) = match ask(app, text).await {
         Ok(Asked::Known(story)) => (StatusCode::OK, page::order(app, &story)),
-        Ok(Asked::Bad) => (StatusCode::BAD_REQUEST, page::message("This is no order number", "Please open the link again just as you got it.")),
-        Ok(Asked::Unknown) => (StatusCode::NOT_FOUND, page::message("There is no such order", "Please open the link again just as you got it.")),
+        Ok(Asked::Bad) => (
+            StatusCode::BAD_REQUEST,
+            page::message("This is no order number", "Please open the link again just as you got it."),
+        ),
+        Ok(Asked::Unknown) => (
+            StatusCode::NOT_FOUND,
+            page::message("There is no such order", "Please open the link again just as you got it."),
+        ),
         Err(error) => {
             tracing::error!(%error, "a page could not be read");
             let text = "We cannot look at your order at this moment. Nothing is lost; this page tries again by itself.";

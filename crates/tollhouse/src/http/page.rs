@@ -18,7 +18,10 @@ pub const SHEET_PATH: &str = concat!("/assets/page-", env!("CARGO_PKG_VERSION"),
 
 /// The sheet.
 pub async fn sheet() -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
     (headers, include_str!("../../assets/page.css"))
 }
 
@@ -159,10 +162,17 @@ pub fn link(channel: &Channel, plan: &Plan, slug: &str) -> Markup {
 #[must_use]
 pub fn link_over(state: LinkState) -> Markup {
     let (title, text) = match state {
-        LinkState::Revoked => ("This link was taken back", "The owner of the channel has revoked it. Please ask for a new one."),
+        LinkState::Revoked => {
+            ("This link was taken back", "The owner of the channel has revoked it. Please ask for a new one.")
+        }
         LinkState::Expired => ("This link has expired", "Please ask the owner of the channel for a new one."),
-        LinkState::UsedUp => ("This link is used up", "It has been used as often as it may be. Please ask for a new one."),
-        LinkState::Usable => ("This is not on sale any more", "The owner of the channel does not offer this plan now. Please ask for a new link."),
+        LinkState::UsedUp => {
+            ("This link is used up", "It has been used as often as it may be. Please ask for a new one.")
+        }
+        LinkState::Usable => (
+            "This is not on sale any more",
+            "The owner of the channel does not offer this plan now. Please ask for a new link.",
+        ),
     };
     message(title, text)
 }

@@ -60,7 +60,8 @@ impl Database {
             Engine::Postgres => {
                 let base = std::env::var("TOLLHOUSE_TEST_POSTGRES_URL")
                     .expect("TOLLHOUSE_TEST_POSTGRES_URL is not set: run the tests with `cargo xtask test`, which starts a PostgreSQL");
-                let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.unwrap();
+                let (client, connection) =
+                    tokio_postgres::connect(&base, tokio_postgres::NoTls).await.unwrap();
                 let driver = tokio::spawn(connection);
                 client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
                 drop(client);
@@ -132,7 +133,11 @@ impl Town {
     }
 
     pub async fn post(&self, path: &str, body: Vec<u8>, signature: Option<&str>) -> (u16, serde_json::Value) {
-        let mut request = self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json").body(body);
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .body(body);
         if let Some(signature) = signature {
             request = request.header(SIGNATURE_HEADER, signature);
         }
@@ -161,7 +166,11 @@ pub async fn reopen(database: &Database) -> Arc<dyn Store> {
 }
 
 pub async fn add_channel(app: &App, private_chat: i64, public_chat: Option<i64>) -> ChannelId {
-    let plan = |label: &str, price: &str, duration| NewPlan { label: label.into(), price: price.parse().unwrap(), duration };
+    let plan = |label: &str, price: &str, duration| NewPlan {
+        label: label.into(),
+        price: price.parse().unwrap(),
+        duration,
+    };
     let channel = NewChannel {
         private_chat: PrivateChatId::new(private_chat).unwrap(),
         public_chat: public_chat.map(|chat| PublicChatId::new(chat).unwrap()),

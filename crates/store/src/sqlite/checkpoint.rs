@@ -1,0 +1,86 @@
+//! Copies the write-ahead log back into the database beside the commits rather than in one of them, and keeps the log bounded.
+//!
+//! SQLite's own automatic checkpoint makes every so manieth commit wait for it. Here a thread copies while the writer goes on; what
+//! was written meanwhile is little, the writer copies that itself, and with nothing left to copy its next commit begins the log anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use rusqlite::Connection;
+
+use super::BUSY_TIMEOUT;
+
+/// From how many pages of 4 KiB on the log is copied: 16 MiB. A page that is written often is copied once in that time; reads look
+/// the longer for a page the longer the log is. While a reader holds an old state the log cannot begin anew and grows by as much again
+/// before it is tried again.
+const LOG_PAGES: i32 = 4_096;
+
+/// The writer's side.
+pub(crate) struct Checkpoints {
+    /// Pages in the log after the last commit.
+    pages: Arc<AtomicI32>,
+    /// Whether the thread has copied since the writer did.
+    copied: Arc<AtomicBool>,
+    begin: SyncSender<()>,
+    /// At how many pages the thread is asked next.
+    next: i32,
+}
+
+impl Checkpoints {
+    /// Takes the checkpoints of this connection over, and starts the thread. It ends with this.
+    pub(crate) fn start(connection: &mut Connection, path: &Path) -> rusqlite::Result<Self> {
+        let beside = Connection::open(path)?;
+        beside.busy_timeout(BUSY_TIMEOUT)?;
+        let pages = Arc::new(AtomicI32::new(0));
+        connection.wal_hook(Some({
+            let pages = Arc::clone(&pages);
+            move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
+                pages.store(count, Ordering::Relaxed);
+                Ok(())
+            }
+        }))?;
+        let copied = Arc::new(AtomicBool::new(false));
+        // One place: asked twice, once is enough.
+        let (begin, asked) = sync_channel(1);
+        let spawned = std::thread::Builder::new().name("store-checkpoint".to_owned()).spawn({
+            let copied = Arc::clone(&copied);
+            move || copy_when_asked(&beside, &asked, &copied)
+        });
+        if let Err(error) = spawned {
+            tracing::warn!(error = %error, "store.no_checkpoint_thread: the writer copies the log itself");
+        }
+        Ok(Self { pages, copied, begin, next: LOG_PAGES })
+    }
+
+    /// To be called after each commit.
+    pub(crate) fn after_commit(&mut self, connection: &Connection) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < LOG_PAGES {
+            self.next = LOG_PAGES;
+            return;
+        }
+        if self.copied.swap(false, Ordering::Acquire) {
+            copy(connection);
+            self.next = pages + LOG_PAGES;
+        } else if pages >= self.next && self.begin.try_send(()).is_ok() {
+            self.next = pages + LOG_PAGES;
+        }
+    }
+}
+
+fn copy_when_asked(connection: &Connection, asked: &Receiver<()>, copied: &AtomicBool) {
+    while asked.recv().is_ok() {
+        copy(connection);
+        copied.store(true, Ordering::Release);
+    }
+}
+
+/// Copies what can be copied without anybody waiting.
+fn copy(connection: &Connection) {
+    let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(0));
+    if let Err(error) = copied {
+        tracing::warn!(error = %error, "store.checkpoint_failed: the log stays longer; nothing is lost");
+    }
+}
