@@ -34,7 +34,7 @@ pub trait Fresh: Send + Sync {
     async fn execute(&self, sql: &str);
 }
 
-/// Makes a test of each case. `$fresh` is an async function that gives a [`Fresh`](conformance::Fresh), whose database is removed
+/// Makes a test of each case. `$fresh` is an async function that gives a [`Fresh`](crate::conformance::Fresh), whose database is removed
 /// when it is dropped.
 #[macro_export]
 macro_rules! conformance_suite {

@@ -158,7 +158,7 @@ mod tests {
             (" sqlite://a/b.db\n", "a/b.db"),
         ] {
             assert!(
-                matches!(parse(url).unwrap(), Address::Sqlite(found) if found == PathBuf::from(path)),
+                matches!(parse(url).unwrap(), Address::Sqlite(found) if found == std::path::Path::new(path)),
                 "{url}"
             );
         }

@@ -30,10 +30,27 @@ pub(crate) struct Checkpoints {
 
 impl Checkpoints {
     /// Takes the checkpoints of this connection over, and starts the thread. It ends with this.
-    pub(crate) fn start(connection: &mut Connection, path: &Path) -> rusqlite::Result<Self> {
+    ///
+    /// # Errors
+    /// The file or the thread, in words.
+    pub(crate) fn start(connection: &mut Connection, path: &Path) -> Result<Self, String> {
+        let (beside, pages) = Self::connections(connection, path).map_err(|error| error.to_string())?;
+        let copied = Arc::new(AtomicBool::new(false));
+        // One place: asked twice, once is enough.
+        let (begin, asked) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("store-checkpoint".to_owned()).spawn({
+            let copied = Arc::clone(&copied);
+            move || copy_when_asked(&beside, &asked, &copied)
+        });
+        thread.map_err(|error| format!("no thread for the checkpoints: {error}"))?;
+        Ok(Self { pages, copied, begin, next: LOG_PAGES })
+    }
+
+    fn connections(connection: &mut Connection, path: &Path) -> rusqlite::Result<(Connection, Arc<AtomicI32>)> {
         let beside = Connection::open(path)?;
         beside.busy_timeout(BUSY_TIMEOUT)?;
         let pages = Arc::new(AtomicI32::new(0));
+        // In the place of the automatic checkpoint, which is such a hook itself.
         connection.wal_hook(Some({
             let pages = Arc::clone(&pages);
             move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
@@ -41,17 +58,7 @@ impl Checkpoints {
                 Ok(())
             }
         }))?;
-        let copied = Arc::new(AtomicBool::new(false));
-        // One place: asked twice, once is enough.
-        let (begin, asked) = sync_channel(1);
-        let spawned = std::thread::Builder::new().name("store-checkpoint".to_owned()).spawn({
-            let copied = Arc::clone(&copied);
-            move || copy_when_asked(&beside, &asked, &copied)
-        });
-        if let Err(error) = spawned {
-            tracing::warn!(error = %error, "store.no_checkpoint_thread: the writer copies the log itself");
-        }
-        Ok(Self { pages, copied, begin, next: LOG_PAGES })
+        Ok((beside, pages))
     }
 
     /// To be called after each commit.

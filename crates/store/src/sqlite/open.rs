@@ -30,7 +30,7 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Connection, Che
         }
     }
     let checkpoints = Checkpoints::start(&mut connection, path);
-    let checkpoints = checkpoints.map_err(|error| unavailable(path, &error.to_string()))?;
+    let checkpoints = checkpoints.map_err(|error| unavailable(path, &error))?;
     Ok((connection, checkpoints))
 }
 
