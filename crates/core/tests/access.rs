@@ -1,5 +1,7 @@
 //! From a grant to access and out again: delivery, join requests, renewal, grace, removal; leases, failures, dead letters.
 
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
 mod world;
 
 use tollhouse_core::attention::{Reason, Resolution};
