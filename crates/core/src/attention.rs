@@ -97,6 +97,8 @@ reasons! {
     Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices or coins. Look at both raw events.";
     /// Two full payments for one order.
     PaidTwice = "paid_twice", "The order was paid in full more than once. One period was granted; refund the other payment, or add the days by `membership grant`.";
+    /// Money for an order whose refund a person has noted.
+    PaidAfterRefund = "paid_after_refund", "More money arrived for an order after its refund was noted. Grant, or note this refund too.";
     /// Paid after the order's expiry, and the policy leaves that to the owner.
     Late = "late", "The payment came after the order had expired. Grant, or note the refund.";
     /// A job gave up.
@@ -123,6 +125,7 @@ impl Reason {
             | Self::ChildPayment
             | Self::WrongAsset
             | Self::AmountUnusable
+            | Self::PaidAfterRefund
             | Self::Late => &[Resolution::Grant, Resolution::Refund, Resolution::Dismiss],
             Self::JobDead => &[Resolution::Grant, Resolution::Dismiss],
             Self::NoOrderId | Self::UnknownOrder | Self::UnknownChannel | Self::NoPlan | Self::PaidTwice => {

@@ -14,7 +14,7 @@ use crate::money::Money;
 use crate::order::{Invoice, OrderState};
 use crate::snapshot::{Needs, Snapshot};
 
-/// How often a job is tried before it becomes a dead letter. With the backoff below that is about six hours.
+/// How often a job is tried before it becomes a dead letter. With the backoff below that is two to four hours.
 pub const ATTEMPTS_MAX: u32 = 16;
 /// The first wait after a failure, in milliseconds.
 pub const BACKOFF_FIRST_MS: i64 = 1_000;

@@ -254,25 +254,27 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
         Some(Ruling::Refund) => false,
         None => enough && !late,
     };
-    let refunded =
-        order.ruling == Some(Ruling::Refund) || payments.iter().any(|payment| payment.is_refunded());
-    let state = if paid {
-        OrderState::Paid
-    } else if refunded {
-        OrderState::Refunded
-    } else {
-        unpaid_state(payments, &sums)
+    let ruled_refund = order.ruling == Some(Ruling::Refund);
+    let live: Vec<&Payment> = payments.iter().copied().filter(|payment| !payment.is_refunded()).collect();
+    let state = match unpaid_state(&live, &sums) {
+        _ if paid => OrderState::Paid,
+        _ if ruled_refund => OrderState::Refunded,
+        // Refunded, and nothing else is on its way: that is what there is to say of it.
+        OrderState::Open | OrderState::Expired | OrderState::Failed if live.len() < payments.len() => {
+            OrderState::Refunded
+        }
+        state => state,
     };
     let remaining = if state == OrderState::PartiallyPaid { rest(&sums) } else { None };
     let overpaid = if paid { excess(&sums) } else { None };
     let mut attention = Vec::new();
     for payment in payments {
         let subject = Subject::Payment(payment.id);
-        for (reason, detail) in payment_reasons(order, payment, paid || refunded, &sums, policies) {
+        for (reason, detail) in payment_reasons(order, payment, paid || ruled_refund, &sums, policies) {
             attention.push((subject, reason, detail));
         }
     }
-    if enough && late && !paid && !refunded {
+    if enough && late && !paid && !ruled_refund {
         attention.push((Subject::Order(order.id), Reason::Late, format!("expired {}", order.expires_at)));
     }
     if full.len() > 1 {
@@ -321,7 +323,7 @@ fn excess(sums: &[CoinSum]) -> Option<Money> {
     Some(Money::new(sum.paid.checked_sub(sum.asked?)?, sum.coin.clone()))
 }
 
-/// Why a payment needs a person. `settled`: the order is paid or refunded, so that only what is odd in itself is left.
+/// Why a payment needs a person. `settled`: the order is paid or its refund was noted, so that only what is odd in itself is left.
 fn payment_reasons(
     order: &Order,
     payment: &Payment,

@@ -382,3 +382,27 @@ fn f42_a_start_that_comes_while_the_message_is_refused_is_not_lost() {
         }
     }
 }
+
+#[test]
+fn a_dead_job_that_was_run_again_leaves_the_list_and_a_refusal_changes_nothing() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    world.finish(&job, JobOutcome::Failed(Failure::Permanent { error: "no rights".into() }));
+    let item = world.rows.attention.values().find(|item| item.is_open()).unwrap().id;
+    world.run(Command::RetryJob { job_id: job.id });
+    assert!(world.open_reasons().is_empty());
+    assert!(matches!(world.try_run(Command::RetryJob { job_id: job.id }), Ok(Outcome::Done)));
+    let held = world.claim().into_iter().find(|held| held.id == job.id).unwrap();
+    world.finish(&held, JobOutcome::Failed(Failure::Permanent { error: "no rights".into() }));
+    assert_eq!(world.open_reasons(), [Reason::JobDead]);
+    let resolve = Command::ResolveAttention {
+        attention_id: item,
+        resolution: Resolution::Grant,
+        reason: "mended".into(),
+        actor: "cli:test".into(),
+    };
+    world.run(resolve);
+    assert_eq!(sends(&work(&mut world)), 1);
+}

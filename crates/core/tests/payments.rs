@@ -489,3 +489,36 @@ fn f108_a_chat_is_registered_once() {
     };
     assert!(matches!(world.try_run(Command::AddChannel(Box::new(again))), Err(Refusal::Conflict(_))));
 }
+
+#[test]
+fn money_after_a_noted_refund_is_not_silent() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "partially_paid", order).pay("10", "trx").paid("6"));
+    let item = world.rows.attention.values().next().unwrap().id;
+    world.run(Command::ResolveAttention {
+        attention_id: item,
+        resolution: Resolution::Refund,
+        reason: "sent back by hand".into(),
+        actor: "cli:test".into(),
+    });
+    assert_eq!(world.get(order).state, OrderState::Refunded);
+    let second = Note::for_order(2, "finished", order);
+    assert_eq!(world.notify(&second), (Verdict::Parked, Some("paid_after_refund".into())));
+    world.notify(&second);
+    assert_eq!(world.open_reasons(), [Reason::PaidAfterRefund]);
+}
+
+#[test]
+fn a_part_payment_beside_a_refunded_one_stays_visible() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", order));
+    world.notify(&Note::for_order(1, "refunded", order));
+    world.notify(&Note::for_order(2, "partially_paid", order).pay("10", "trx").paid("6"));
+    assert_eq!(world.get(order).state, OrderState::PartiallyPaid);
+    assert_eq!(world.open_reasons(), [Reason::Underpaid]);
+    assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked);
+    world.notify(&Note::for_order(2, "finished", order).pay("10", "trx").paid("10"));
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
+}

@@ -1,6 +1,8 @@
 //! What must hold for every set of notifications: the end depends on the set, not on order, number or timing (I4); one order grants
 //! at most once (I2); an end never moves back without a revocation (I8); money keeps every digit (I7).
 
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,11 +95,14 @@ fn notes(set: &[Told], orders: &[String]) -> Vec<Note> {
     notes
 }
 
+/// Status, order, what was paid, whether in full, whether contradictory.
+type PaymentEnd = (String, Option<String>, Option<String>, bool, bool);
+
 /// What a world has come to, without ids that were drawn and without instants.
 #[derive(Debug, PartialEq)]
 struct End {
     orders: BTreeSet<(String, OrderState, Option<String>, Option<String>)>,
-    payments: BTreeMap<i64, (String, Option<String>, Option<String>, bool, bool)>,
+    payments: BTreeMap<i64, PaymentEnd>,
     grants: BTreeMap<String, (PlanDuration, bool)>,
     attention: BTreeSet<(String, &'static str)>,
 }
@@ -246,7 +251,7 @@ proptest! {
     fn money_never_loses_a_digit(digits in "[1-9][0-9]{0,27}", point in 0_usize..28) {
         let cut = digits.len().saturating_sub(point);
         let text = match point.min(digits.len()) {
-            0 => digits.clone(),
+            0 => digits,
             p if cut == 0 => format!("0.{}", &digits[digits.len() - p..]),
             _ => format!("{}.{}", &digits[..cut], &digits[cut..]),
         };

@@ -21,6 +21,8 @@ use std::net::SocketAddr;
 use story::Story;
 use timeline::Timeline;
 
+use crate::serve::signalled;
+
 /// How the demo is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -46,8 +48,15 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
 /// As for [`run`].
 pub async fn run_to(options: Options, out: Box<dyn Write + Send>, is_coloured: bool) -> anyhow::Result<bool> {
     if options.headless {
-        let story = Story::prepare(options.listen, Timeline::new(out, is_coloured)).await?;
-        Ok(Box::pin(story.play()).await)
+        let play = async {
+            let story = Story::prepare(options.listen, Timeline::new(out, is_coloured)).await?;
+            Ok(Box::pin(story.play()).await)
+        };
+        tokio::select! {
+            is_kept = play => is_kept,
+            // The story goes with its stage, and the stage with its folder.
+            () = signalled() => Ok(false),
+        }
     } else {
         interactive::run(options.listen, out).await?;
         Ok(true)

@@ -21,23 +21,32 @@ pub(super) fn settle(
         .values()
         .filter(|item| item.subject == subject && item.is_open())
         .filter(|item| !wanted.iter().any(|(reason, _)| *reason == item.reason))
-        .filter(|item| item.reason != Reason::JobDead)
+        .filter(|item| !matches!(item.reason, Reason::JobDead | Reason::PaidAfterRefund))
         .cloned()
         .collect();
-    for mut item in stale {
-        item.resolved = Some(Resolved {
-            at: work.now,
-            resolution: Resolution::Settled,
-            by: SYSTEM.to_owned(),
-            reason: "what caused it is no longer so".to_owned(),
-        });
-        work.snapshot.attention.put(item.id, item);
+    for item in stale {
+        close(work, subject, item.reason, "what caused it is no longer so");
     }
     wanted
         .iter()
         .filter(|(reason, detail)| open(work, subject, *reason, detail.clone(), channel_id))
         .map(|(reason, _)| *reason)
         .collect()
+}
+
+/// Settles an open item, because its cause is gone.
+pub(super) fn close(work: &mut Work<'_>, subject: Subject, reason: Reason, why: &str) {
+    let Some(mut item) = work.snapshot.attention_on(subject, reason).filter(|item| item.is_open()).cloned()
+    else {
+        return;
+    };
+    item.resolved = Some(Resolved {
+        at: work.now,
+        resolution: Resolution::Settled,
+        by: SYSTEM.to_owned(),
+        reason: why.to_owned(),
+    });
+    work.snapshot.attention.put(item.id, item);
 }
 
 /// Opens an item, or opens again one that had settled by itself; whether it is newly open.
@@ -140,6 +149,9 @@ pub(super) fn resolve(
             item.subject
         )));
     }
+    if let (Subject::Job(job_id), Resolution::Grant) = (item.subject, resolution) {
+        jobs::revive(work, job_id)?;
+    }
     work.snapshot.attention.put(
         id,
         Attention {
@@ -159,9 +171,6 @@ pub(super) fn resolve(
         reason,
         &serde_json::json!({"reason": item.reason.as_str(), "as": resolution.as_str()}),
     );
-    if let (Subject::Job(job_id), Resolution::Grant) = (item.subject, resolution) {
-        jobs::retry(work, job_id)?;
-    }
     if let (Some(order_id), Some(ruling)) = (order_id, ruling)
         && item.reason != Reason::PaidTwice
         && let Some(mut order) = work.snapshot.orders.get(&order_id).cloned()

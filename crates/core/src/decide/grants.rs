@@ -7,7 +7,7 @@ use crate::channel::{Channel, PlanDuration};
 use crate::id::{ChannelId, GrantId, MembershipId, OrderId, TelegramUserId};
 use crate::job::{JobKind, OwnerNotice};
 use crate::membership::{Fold, Grant, Membership, MembershipStatus, Revocation, fold, period_after};
-use crate::order::{Order, OrderState};
+use crate::order::{Order, OrderState, Ruling};
 use crate::policy::RefundPolicy;
 
 /// Makes the order's grant what the order's state asks for; whether access was given (or given back).
@@ -30,14 +30,23 @@ pub(super) fn follow(work: &mut Work<'_>, order: &Order, channel: &Channel) -> b
             }
             true
         }
-        (OrderState::Refunded, Some(grant))
-            if grant.revoked.is_none() && channel.policies.refund == RefundPolicy::Revoke =>
+        (state, Some(grant))
+            if state != OrderState::Paid
+                && grant.revoked.is_none()
+                && channel.policies.refund == RefundPolicy::Revoke
+                && is_refunded(work, order) =>
         {
             take_back(work, grant, SYSTEM, "the order was refunded");
             false
         }
         _ => false,
     }
+}
+
+/// Whether money of the order went back: then, unless something else pays it, its grant goes too.
+fn is_refunded(work: &Work<'_>, order: &Order) -> bool {
+    order.ruling == Some(Ruling::Refund)
+        || work.snapshot.payments_of(order.id).iter().any(|payment| payment.is_refunded())
 }
 
 /// Gives a period. Without an account it waits for the payer to claim the order.

@@ -83,18 +83,31 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
     Outcome::Done
 }
 
-/// Runs a dead job again, or a waiting one now.
+/// Runs a dead job again, or a waiting one now; what the list says of it is settled by that.
 pub(super) fn retry(work: &mut Work<'_>, id: JobId) -> Result<Outcome, Refusal> {
+    let is_done = work.snapshot.jobs.get(&id).is_some_and(|job| job.state == JobState::Done);
+    if is_done {
+        return Err(Refusal::Conflict(format!("{id} is done")));
+    }
+    revive(work, id)?;
+    attention::close(work, Subject::Job(id), Reason::JobDead, "the job was run again");
+    Ok(Outcome::Done)
+}
+
+/// Makes a job due now; one that is done already needs nothing.
+pub(super) fn revive(work: &mut Work<'_>, id: JobId) -> Result<(), Refusal> {
     let Some(mut job) = work.snapshot.jobs.get(&id).cloned() else {
         return Err(Refusal::NotFound(format!("no job {id}")));
     };
     match job.state {
-        JobState::Leased => Err(Refusal::Conflict(format!("{id} is being worked on"))),
-        JobState::Done => Err(Refusal::Conflict(format!("{id} is done"))),
+        JobState::Leased => {
+            Err(Refusal::Conflict(format!("{id} is being worked on; look again in a minute")))
+        }
+        JobState::Done => Ok(()),
         JobState::Ready | JobState::Dead => {
             job.attempt = 0;
             put(work, job, Some(work.now));
-            Ok(Outcome::Done)
+            Ok(())
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::event::{EventSource, Parent, Received, Verdict};
 use crate::id::{OrderId, ProviderPaymentId, TelegramUserId};
 use crate::membership::later;
 use crate::money::Money;
-use crate::order::{ORDER_OPEN_HOURS, Order, OrderSource, OrderState, assess};
+use crate::order::{ORDER_OPEN_HOURS, Order, OrderSource, OrderState, Ruling, assess};
 use crate::order_ref::OrderRef;
 use crate::payment::{Absorbed, Payment, event_pays_in_full};
 use crate::snapshot::EventRecord;
@@ -60,7 +60,13 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
         let wanted = unmatched_attention(work, id, reason);
         attention::settle(work, Subject::Payment(id), &wanted, channel_id);
     }
-    let change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
+    let mut change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
+    if known.is_none_or(|known| !known.is_credited()) && money_after_refund(work, id) {
+        let subject = Subject::Payment(id);
+        if attention::open(work, subject, Reason::PaidAfterRefund, String::new(), channel_id) {
+            change.opened.push((subject, Reason::PaidAfterRefund));
+        }
+    }
 
     let (verdict, reason) = verdict_of(absorbed, unmatched, &change);
     if received.source != EventSource::Replay {
@@ -74,6 +80,15 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
     }
     let state = order_id.and_then(|id| work.snapshot.orders.get(&id)).map(|order| order.state);
     Outcome::Notification { verdict, reason, order_id, inserted, state, granted: change.granted }
+}
+
+/// Whether a payment has brought money to an order whose refund a person has noted.
+fn money_after_refund(work: &Work<'_>, id: ProviderPaymentId) -> bool {
+    let Some(payment) = work.snapshot.payments.get(&id).filter(|payment| payment.is_credited()) else {
+        return false;
+    };
+    let order = payment.order_id.and_then(|id| work.snapshot.orders.get(&id));
+    order.is_some_and(|order| order.ruling == Some(Ruling::Refund))
 }
 
 /// Only stores a notification whose processing failed, and calls for a person.

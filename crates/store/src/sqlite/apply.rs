@@ -40,7 +40,7 @@ impl Default for Statements {
                 .into_iter()
                 .map(|table| (table.name, (insert_into(table), update(table))))
                 .collect(),
-            arm: format!("{}{ARM_CONFLICT}", insert_into(&JOBS)),
+            arm: format!("{} ON CONFLICT (kind, subject) DO NOTHING", insert_into(&JOBS)),
         }
     }
 }
@@ -63,18 +63,17 @@ fn update(table: &Table) -> String {
     sql
 }
 
-/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held only gets the new time, by which
-/// its holder's outcome shows that it was asked for again meanwhile.
-const ARM_CONFLICT: &str = " ON CONFLICT (kind, subject) DO UPDATE SET
-  run_at = excluded.run_at,
-  payload = iif(state IN ('done', 'dead'), excluded.payload, payload),
-  attempt = iif(state IN ('done', 'dead'), 0, attempt),
-  last_error = iif(state IN ('done', 'dead'), NULL, last_error),
+/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held is left alone. Apart from the
+/// insert: most arms are new jobs, and an upsert costs twice as much as an insert that does nothing when the job is there.
+const ARM_AGAIN: &str = "UPDATE jobs SET
+  payload = iif(state = 'ready', payload, ?5),
+  run_at = ?7,
+  attempt = iif(state = 'ready', attempt, 0),
+  last_error = iif(state = 'ready', last_error, NULL),
   finished_at = NULL,
-  state = iif(state = 'leased', 'leased', 'ready')
-WHERE (state = 'ready' AND excluded.run_at < run_at)
-  OR (?14 AND (state IN ('done', 'dead') OR (state = 'leased' AND excluded.run_at > run_at)))";
-/// The number of the parameter `revive` in [`ARM_CONFLICT`]: behind the columns of `jobs`.
+  state = 'ready'
+WHERE kind = ?2 AND subject = ?3 AND ((state = 'ready' AND ?7 < run_at) OR (state IN ('done', 'dead') AND ?14))";
+/// The number of the parameter `revive` in [`ARM_AGAIN`]: behind the columns of `jobs`.
 const REVIVE_PARAMETER: usize = 14;
 
 impl Statements {
@@ -117,13 +116,20 @@ impl Statements {
     }
 
     fn arm(&self, connection: &Connection, arms: &[Arm]) -> Result<(), Failure> {
-        let mut statement = connection.prepare_cached(&self.arm).map_err(failure)?;
+        let mut insert = connection.prepare_cached(&self.arm).map_err(failure)?;
+        let mut again = connection.prepare_cached(ARM_AGAIN).map_err(failure)?;
         for arm in arms {
-            let mut binder = Binder::new(&mut statement);
+            let mut binder = Binder::new(&mut insert);
             arm.row.put(&mut binder);
             binder.finish()?;
-            statement.raw_bind_parameter(REVIVE_PARAMETER, arm.revive).map_err(failure)?;
-            statement.raw_execute().map_err(failure)?;
+            if insert.raw_execute().map_err(failure)? == 1 {
+                continue;
+            }
+            let mut binder = Binder::new(&mut again);
+            arm.row.put(&mut binder);
+            binder.finish()?;
+            again.raw_bind_parameter(REVIVE_PARAMETER, arm.revive).map_err(failure)?;
+            again.raw_execute().map_err(failure)?;
         }
         Ok(())
     }

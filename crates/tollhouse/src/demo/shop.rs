@@ -43,7 +43,7 @@ pub(super) struct Shop {
 pub(super) struct Offer {
     /// The plan.
     pub(super) plan: PlanId,
-    /// What a buyer reads: `Monthly, 2.50 USD for 30 days`.
+    /// What a buyer reads: `Monthly: 2.50 USD, 30 days`.
     pub(super) words: String,
     /// The link's path: `/c/…`.
     pub(super) path: String,
@@ -78,7 +78,7 @@ impl Shop {
         let snapshot = app.store.snapshot(needs).await?;
         let mut offers = Vec::new();
         for plan in snapshot.channels.get(&id).into_iter().flat_map(|channel| &channel.plans) {
-            let words = format!("{}, {} for {}", plan.label, plan.price, plan.duration);
+            let words = format!("{}: {}, {}", plan.label, plan.price, plan.duration);
             offers.push(Offer { plan: plan.id, words, path: link(app, id, plan.id).await? });
         }
         Ok(Self { channel: id, offers })

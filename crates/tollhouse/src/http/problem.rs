@@ -33,7 +33,7 @@ impl Problem {
     /// The store is out of reach or full; coming back helps.
     #[must_use]
     pub fn unavailable() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "nothing was stored; please send it again")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "this was not confirmed as stored; please send it again")
     }
 }
 
