@@ -45,7 +45,9 @@ fn describe() {
     for operation in ["inserted", "updated"] {
         counter!("tollhouse_payment_write_total", "operation" => operation).absolute(0);
     }
-    for reason in ["signature_missing", "signature_mismatch", "signature_malformed", "too_large", "unavailable"] {
+    for reason in
+        ["signature_missing", "signature_mismatch", "signature_malformed", "too_large", "unavailable"]
+    {
         counter!("tollhouse_ipn_rejected_total", "reason" => reason).absolute(0);
     }
 }

@@ -29,15 +29,13 @@ pub struct Roles {
     pub worker: bool,
     /// Updates from Telegram.
     pub bot: bool,
-    /// Questions to the provider.
-    pub reconcile: bool,
 }
 
 impl Roles {
     /// Every part.
     #[must_use]
     pub fn all() -> Self {
-        Self { http: true, worker: true, bot: true, reconcile: true }
+        Self { http: true, worker: true, bot: true }
     }
 }
 
@@ -151,7 +149,7 @@ pub async fn run(config: Config, roles: Roles) -> anyhow::Result<()> {
 pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
     config.require_ipn_secret()?;
     let app = App::with_store(config, Clock::default(), NoStore::shared())?;
-    until_told(app, Roles { http: true, worker: false, bot: false, reconcile: false }).await
+    until_told(app, Roles { http: true, worker: false, bot: false }).await
 }
 
 async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {

@@ -31,8 +31,6 @@ enum Part {
     Worker,
     /// What people write to the bot, and requests to join
     Bot,
-    /// Questions to the provider about payments that were not notified
-    Reconcile,
 }
 
 #[derive(Debug, Args)]
@@ -55,12 +53,7 @@ fn roles(only: &[Part]) -> Roles {
         return Roles::all();
     }
     let has = |part| only.contains(&part);
-    Roles {
-        http: has(Part::Http),
-        worker: has(Part::Worker),
-        bot: has(Part::Bot),
-        reconcile: has(Part::Reconcile),
-    }
+    Roles { http: has(Part::Http), worker: has(Part::Worker), bot: has(Part::Bot) }
 }
 
 /// Shows the product; fails if it did not do what it promises.
@@ -78,7 +71,7 @@ mod tests {
     #[test]
     fn without_only_everything_runs_and_with_it_nothing_else() {
         assert_eq!(roles(&[]), Roles::all());
-        let split = Roles { http: true, worker: false, bot: true, reconcile: false };
+        let split = Roles { http: true, worker: false, bot: true };
         assert_eq!(roles(&[Part::Http, Part::Bot]), split);
     }
 }

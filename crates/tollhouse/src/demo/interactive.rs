@@ -77,7 +77,7 @@ fn welcome(stage: &Stage, shop: &Shop, takes_days: bool) -> String {
         text += &format!("  {}{}   {}\n", stage.url, offer.path, offer.words);
     }
     text += &format!(
-        "\nThe simulated NOWPayments (payments, refunds, notifications):\n  {}/\n",
+        "\nThe simulated NOWPayments (its invoices, payments and notifications):\n  {}/\n",
         stage.nowpayments.url()
     );
     text += "\nThe simulated Telegram:\n";
@@ -88,9 +88,15 @@ fn welcome(stage: &Stage, shop: &Shop, takes_days: bool) -> String {
     ] {
         text += &format!("  {telegram}user/{}   {what}\n", person.id);
     }
-    text += "\nOpen a link above, press Pay, pick a coin on the invoice's page and pay: exactly, too little, twice, late. Keep the\n\
-             order's page open meanwhile; it follows. Then press \"Open in Telegram\", join, and try your invite as the stranger;\n\
-             or refund the payment at the simulated NOWPayments and see yourself shown out.\n";
+    text += "\nOpen a link, press Pay, pick a coin on the invoice's page and pay: exactly, too little, twice, late. Keep the order's\n\
+             page open meanwhile; it follows. Then press \"Open in Telegram\" and join; try your invite as the stranger, too.\n";
+    let payments = format!("{}/sandbox/payments", stage.nowpayments.url());
+    text += &format!(
+        "\nRefund a payment, and see yourself shown out; its number is on the order's page:\n\
+         \x20 curl -X POST {payments}/NUMBER/refund\n\
+         Send its last notification fifty times more; nothing changes:\n\
+         \x20 curl -X POST {payments}/NUMBER/resend -d '{{\"times\":50}}'\n"
+    );
     if takes_days {
         text += "\nEnter lets a day pass, a number lets so many pass: after 31 the month and its grace are over.\n";
     }
