@@ -208,7 +208,7 @@ impl Intake {
     /// Tells the machine that a batch failed. Out of reach, those in the queue would only wait for the same answer.
     pub(crate) fn failed(&mut self, failure: Failure) {
         match &failure {
-            Failure::Unavailable(what) => {
+            Failure::Unavailable(what) | Failure::Disconnected(what) => {
                 tracing::error!(error = %what, "store.unavailable: the database is out of reach, what waits is told to come back");
                 self.trouble.set(Some(what.clone()));
                 self.take_waiting(usize::MAX);
@@ -237,7 +237,9 @@ impl Intake {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Unavailable(what) | Failure::Locked(what) => Self::Unavailable { what },
+            Failure::Unavailable(what) | Failure::Disconnected(what) | Failure::Locked(what) => {
+                Self::Unavailable { what }
+            }
             Failure::Broken(what) | Failure::Raced(what) => Self::Internal { what },
         }
     }

@@ -64,7 +64,8 @@ pub(crate) async fn open(
 ) -> Result<Arc<dyn Store>, OpenError> {
     let opening = path.clone();
     let opened = tokio::task::spawn_blocking(move || open::open(&opening, options)).await;
-    let (connection, checkpoints) = opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
+    let (connection, checkpoints) =
+        opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
     let (queue, intake) = queue(ports);
     std::thread::Builder::new()
         .name("store-writer".to_owned())

@@ -43,8 +43,24 @@ pub enum Failure {
     Locked(String),
     /// A panic, a constraint, a row that cannot be read.
     Broken(String),
+    /// The connection was cut, or leads to a server that only reads.
+    Disconnected(String),
     /// The database is out of reach.
     Unavailable(String),
+}
+
+impl Failure {
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        match self {
+            Self::Raced(what)
+            | Self::Locked(what)
+            | Self::Broken(what)
+            | Self::Disconnected(what)
+            | Self::Unavailable(what) => what,
+        }
+    }
 }
 
 /// What to do next.
@@ -142,7 +158,7 @@ impl<T> Machine<T> {
     fn failed(&mut self, failure: Failure) {
         let Some(mut running) = self.running.take() else { return };
         match failure {
-            Failure::Unavailable(what) => {
+            Failure::Unavailable(what) | Failure::Disconnected(what) => {
                 let left = self.alone.drain(..).chain(self.waiting.drain(..)).map(|(ticket, _)| ticket);
                 for ticket in running.tickets.into_iter().chain(left) {
                     self.answers.push_back((ticket, Err(StoreError::Unavailable { what: what.clone() })));
@@ -160,24 +176,25 @@ impl<T> Machine<T> {
                     self.alone.push_front(part);
                 }
             }
-            failure => self.failed_alone(running, failure),
+            failure => self.failed_alone(running, &failure),
         }
     }
 
-    fn failed_alone(&mut self, running: Running<T>, failure: Failure) {
+    fn failed_alone(&mut self, running: Running<T>, failure: &Failure) {
         let commands = Arc::unwrap_or_clone(running.batch);
         for (ticket, command) in running.tickets.into_iter().zip(commands) {
-            match (command, &failure) {
+            match command {
                 // Nothing is wrong with it: it was unlucky nine times, and may come again.
-                (_, Failure::Locked(what)) => {
-                    let what = format!("others were in the way too often: {what}");
+                _ if matches!(failure, Failure::Locked(_)) => {
+                    let what = format!("others were in the way too often: {}", failure.what());
                     self.answers.push_back((ticket, Err(StoreError::Unavailable { what })));
                 }
-                (Command::Notification(received), _) => {
+                Command::Notification(received) => {
                     self.alone.push_front((ticket, Command::ParkNotification(received)));
                 }
-                (_, Failure::Raced(what) | Failure::Broken(what) | Failure::Unavailable(what)) => {
-                    self.answers.push_back((ticket, Err(StoreError::Internal { what: what.clone() })));
+                _ => {
+                    let what = failure.what().to_owned();
+                    self.answers.push_back((ticket, Err(StoreError::Internal { what })));
                 }
             }
         }

@@ -75,3 +75,177 @@ impl Fresh for Database {
 }
 
 tollhouse_store::conformance_suite!(fresh);
+
+mod engine {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use tokio_postgres::Client;
+    use tollhouse_core::command::{Command, Outcome};
+    use tollhouse_store::conformance::{Fresh, Notice, World, legacy_ref};
+    use tollhouse_store::{MembershipFilter, OpenError, StoreError, migrate};
+
+    use super::{connect, fresh};
+
+    /// Waits until some session of the database waits for a lock. Each look is a question to the server, which takes the time that it takes.
+    async fn until_somebody_waits(client: &Client) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn submit(world: &World, notice: &Notice) -> tokio::task::JoinHandle<Result<Outcome, StoreError>> {
+        let (store, command) = (Arc::clone(&world.store), notice.command());
+        tokio::spawn(async move { store.submit(command).await.map(Result::unwrap) })
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn f32_a_unique_key_that_objects_makes_the_batch_look_again() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        // Another process makes the membership, and has not committed yet.
+        let other = connect(&database.url()).await;
+        let make = "BEGIN; INSERT INTO memberships (id, channel_id, telegram_user, status, starts_at, ends_at, updated_at)
+            SELECT '00000000-0000-0000-0000-00000000abcd', id, 7, 'active', '2026-01-01Z', '2026-01-01Z', '2026-01-01Z' FROM channels";
+        other.batch_execute(make).await.unwrap();
+        let answer = submit(&world, &Notice::finished(1, legacy_ref(7)));
+        until_somebody_waits(&connect(&database.url()).await).await;
+        other.batch_execute("COMMIT").await.unwrap();
+        let answer = answer.await.unwrap();
+        assert!(matches!(answer, Ok(Outcome::Notification { granted: true, .. })), "{answer:?}");
+        assert_eq!(world.reruns.load(Ordering::SeqCst), 1);
+        let memberships = world.store.memberships(MembershipFilter::default()).await.unwrap();
+        assert_eq!(memberships.len(), 1, "the grant went to the membership that was there first");
+        assert_eq!(memberships[0].id.0.as_u128(), 0xabcd);
+        assert!(memberships[0].ends_at.unwrap() > memberships[0].starts_at);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_deadlock_makes_the_batch_run_again() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        let channel = world.channel().await;
+        let order = world.order(channel, Some(7)).await;
+        world.run(Notice::finished(1, legacy_ref(7)).command()).await;
+        let other = connect(&database.url()).await;
+        // It locks the other way round, and lets the store find the deadlock.
+        let lock = "SET deadlock_timeout = '1min'; BEGIN; SELECT 1 FROM memberships FOR UPDATE";
+        other.batch_execute(lock).await.unwrap();
+        let answer = submit(&world, &Notice::finished(2, order));
+        until_somebody_waits(&connect(&database.url()).await).await;
+        other.batch_execute("SELECT 1 FROM orders FOR UPDATE").await.unwrap();
+        other.batch_execute("COMMIT").await.unwrap();
+        let answer = answer.await.unwrap();
+        assert!(matches!(answer, Ok(Outcome::Notification { granted: true, .. })), "{answer:?}");
+        assert!(world.reruns.load(Ordering::SeqCst) >= 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_lock_that_nobody_lets_go_of_is_not_waited_for_for_ever() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        let channel = world.channel().await;
+        let order = world.order(channel, Some(7)).await;
+        let other = connect(&database.url()).await;
+        other.batch_execute("BEGIN; SELECT 1 FROM orders FOR UPDATE").await.unwrap();
+        let notice = Notice::finished(1, order);
+        let answer = world.store.submit(notice.command()).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+        other.batch_execute("COMMIT").await.unwrap();
+        world.run(notice.command()).await;
+    }
+
+    /// Cuts every connection of the database but this one.
+    async fn cut(client: &Client) {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        client.batch_execute(cut).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_cut_connection_is_made_again_and_a_role_is_known_to_be_lost() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        let channel = world.channel().await;
+        let mut role = world.store.role_lock("telegram_polling").await.unwrap().unwrap();
+        let other = connect(&database.url()).await;
+        for number in 1..5 {
+            let order = world.order(channel, Some(number)).await;
+            cut(&other).await;
+            let answer = world.run(Notice::finished(number, order).command()).await;
+            assert!(matches!(answer, Outcome::Notification { granted: true, .. }), "{answer:?}");
+            cut(&other).await;
+            assert_eq!(world.look(order).await.payments_of(order).len(), 1);
+        }
+        role.lost().await;
+        assert!(!role.is_held());
+        drop(role);
+        assert!(world.store.role_lock("telegram_polling").await.unwrap().is_some());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn f33_a_database_that_is_gone_is_out_of_reach_until_it_is_back() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        let server = connect(&database.server).await;
+        let admit = async |yes: bool| {
+            server
+                .batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS {yes}", database.name))
+                .await
+                .unwrap();
+        };
+        admit(false).await;
+        let cut = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+            database.name
+        );
+        server.batch_execute(&cut).await.unwrap();
+        let notice = Notice::finished(1, legacy_ref(7));
+        for _ in 0..3 {
+            let answer = world.store.submit(notice.command()).await;
+            assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+        }
+        assert!(world.store.check().await.is_err());
+        admit(true).await;
+        // The writer waits a little before it tries again, and says so at once meanwhile.
+        let mut answer = world.store.submit(notice.command()).await;
+        while answer.is_err() {
+            tokio::task::yield_now().await;
+            answer = world.store.submit(notice.command()).await;
+        }
+        assert!(matches!(answer, Ok(Ok(Outcome::Notification { granted: true, .. }))), "{answer:?}");
+        world.store.check().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_claim_passes_over_what_another_process_works_on() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        for user in 1..=3 {
+            world.run(Notice::finished(user, legacy_ref(user)).command()).await;
+        }
+        let other = connect(&database.url()).await;
+        let lock = "BEGIN; SELECT 1 FROM jobs WHERE kind = 'deliver_access' ORDER BY id LIMIT 1 FOR UPDATE";
+        other.batch_execute(lock).await.unwrap();
+        let claim = Command::ClaimJobs { limit: 100, now: world.clock.now() };
+        let delivers = |outcome: Outcome| match outcome {
+            Outcome::Jobs(jobs) => jobs.iter().filter(|job| job.kind.name() == "deliver_access").count(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(delivers(world.run(claim.clone()).await), 2);
+        other.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(delivers(world.run(claim).await), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_is_named_without_the_password() {
+        let error = migrate("postgres://toll:hunter2@127.0.0.1:1/shop").await.unwrap_err();
+        assert!(matches!(error, OpenError::Unavailable { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("127.0.0.1:1/shop") && !text.contains("hunter2"), "{text}");
+    }
+}

@@ -26,3 +26,62 @@ async fn fresh() -> Database {
 }
 
 tollhouse_store::conformance_suite!(fresh);
+
+mod engine {
+    use rusqlite::Connection;
+    use tollhouse_store::conformance::{Notice, World, legacy_ref};
+    use tollhouse_store::{OpenError, StoreError, migrate};
+
+    use super::fresh;
+
+    /// Far above what the log may be, far below what these notifications write.
+    const LOG_BYTES_MAX: u64 = 40 * 1024 * 1024;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_database_that_another_process_locks_is_out_of_reach_until_it_lets_go() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        let other = Connection::open(database.0.path().join("tollhouse.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let notice = Notice::finished(1, legacy_ref(7));
+        let answer = world.store.submit(notice.command()).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+        assert!(world.store.check().await.is_err(), "a store that could not write is not well");
+        other.execute_batch("COMMIT").unwrap();
+        world.store.check().await.unwrap();
+        world.run(notice.command()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn the_write_ahead_log_stays_bounded() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        let log = database.0.path().join("tollhouse.db-wal");
+        for round in 0..100 {
+            let commands = (0..100).map(|number| {
+                let user = 1 + round * 100 + number;
+                world.store.submit(Notice::finished(user, legacy_ref(user)).command())
+            });
+            for answer in futures::future::join_all(commands).await {
+                answer.unwrap().unwrap();
+            }
+            let length = log.metadata().unwrap().len();
+            assert!(length < LOG_BYTES_MAX, "round {round}: {length} bytes");
+        }
+        world.store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = migrate(&format!("sqlite://{}/no/t.db", folder.path().display())).await.unwrap_err();
+        assert!(missing.to_string().contains("there is no folder"), "{missing}");
+        std::fs::write(folder.path().join("text.db"), "this is no database, however long one looks at it")
+            .unwrap();
+        let text = migrate(&format!("sqlite://{}/text.db", folder.path().display())).await.unwrap_err();
+        assert!(matches!(text, OpenError::Unavailable { .. }), "{text}");
+        assert!(text.to_string().contains("not a database"), "{text}");
+    }
+}

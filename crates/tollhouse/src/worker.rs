@@ -240,6 +240,7 @@ fn failure(error: &TelegramError) -> Failure {
         TelegramError::Transient { .. }
         | TelegramError::Conflict { .. }
         | TelegramError::NoRights { .. }
+        | TelegramError::NotFound(tollhouse_telegram::Missing::Chat)
         | TelegramError::InvalidToken => Failure::Transient { error: error.to_string() },
         TelegramError::NotFound(_)
         | TelegramError::Migrated { .. }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Fresh;
 use super::model::Model;
 use super::world::{Clock, Notice, World, add_channel, legacy_ref};
-use crate::{AuditFilter, ChannelFilter};
+use crate::{AuditFilter, ChannelFilter, StoreError};
 
 const SEED: u64 = 7;
 /// The largest amount that can be held, the smallest step, and zeros at the end that must stay.
@@ -225,4 +225,19 @@ pub async fn small_texts_are_kept_under_their_keys(database: &dyn Fresh) {
     world.store.check().await.unwrap();
     let nothing = world.store.snapshot(Needs::default()).await.unwrap();
     assert!(!nothing.has_writes());
+}
+
+pub async fn a_row_that_cannot_be_read_is_named(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    let channel = world.channel().await;
+    let order = world.order(channel, Some(7)).await;
+    database.execute("UPDATE orders SET price_currency = 'no ticker'").await;
+    let notice = Notice::finished(5, order);
+    let Err(StoreError::Internal { what }) = world.store.submit(notice.command()).await else {
+        panic!("it was read")
+    };
+    assert!(what.contains("price_currency") && what.contains("no ticker"), "{what}");
+    database.execute("UPDATE orders SET price_currency = 'usd'").await;
+    let outcome = world.run(notice.command()).await;
+    assert!(matches!(outcome, Outcome::Notification { granted: true, .. }), "{outcome:?}");
 }

@@ -85,6 +85,17 @@ pub async fn a_lapsed_lease_is_taken_over_and_the_old_holder_changes_nothing(dat
     assert_eq!(memberships[0].invite.as_ref().unwrap().link, "https://t.me/+now");
 }
 
+pub async fn a_job_that_cannot_be_read_is_passed_over(database: &dyn Fresh) {
+    let world = World::open(database, 1).await;
+    world.channel().await;
+    world.run(Notice::finished(1, legacy_ref(7)).command()).await;
+    let due = all(&world).await.iter().filter(|job| job.run_at <= world.clock.now()).count();
+    let newer =
+        r#"UPDATE jobs SET kind = 'newer', payload = '{"kind":"newer"}' WHERE kind = 'deliver_access'"#;
+    database.execute(newer).await;
+    assert_eq!(claim(&world, 100).await.len(), due - 1);
+}
+
 pub async fn arming_follows_the_state_of_the_job(database: &dyn Fresh) {
     let world = World::open(database, 1).await;
     let channel = world.channel().await;

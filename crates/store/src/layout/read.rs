@@ -326,6 +326,16 @@ pub(crate) fn job(row: &mut impl Columns) -> Result<Job, Failure> {
     })
 }
 
+/// A job that is due; `None` if it cannot be read. One that a newer program made, or that somebody damaged, must not keep a worker from
+/// all the others: it stays where it is, for those who can read it.
+pub(crate) fn due_job(row: &mut impl Columns) -> Option<Job> {
+    job(row)
+        .inspect_err(|failure| {
+            tracing::error!(error = %failure.what(), "store.job_unreadable: a job that is due cannot be read and is passed over");
+        })
+        .ok()
+}
+
 pub(crate) fn attention(row: &mut impl Columns) -> Result<Attention, Failure> {
     Ok(Attention {
         id: AttentionId(row.must_uuid()?),

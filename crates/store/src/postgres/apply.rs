@@ -116,9 +116,8 @@ impl Statements {
 
     fn insert<'a, R: Record>(&'a self, rows: Vec<&'a R>, calls: &mut Vec<Call<'a>>) -> Result<(), Failure> {
         if !rows.is_empty() {
-            let count = rows.len();
             let parameters = Transposer::of(rows).parameters(|_| true);
-            calls.push(Call::Change { sql: &self.of(R::table())?.0, parameters, rows: Some(count) });
+            calls.push(Call::Change { sql: &self.of(R::table())?.0, parameters, rows: None });
         }
         Ok(())
     }
@@ -170,6 +169,11 @@ impl Statements {
         self.arm(&writes.arm, false, &mut calls);
         self.insert(writes.events.iter().collect(), &mut calls)?;
         if audit.is_empty() {
+            // An update must have found its rows before the commit is sent; an insert fails by itself.
+            if calls.iter().any(|call| matches!(call, Call::Change { rows: Some(_), .. })) {
+                run(client, &calls).await?;
+                calls.clear();
+            }
             calls.push(COMMIT);
             *committing = true;
             return run(client, &calls).await.map(|_| ());
@@ -190,7 +194,7 @@ impl Statements {
         if let Some(last) = rows.last() {
             let parameters: Vec<super::rows::Parameter<'_>> =
                 vec![Box::new(last.0.sequence), Box::new(last.0.hash.to_vec())];
-            calls.push(Call::Change { sql: MOVE_AUDIT_HEAD, parameters, rows: Some(1) });
+            calls.push(Call::Change { sql: MOVE_AUDIT_HEAD, parameters, rows: None });
         }
         calls.push(COMMIT);
         *committing = true;

@@ -104,12 +104,8 @@ impl Server {
         OpenError::Unavailable { database: self.shown.clone(), what: what.to_owned() }
     }
 
-    pub(crate) fn unopened(&self, failure: Failure) -> OpenError {
-        let (Failure::Unavailable(what)
-        | Failure::Broken(what)
-        | Failure::Raced(what)
-        | Failure::Locked(what)) = failure;
-        self.unavailable(&what)
+    pub(crate) fn unopened(&self, failure: &Failure) -> OpenError {
+        self.unavailable(failure.what())
     }
 }
 

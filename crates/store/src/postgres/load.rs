@@ -213,7 +213,7 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
         Ask::DueJobs(_) => {
             let mut jobs = Vec::new();
             for answer in answers {
-                jobs.extend(each(answer, |row| layout::job(row))?);
+                jobs.extend(each(answer, |row| Ok(layout::due_job(row)))?.into_iter().flatten());
             }
             Found::Jobs(jobs)
         }

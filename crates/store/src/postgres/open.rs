@@ -16,8 +16,8 @@ pub(crate) async fn prepare(server: &Server, options: OpenOptions) -> Result<(),
     if options.migrate {
         return migrate(server).await.map(|_| ());
     }
-    let client = server.connect(PLAIN_SESSION).await.map_err(|failure| server.unopened(failure))?;
-    let applied = applied(&client).await.map_err(|failure| server.unopened(failure))?;
+    let client = server.connect(PLAIN_SESSION).await.map_err(|failure| server.unopened(&failure))?;
+    let applied = applied(&client).await.map_err(|failure| server.unopened(&failure))?;
     match pending(POSTGRES, &applied)?.last() {
         Some(next) => Err(OpenError::Older { found: newest(&applied), known: next.number }),
         None => Ok(()),
@@ -26,7 +26,7 @@ pub(crate) async fn prepare(server: &Server, options: OpenOptions) -> Result<(),
 
 /// Only brings the schema up to date.
 pub(crate) async fn migrate(server: &Server) -> Result<Migrated, OpenError> {
-    let database = |failure: Failure| server.unopened(failure);
+    let database = |failure: Failure| server.unopened(&failure);
     let client = server.connect(PLAIN_SESSION).await.map_err(database)?;
     // Of several processes one migrates, the others wait and find it done. The lock ends with the connection.
     client
@@ -45,10 +45,7 @@ pub(crate) async fn migrate(server: &Server) -> Result<Migrated, OpenError> {
             migration.checksum()
         );
         client.batch_execute(&sql).await.map_err(|error| {
-            let (Failure::Unavailable(what)
-            | Failure::Broken(what)
-            | Failure::Raced(what)
-            | Failure::Locked(what)) = failure(&error);
+            let what = failure(&error).what().to_owned();
             OpenError::Migration { number, what }
         })?;
         applied.push((number, migration.checksum()));

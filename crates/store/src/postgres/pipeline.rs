@@ -16,7 +16,7 @@ use crate::writer::Failure;
 pub(crate) enum Call<'a> {
     /// For its rows.
     Rows { sql: &'a str, parameters: Vec<Parameter<'a>> },
-    /// For the number of rows that it changed, which must be this.
+    /// For what it changes; the number of rows, where it must be just that.
     Change { sql: &'a str, parameters: Vec<Parameter<'a>>, rows: Option<usize> },
     /// As it is: `BEGIN`, `COMMIT`.
     Plain(&'a str),

@@ -30,7 +30,8 @@ const READER_WAIT: Duration = Duration::from_secs(2);
 
 /// Makes the pool; nothing is connected yet.
 pub(crate) fn pool(server: &Server) -> Result<Pool, OpenError> {
-    let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    // A question before each use: after a failover every connection of the pool is dead, and no page should find out.
+    let config = ManagerConfig { recycling_method: RecyclingMethod::Verified };
     let manager = match &server.tls {
         Tls::Off => Manager::from_config(server.config.clone(), NoTls, config),
         Tls::On(tls) => Manager::from_config(server.config.clone(), tls.clone(), config),
@@ -39,6 +40,7 @@ pub(crate) fn pool(server: &Server) -> Result<Pool, OpenError> {
         .max_size(READERS_MAX)
         .wait_timeout(Some(READER_WAIT))
         .create_timeout(Some(READER_WAIT))
+        .recycle_timeout(Some(READER_WAIT))
         .runtime(Runtime::Tokio1)
         .post_create(Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(READER_SESSION).await.map_err(HookError::Backend) })

@@ -29,7 +29,7 @@ pub(crate) fn failure(error: &tokio_postgres::Error) -> Failure {
         // No answer of the database: the connection is gone, or a value could not be encoded or decoded.
         let what = chain(error);
         return if error.is_closed() || source_is_io(error) {
-            Failure::Unavailable(what)
+            Failure::Disconnected(what)
         } else {
             Failure::Broken(what)
         };
@@ -43,11 +43,15 @@ pub(crate) fn failure(error: &tokio_postgres::Error) -> Failure {
         // Waited too long for another's lock, or for the statement as a whole.
         SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Failure::Unavailable(what),
         SqlState::READ_ONLY_SQL_TRANSACTION => {
-            Failure::Unavailable(format!("this server only reads, it is a standby: {what}"))
+            Failure::Disconnected(format!("this server only reads, it is a standby: {what}"))
         }
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Failure::Disconnected(what),
         ref code => match code.code().get(..2) {
-            // Connection, resources, an operator's shutdown, the system, a damaged file, authentication.
-            Some("08" | "53" | "57" | "58" | "XX" | "28") => Failure::Unavailable(what),
+            Some("08") => Failure::Disconnected(what),
+            // Resources, the operator, the system, a damaged file, authentication.
+            Some("53" | "57" | "58" | "XX" | "28") => Failure::Unavailable(what),
             _ => Failure::Broken(what),
         },
     }

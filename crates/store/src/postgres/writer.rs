@@ -54,11 +54,10 @@ impl Connection {
                 Ok((client, false))
             }
             Err(failure) => {
-                if let Failure::Unavailable(what) = &failure {
-                    self.not_before = Some((Instant::now() + self.wait, what.clone()));
-                    self.wait = (self.wait * 2).min(RECONNECT_LONGEST);
-                }
-                Err(failure)
+                let what = failure.what().to_owned();
+                self.not_before = Some((Instant::now() + self.wait, what.clone()));
+                self.wait = (self.wait * 2).min(RECONNECT_LONGEST);
+                Err(Failure::Unavailable(what))
             }
         }
     }
@@ -115,14 +114,14 @@ async fn commit(
                 connection.client = Some(client);
                 return Ok(done);
             }
-            // A connection that was cut while nobody used it: nothing was done on it, and a new one may do.
-            Err(Failure::Unavailable(_)) if was_there && !committing && client.is_closed() => {}
-            Err(Failure::Unavailable(what)) if committing => {
+            // Cut while nobody used it, or since then a standby: nothing was done on it, and a new one may do.
+            Err(Failure::Disconnected(_)) if was_there && !committing => {}
+            Err(Failure::Unavailable(what) | Failure::Disconnected(what)) if committing => {
                 return Err(Failure::Unavailable(format!(
                     "{what}; the change may have been committed all the same"
                 )));
             }
-            Err(Failure::Unavailable(what)) => return Err(Failure::Unavailable(what)),
+            Err(failure @ (Failure::Unavailable(_) | Failure::Disconnected(_))) => return Err(failure),
             Err(failure) => {
                 if client.batch_execute("ROLLBACK").await.is_ok() {
                     connection.client = Some(client);

@@ -63,16 +63,18 @@ fn update(table: &Table) -> String {
     sql
 }
 
-/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held is left alone. Apart from the
-/// insert: most arms are new jobs, and an upsert costs twice as much as an insert that does nothing when the job is there.
+/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held then gets the new time, by which
+/// its holder's outcome shows that it was asked for again meanwhile. Apart from the insert: most arms are new jobs, and an upsert costs
+/// twice as much as an insert that does nothing when the job is there.
 const ARM_AGAIN: &str = "UPDATE jobs SET
-  payload = iif(state = 'ready', payload, ?5),
+  payload = iif(state IN ('done', 'dead'), ?5, payload),
   run_at = ?7,
-  attempt = iif(state = 'ready', attempt, 0),
-  last_error = iif(state = 'ready', last_error, NULL),
+  attempt = iif(state IN ('done', 'dead'), 0, attempt),
+  last_error = iif(state IN ('done', 'dead'), NULL, last_error),
   finished_at = NULL,
-  state = 'ready'
-WHERE kind = ?2 AND subject = ?3 AND ((state = 'ready' AND ?7 < run_at) OR (state IN ('done', 'dead') AND ?14))";
+  state = iif(state = 'leased', 'leased', 'ready')
+WHERE kind = ?2 AND subject = ?3 AND ((state = 'ready' AND ?7 < run_at)
+  OR (?14 AND (state IN ('done', 'dead') OR (state = 'leased' AND ?7 > run_at))))";
 /// The number of the parameter `revive` in [`ARM_AGAIN`]: behind the columns of `jobs`.
 const REVIVE_PARAMETER: usize = 14;
 
@@ -87,7 +89,8 @@ impl Statements {
 
     fn write<R: Record>(&self, connection: &Connection, writes: &[Write<R>]) -> Result<(), Failure> {
         let (insert, update) = self.of(R::table())?;
-        let of_kind = |is_new| writes.iter().filter(move |write| write.is_new == is_new).map(|write| &write.row);
+        let of_kind =
+            |is_new| writes.iter().filter(move |write| write.is_new == is_new).map(|write| &write.row);
         self.run(connection, insert, of_kind(true))?;
         self.run(connection, update, of_kind(false))
     }

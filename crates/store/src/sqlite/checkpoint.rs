@@ -46,7 +46,10 @@ impl Checkpoints {
         Ok(Self { pages, copied, begin, next: LOG_PAGES })
     }
 
-    fn connections(connection: &mut Connection, path: &Path) -> rusqlite::Result<(Connection, Arc<AtomicI32>)> {
+    fn connections(
+        connection: &mut Connection,
+        path: &Path,
+    ) -> rusqlite::Result<(Connection, Arc<AtomicI32>)> {
         let beside = Connection::open(path)?;
         beside.busy_timeout(BUSY_TIMEOUT)?;
         let pages = Arc::new(AtomicI32::new(0));

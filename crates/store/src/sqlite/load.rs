@@ -159,9 +159,9 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
         Ask::DueJobs(due) => {
             let mut found = Vec::new();
             let parameters: [&dyn ToSql; 2] = [&due.now.as_microsecond(), &due.limit];
-            query(c, &JOBS_READY, &parameters, |row| layout::job(row), &mut found)?;
-            query(c, &JOBS_LAPSED, &parameters, |row| layout::job(row), &mut found)?;
-            Found::Jobs(found)
+            query(c, &JOBS_READY, &parameters, |row| Ok(layout::due_job(row)), &mut found)?;
+            query(c, &JOBS_LAPSED, &parameters, |row| Ok(layout::due_job(row)), &mut found)?;
+            Found::Jobs(found.into_iter().flatten().collect())
         }
     })
 }

@@ -163,7 +163,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => any::<bool>().prop_map(Event::Submit),
         2 => Just(Event::Commit),
-        2 => (0_u8..4).prop_map(Event::Fail),
+        2 => (0_u8..5).prop_map(Event::Fail),
     ]
 }
 
@@ -208,6 +208,7 @@ fn play(events: Vec<Event>) -> (usize, BTreeMap<usize, Vec<Answer>>) {
                         0 => Failure::Raced(what),
                         1 => Failure::Locked(what),
                         2 => Failure::Broken(what),
+                        3 => Failure::Disconnected(what),
                         _ => Failure::Unavailable(what),
                     }));
                 }
