@@ -63,8 +63,8 @@ fn update(table: &Table) -> String {
     sql
 }
 
-/// A job that waits is brought forward; one that is over runs again if `?14` says so; one that is held then gets the new time, by which
-/// its holder's outcome shows that it was asked for again meanwhile. Apart from the insert: most arms are new jobs, and an upsert costs
+/// A job that waits is brought forward. If `?14` says so, one that is over runs again, and one that is held gets the new time, by which its
+/// holder's outcome shows that it was asked for again meanwhile. Apart from the insert: most arms are new jobs, and an upsert costs
 /// twice as much as an insert that does nothing when the job is there.
 const ARM_AGAIN: &str = "UPDATE jobs SET
   payload = iif(state IN ('done', 'dead'), ?5, payload),
@@ -73,8 +73,9 @@ const ARM_AGAIN: &str = "UPDATE jobs SET
   last_error = iif(state IN ('done', 'dead'), NULL, last_error),
   finished_at = NULL,
   state = iif(state = 'leased', 'leased', 'ready')
-WHERE kind = ?2 AND subject = ?3 AND ((state = 'ready' AND ?7 < run_at)
-  OR (?14 AND (state IN ('done', 'dead') OR (state = 'leased' AND ?7 > run_at))))";
+WHERE kind = ?2 AND subject = ?3 AND (
+  (state = 'ready' AND ?7 < run_at) OR (?14 AND (state IN ('done', 'dead') OR (state = 'leased' AND ?7 > run_at)))
+)";
 /// The number of the parameter `revive` in [`ARM_AGAIN`]: behind the columns of `jobs`.
 const REVIVE_PARAMETER: usize = 14;
 
