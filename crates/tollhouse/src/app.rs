@@ -8,7 +8,7 @@ use tollhouse_store::{OpenError, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
 use crate::clock::{Clock, Ids};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, TelegramMode};
 use crate::metrics;
 use crate::provider::Provider;
 
@@ -103,6 +103,12 @@ impl App {
     #[must_use]
     pub fn bot_link(&self, payload: &str) -> Option<String> {
         self.bot_name.get().map(|name| format!("https://t.me/{name}?start={payload}"))
+    }
+
+    /// Whether jobs for Telegram can be worked here: there is a bot, and it is not switched off.
+    #[must_use]
+    pub fn talks_to_telegram(&self) -> bool {
+        self.gateway.is_some() && self.config.telegram.mode != TelegramMode::Off
     }
 
     /// An address of ours, as the world sees it.

@@ -84,7 +84,8 @@ impl Running {
             parts.spawn(serve_http(listener, routes, stopped.clone()));
         }
         let talks = app.config.telegram.mode != TelegramMode::Off;
-        if roles.worker {
+        // Without anybody to call, claiming jobs only to put them off would cost a write each, over and over: they wait as they are.
+        if roles.worker && (app.talks_to_telegram() || app.provider.is_some()) {
             parts.spawn(worker::run(Arc::clone(&app), stopped.clone()));
         }
         if roles.bot && talks {
