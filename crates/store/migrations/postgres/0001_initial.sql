@@ -2,6 +2,7 @@
 -- Nothing is ever deleted by cascade, and rows with money or access are not deleted at all.
 -- The tables of the shop refer to each other by foreign keys; those that a payment writes do not: a foreign key costs a query and a lock
 -- for each row, a quarter of the whole, and guards against deletions that nobody makes.
+-- Texts that are keys compare by their bytes, whatever the language of the server.
 -- Reasons of attention items and kinds of jobs are open lists: an older program beside this one must be able to write its own.
 
 CREATE TABLE channels (
@@ -35,7 +36,7 @@ CREATE UNIQUE INDEX plans_on_sale ON plans (channel_id, label) WHERE is_active;
 
 CREATE TABLE links (
   id         UUID        NOT NULL PRIMARY KEY,
-  slug       TEXT        NOT NULL UNIQUE,
+  slug       TEXT COLLATE "C" NOT NULL UNIQUE,
   channel_id UUID        NOT NULL REFERENCES channels (id),
   plan_id    UUID        NOT NULL REFERENCES plans (id),
   expires_at TIMESTAMPTZ,
@@ -56,7 +57,7 @@ CREATE TABLE orders (
   telegram_user      BIGINT      CHECK (telegram_user > 0),
   claim              UUID,
   source             TEXT        NOT NULL CHECK (source IN ('bot', 'direct_link', 'api', 'notification', 'recovery', 'import')),
-  legacy_ref         TEXT,
+  legacy_ref         TEXT COLLATE "C",
   link_id            UUID,
   invoice_id         TEXT,
   invoice_url        TEXT,
@@ -165,8 +166,8 @@ CREATE INDEX grants_by_membership ON grants (membership_id) WHERE membership_id 
 
 CREATE TABLE jobs (
   id          UUID        NOT NULL PRIMARY KEY,
-  kind        TEXT        NOT NULL,
-  subject     TEXT        NOT NULL,
+  kind        TEXT COLLATE "C" NOT NULL,
+  subject     TEXT COLLATE "C" NOT NULL,
   channel_id  UUID,
   payload     TEXT        NOT NULL,
   state       TEXT        NOT NULL CHECK (state IN ('ready', 'leased', 'done', 'dead')),
@@ -188,8 +189,8 @@ CREATE INDEX jobs_dead ON jobs (kind) WHERE state = 'dead';
 
 CREATE TABLE attention (
   id              UUID        NOT NULL PRIMARY KEY,
-  subject         TEXT        NOT NULL,
-  reason          TEXT        NOT NULL,
+  subject         TEXT COLLATE "C" NOT NULL,
+  reason          TEXT COLLATE "C" NOT NULL,
   detail          TEXT        NOT NULL,
   channel_id      UUID,
   opened_at       TIMESTAMPTZ NOT NULL,
@@ -224,6 +225,6 @@ INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, decode(repeat('00', 32
 
 -- Small texts under a key: Telegram's update offset, for instance.
 CREATE TABLE state (
-  key  TEXT        NOT NULL PRIMARY KEY,
+  key  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
   text TEXT        NOT NULL
 );
