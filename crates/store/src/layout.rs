@@ -5,7 +5,8 @@ mod read;
 mod write;
 
 pub(crate) use read::{
-    Columns, attention, channel, due_job, event, grant, job, link, membership, order, payment, plan, sealed,
+    Columns, attention, channel, due_job, event, grant, in_order, job, link, membership, order, payment,
+    plan, sealed,
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 

@@ -38,7 +38,7 @@ pub(crate) use tls::{Check, connector};
 use crate::counts::DoneCounts;
 use crate::layout;
 use crate::listing::POSTGRES;
-use crate::queue::{Queue, queue};
+use crate::queue::{Intake, Queue, queue};
 use crate::writer::Failure;
 use crate::{
     AttentionFilter, AuditFilter, ChannelFilter, Committed, JobFilter, LinkFilter, LoggedEvent,
@@ -66,8 +66,22 @@ pub(crate) async fn open(
     open::prepare(&server, options).await?;
     let pool = read::pool(&server)?;
     let (queue, intake) = queue(ports);
-    tokio::spawn(writer::run(server.clone(), intake));
+    start_writer(&server, intake)?;
     Ok(Arc::new(PostgresStore { queue, pool, server, done_counts: DoneCounts::default() }))
+}
+
+/// The writer and its connection have a thread of their own, as SQLite's writer has: on the threads of the server each answer of the
+/// database would wait, twice, behind the requests that came in meanwhile.
+fn start_writer(server: &Server, intake: Intake) -> Result<(), OpenError> {
+    let unavailable =
+        |error: std::io::Error| server.unavailable(&format!("no thread for the writer: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unavailable)?;
+    let writer = writer::run(server.clone(), intake);
+    std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || runtime.block_on(writer))
+        .map(|_| ())
+        .map_err(unavailable)
 }
 
 impl PostgresStore {

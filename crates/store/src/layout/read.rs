@@ -160,11 +160,12 @@ pub(crate) fn channel(row: &mut impl Columns) -> Result<Channel, Failure> {
     })
 }
 
-pub(crate) fn plan(row: &mut impl Columns) -> Result<Plan, Failure> {
+/// A plan and its place among its channel's plans.
+pub(crate) fn plan(row: &mut impl Columns) -> Result<(i64, Plan), Failure> {
     let id = PlanId(row.must_uuid()?);
     let channel_id = ChannelId(row.must_uuid()?);
-    row.must_int()?; // the position: rows are read in its order
-    Ok(Plan {
+    let position = row.must_int()?;
+    let plan = Plan {
         id,
         channel_id,
         label: row.must_text()?,
@@ -172,7 +173,14 @@ pub(crate) fn plan(row: &mut impl Columns) -> Result<Plan, Failure> {
         duration: row.duration()?,
         active: row.must_flag()?,
         created_at: row.must_time()?,
-    })
+    };
+    Ok((position, plan))
+}
+
+/// Puts its plans into a channel, each in its place.
+pub(crate) fn in_order(channel: Channel, mut plans: Vec<(i64, Plan)>) -> Channel {
+    plans.sort_by_key(|(position, plan)| (*position, plan.id));
+    Channel { plans: plans.into_iter().map(|(_, plan)| plan).collect(), ..channel }
 }
 
 pub(crate) fn link(row: &mut impl Columns) -> Result<PayLink, Failure> {

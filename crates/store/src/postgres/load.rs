@@ -110,9 +110,9 @@ queries! {
     CHANNELS_BY_ID = CHANNELS "WHERE id = ANY($1)" NO_LOCK;
     CHANNELS_BY_PRIVATE_CHAT = CHANNELS "WHERE private_chat_id = ANY($1)" NO_LOCK;
     CHANNELS_BY_PUBLIC_CHAT = CHANNELS "WHERE public_chat_id = ANY($1)" NO_LOCK;
-    PLANS_BY_ID = PLANS "WHERE channel_id = ANY($1) ORDER BY channel_id, position" NO_LOCK;
-    PLANS_BY_PRIVATE_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE private_chat_id = ANY($1) ORDER BY channel_id, position" NO_LOCK;
-    PLANS_BY_PUBLIC_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE public_chat_id = ANY($1) ORDER BY channel_id, position" NO_LOCK;
+    PLANS_BY_ID = PLANS "WHERE channel_id = ANY($1)" NO_LOCK;
+    PLANS_BY_PRIVATE_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE private_chat_id = ANY($1)" NO_LOCK;
+    PLANS_BY_PUBLIC_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE public_chat_id = ANY($1)" NO_LOCK;
     MEMBERSHIPS_BY_ID = MEMBERSHIPS "WHERE id = ANY($1) ORDER BY id" LOCK;
     MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "JOIN unnest($1::uuid[], $2::bigint[]) AS wanted (channel, member) ON channel_id = channel AND telegram_user = member ORDER BY id" LOCK_MEMBERS;
     MEMBERSHIPS_BY_USER = MEMBERSHIPS "WHERE telegram_user = ANY($1) ORDER BY id" LOCK;
@@ -228,15 +228,14 @@ pub(crate) fn each<V>(
     rows.iter().map(|row| read(&mut PostgresRow::new(row))).collect()
 }
 
-/// Puts their plans, in order, into channels.
+/// Puts their plans into channels.
 pub(crate) fn with_plans(channels: &[Row], plans: &[Row]) -> Result<Vec<Channel>, Failure> {
-    let mut channels = each(channels, |row| layout::channel(row))?;
-    for plan in each(plans, |row| layout::plan(row))? {
-        if let Some(channel) = channels.iter_mut().find(|channel| channel.id == plan.channel_id) {
-            channel.plans.push(plan);
-        }
-    }
-    Ok(channels)
+    let mut plans = each(plans, |row| layout::plan(row))?;
+    let channels = each(channels, |row| layout::channel(row))?.into_iter().map(|channel| {
+        let own = plans.extract_if(.., |(_, plan)| plan.channel_id == channel.id).collect();
+        layout::in_order(channel, own)
+    });
+    Ok(channels.collect())
 }
 
 /// The plans of channels by their ids.

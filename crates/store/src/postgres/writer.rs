@@ -1,4 +1,4 @@
-//! The writer's task: it owns the only connection that writes, and makes a new one when it is lost.
+//! The writer: it owns the only connection that writes, and makes a new one when it is lost.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use tollhouse_core::snapshot::{Needs, Snapshot};
 use super::rows::{SqliteRow, failure};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, Table,
+    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, Table, in_order,
 };
 use crate::writer::Failure;
 
@@ -36,6 +36,9 @@ fn select(table: &Table, filter: &str) -> String {
 macro_rules! queries {
     ($($name:ident = $table:ident $filter:literal;)*) => {
         $(static $name: LazyLock<String> = LazyLock::new(|| select(&$table, $filter));)*
+
+        #[cfg(test)]
+        static ALL: &[&LazyLock<String>] = &[$(&$name),*];
     };
 }
 
@@ -53,7 +56,7 @@ queries! {
     CHANNELS_BY_ID = CHANNELS "id = ?1";
     CHANNELS_BY_PRIVATE_CHAT = CHANNELS "private_chat_id = ?1";
     CHANNELS_BY_PUBLIC_CHAT = CHANNELS "public_chat_id = ?1";
-    PLANS_BY_CHANNEL = PLANS "channel_id = ?1 ORDER BY position";
+    PLANS_BY_CHANNEL = PLANS "channel_id = ?1";
     MEMBERSHIPS_BY_ID = MEMBERSHIPS "id = ?1";
     MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "channel_id = ?1 AND telegram_user = ?2";
     MEMBERSHIPS_BY_USER = MEMBERSHIPS "telegram_user = ?1";
@@ -196,9 +199,36 @@ pub(crate) fn with_plans(connection: &Connection, channels: Vec<Channel>) -> Res
     channels
         .into_iter()
         .map(|channel| {
-            let mut plans: Vec<Plan> = Vec::new();
+            let mut plans: Vec<(i64, Plan)> = Vec::new();
             query(connection, &PLANS_BY_CHANNEL, &[&channel.id.0], |row| layout::plan(row), &mut plans)?;
-            Ok(Channel { plans, ..channel })
+            Ok(in_order(channel, plans))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::migrate::SQLITE;
+
+    #[test]
+    fn no_query_is_prepared_at_every_use() {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in SQLITE {
+            connection.execute_batch(migration.sql).unwrap();
+        }
+        // Of what is asked with an ORDER BY, SQLite looks at the values anew each time. Claims are rare enough.
+        for sql in ALL.iter().filter(|sql| !sql.contains("ORDER BY")) {
+            let mut statement = connection.prepare(sql).unwrap();
+            for number in 0..3_i64 {
+                let parameters = [number; 2];
+                let parameters = &parameters[..statement.parameter_count()];
+                let mut rows = statement.query(rusqlite::params_from_iter(parameters)).unwrap();
+                assert!(rows.next().unwrap().is_none());
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{}", sql.as_str());
+        }
+    }
 }
