@@ -110,7 +110,11 @@ pub(crate) fn channels_of(snapshot: &Snapshot) -> BTreeMap<ChannelId, Channel> {
 /// Sorts out what is to be written.
 pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<ChannelId, Channel>) -> Writes {
     let (channels, plans) = split_channels(snapshot, channels_before);
-    let memberships = snapshot.memberships.take_writes();
+    // Two processes that make the same rows at once wait for each other's keys: in one order, so that they do not for ever.
+    let mut memberships = snapshot.memberships.take_writes();
+    memberships.sort_by_key(|write| (write.row.channel_id, write.row.user));
+    let mut attention = snapshot.attention.take_writes();
+    attention.sort_by_key(|write| (write.row.subject, write.row.reason));
     let grants = snapshot.grants.take_writes();
     let orders = snapshot.orders.take_writes();
     let jobs = snapshot.jobs.take_writes();
@@ -133,7 +137,7 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
         payments: payments.collect(),
         memberships,
         grants,
-        attention: snapshot.attention.take_writes(),
+        attention,
         jobs,
         arm,
         events: std::mem::take(&mut snapshot.events),

@@ -21,16 +21,18 @@ use tollhouse_core::order_ref::OrderRef;
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::{DueJobs, Needs, Snapshot};
 
-/// A question to the database. Keys ascend and are never empty.
+/// A question to the database. Keys ascend, and there are some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// Not locked: only to learn the subjects.
     PeekAttention(Vec<AttentionId>),
     LinksById(Vec<LinkId>),
     LinksBySlug(Vec<String>),
-    /// Locks also the ids of which there is no row yet.
-    PaymentsById(Vec<ProviderPaymentId>),
-    PaymentsByParent(Vec<ProviderPaymentId>),
+    /// By id, which locks also the ids of which there is no row yet, and by parent. Not both are empty.
+    Payments {
+        ids: Vec<ProviderPaymentId>,
+        parents: Vec<ProviderPaymentId>,
+    },
     OrdersById(Vec<OrderId>),
     OrdersByClaim(Vec<ClaimToken>),
     /// Not locked: the order is.
@@ -79,15 +81,21 @@ impl<K: Ord + Clone> Keys<K> {
         }
     }
 
-    /// Puts the question, if there is something to ask.
-    fn ask(&mut self, round: &mut Vec<Ask>, ask: impl FnOnce(Vec<K>) -> Ask) -> bool {
-        if self.wanted.is_empty() {
-            return false;
-        }
+    /// What is to be asked now.
+    fn take(&mut self) -> Vec<K> {
         let keys: Vec<K> = std::mem::take(&mut self.wanted).into_iter().collect();
         self.asked.extend(keys.iter().cloned());
-        round.push(ask(keys));
-        true
+        keys
+    }
+
+    /// Puts the question, if there is something to ask.
+    fn ask(&mut self, round: &mut Vec<Ask>, ask: impl FnOnce(Vec<K>) -> Ask) -> bool {
+        let keys = self.take();
+        let asks = !keys.is_empty();
+        if asks {
+            round.push(ask(keys));
+        }
+        asks
     }
 }
 
@@ -170,8 +178,11 @@ impl Closure {
         self.links.ask(asks, Ask::LinksById);
         self.slugs.ask(asks, Ask::LinksBySlug);
         let mut finds_orders = self.peek_attention.ask(asks, Ask::PeekAttention);
-        finds_orders |= self.payments.ask(asks, Ask::PaymentsById);
-        finds_orders |= self.parents.ask(asks, Ask::PaymentsByParent);
+        let (ids, parents) = (self.payments.take(), self.parents.take());
+        if !ids.is_empty() || !parents.is_empty() {
+            asks.push(Ask::Payments { ids, parents });
+            finds_orders = true;
+        }
         let mut finds_more = self.orders.ask(asks, Ask::OrdersById);
         finds_more |= self.claims.ask(asks, Ask::OrdersByClaim);
         finds_more |= self.orders_payments.ask(asks, Ask::PaymentsByOrder);
@@ -260,18 +271,14 @@ impl Closure {
     fn payment(&mut self, ask: &Ask, payment: Payment) {
         self.subjects.want(Subject::Payment(payment.id));
         self.channels_of(payment.channel_id);
-        match ask {
-            Ask::PaymentsById(_) => {
-                if let Parent::Payment(parent) = payment.parent {
-                    self.want_payment(parent);
-                }
-            }
-            // A re-deposit on a re-deposit is taken along with it; the row itself was locked by this question.
-            Ask::PaymentsByParent(_) => self.parents.want(payment.id),
-            _ => {
-                self.snapshot.payments.load(payment.id, payment);
-                return;
-            }
+        if matches!(ask, Ask::PaymentsByOrder(_)) {
+            self.snapshot.payments.load(payment.id, payment);
+            return;
+        }
+        // A re-deposit on a re-deposit is taken along with it; its row was locked by this question.
+        self.parents.want(payment.id);
+        if let Parent::Payment(parent) = payment.parent {
+            self.want_payment(parent);
         }
         match payment.order_id {
             Some(order_id) => self.want_order(order_id),

@@ -1,6 +1,6 @@
 //! The bounded queue in front of a writer, and what both writers share around the machine.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -42,18 +42,19 @@ pub(crate) struct Queue {
 
 /// The side of the writer.
 pub(crate) struct Intake {
-    receiver: mpsc::Receiver<Message>,
+    /// Shared by the writers of this process: who waits for the first message takes also those behind it.
+    receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Message>>>,
     pub(crate) machine: Machine<Ticket>,
     pub(crate) asides: Vec<Aside>,
-    pub(crate) ids: Box<dyn IdSource + Send>,
+    ids: Arc<Mutex<Box<dyn IdSource + Send>>>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     on_batch: Arc<dyn Fn(BatchReport) + Send + Sync>,
     commits: broadcast::Sender<Committed>,
     trouble: Trouble,
     /// Since the last commit.
     reruns: u32,
-    /// Turns true when the writer is gone.
-    _finished: Finish,
+    /// Turns true when the last writer is gone.
+    finish: Arc<Finish>,
 }
 
 /// What the last write failed of, if it did.
@@ -85,16 +86,16 @@ pub(crate) fn queue(ports: Ports) -> (Queue, Intake) {
     let (finish, finished) = watch::channel(false);
     let trouble = Trouble::default();
     let intake = Intake {
-        receiver,
+        receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
         machine: Machine::default(),
         asides: Vec::new(),
-        ids: ports.ids,
+        ids: Arc::new(Mutex::new(ports.ids)),
         now: ports.now,
         on_batch: ports.on_batch,
         commits: commits.clone(),
         trouble: trouble.clone(),
         reruns: 0,
-        _finished: Finish(finish),
+        finish: Arc::new(Finish(finish)),
     };
     (Queue { sender, commits, trouble, finished }, intake)
 }
@@ -145,39 +146,64 @@ fn gone() -> StoreError {
 }
 
 impl Intake {
+    /// For another writer at the same queue.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            receiver: Arc::clone(&self.receiver),
+            machine: Machine::default(),
+            asides: Vec::new(),
+            ids: Arc::clone(&self.ids),
+            now: Arc::clone(&self.now),
+            on_batch: Arc::clone(&self.on_batch),
+            commits: self.commits.clone(),
+            trouble: self.trouble.clone(),
+            reruns: 0,
+            finish: Arc::clone(&self.finish),
+        }
+    }
+
     /// Waits for something to do, and takes what waits with it, a batch at most; `false` when there will be nothing more.
     pub(crate) fn wait_blocking(&mut self) -> bool {
-        let first = self.receiver.blocking_recv();
-        self.took(first)
+        let receiver = Arc::clone(&self.receiver);
+        let mut receiver = receiver.blocking_lock();
+        let first = receiver.blocking_recv();
+        self.took(first, &mut receiver)
     }
 
     /// The same for a task.
     pub(crate) async fn wait(&mut self) -> bool {
-        let first = self.receiver.recv().await;
-        self.took(first)
+        let receiver = Arc::clone(&self.receiver);
+        let mut receiver = receiver.lock().await;
+        let first = receiver.recv().await;
+        self.took(first, &mut receiver)
     }
 
-    fn took(&mut self, first: Option<Message>) -> bool {
+    fn took(&mut self, first: Option<Message>, receiver: &mut mpsc::Receiver<Message>) -> bool {
         let Some(first) = first else { return false };
-        self.take(first);
-        self.take_waiting(BATCH_LENGTH_MAX);
+        self.take(first, receiver);
+        self.take_waiting(BATCH_LENGTH_MAX, receiver);
         true
     }
 
-    fn take_waiting(&mut self, limit: usize) {
+    fn take_waiting(&mut self, limit: usize, receiver: &mut mpsc::Receiver<Message>) {
         while self.machine.waiting() < limit {
-            let Ok(message) = self.receiver.try_recv() else { return };
-            self.take(message);
+            let Ok(message) = receiver.try_recv() else { return };
+            self.take(message, receiver);
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message, receiver: &mut mpsc::Receiver<Message>) {
         match message {
             Message::Command(command, ticket) => self.machine.take(Input::Submitted(ticket, command)),
             Message::Aside(aside) => self.asides.push(aside),
             // What was sent before is still received; then there is nothing more.
-            Message::Close => self.receiver.close(),
+            Message::Close => receiver.close(),
         }
+    }
+
+    /// Fresh ids, for one batch at a time.
+    pub(crate) fn ids(&self) -> MutexGuard<'_, Box<dyn IdSource + Send>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Now, as the databases keep it.
@@ -211,7 +237,10 @@ impl Intake {
             Failure::Unavailable(what) | Failure::Disconnected(what) => {
                 tracing::error!(error = %what, "store.unavailable: the database is out of reach, what waits is told to come back");
                 self.trouble.set(Some(what.clone()));
-                self.take_waiting(usize::MAX);
+                // Where another writer waits for the first of them, it will find the same.
+                if let Ok(mut receiver) = Arc::clone(&self.receiver).try_lock() {
+                    self.take_waiting(usize::MAX, &mut receiver);
+                }
             }
             Failure::Broken(what) => {
                 tracing::error!(error = %what, "store.batch_failed: a batch was rolled back and is run again one by one");

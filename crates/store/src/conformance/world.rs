@@ -20,7 +20,8 @@ use tollhouse_core::status::PaymentStatus;
 use uuid::Uuid;
 
 use super::Fresh;
-use crate::{Ports, Store, open};
+use crate::postgres::WRITERS;
+use crate::{OpenOptions, Ports, Store, open_with_writers};
 
 /// A clock that stands until it is moved.
 #[derive(Debug, Clone)]
@@ -147,7 +148,16 @@ impl World {
         Self::open_at(database, seed, Clock::default()).await
     }
 
+    /// Opens it with one writer, which [`World::hold`] can stop.
+    pub async fn with_one_writer(database: &dyn Fresh, seed: u64) -> Self {
+        Self::open_as(database, seed, Clock::default(), 1).await
+    }
+
     pub async fn open_at(database: &dyn Fresh, seed: u64, clock: Clock) -> Self {
+        Self::open_as(database, seed, clock, WRITERS).await
+    }
+
+    async fn open_as(database: &dyn Fresh, seed: u64, clock: Clock, writers: usize) -> Self {
         let gate = Arc::new(Gate::default());
         let ids = SeededIds::new(seed);
         let script = ids.script();
@@ -168,7 +178,8 @@ impl World {
                 }
             }),
         };
-        let store = open(&database.url(), ports).await.unwrap();
+        let options = OpenOptions::default();
+        let store = open_with_writers(&database.url(), ports, options, writers).await.unwrap();
         Self { store, clock, gate, script, batches, reruns }
     }
 
@@ -207,7 +218,7 @@ impl World {
         }
     }
 
-    /// Stops the writer behind a commit that changes nothing. What is submitted then waits together for `gate.open()`.
+    /// Stops the only writer behind a commit that changes nothing. What is submitted then waits together for `gate.open()`.
     pub async fn hold(&self) {
         self.gate.shut();
         let store = Arc::clone(&self.store);

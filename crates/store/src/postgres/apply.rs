@@ -1,52 +1,16 @@
-//! Writes what a batch decided into PostgreSQL: one statement for each table and manner, whose parameters are the columns.
-
-use std::collections::HashMap;
+//! Writes what a batch decided into PostgreSQL: one statement, whose parameters are the columns of all the rows.
 
 use deadpool_postgres::ClientWrapper;
 use tollhouse_core::snapshot::Write;
 
 use super::pipeline::{Call, run};
-use super::rows::{Transposer, failure};
+use super::rows::{Parameter, Transposer, failure};
 use crate::batch::{Arm, Writes, seal};
-use crate::layout::{
-    ATTENTION, AUDIT, ArmRow, CHANNELS, Change, EVENTS, GRANTS, JOBS, Kind, LINKS, MEMBERSHIPS, ORDERS,
-    PAYMENTS, PLANS, Record, Table,
-};
+use crate::layout::{ArmRow, Change, Kind, Record};
 use crate::writer::Failure;
 
-/// The statements, made once.
-pub(crate) struct Statements {
-    tables: HashMap<&'static str, (String, String)>,
-    arm: String,
-    arm_and_revive: String,
-}
-
-impl Default for Statements {
-    fn default() -> Self {
-        let tables = [
-            &CHANNELS,
-            &PLANS,
-            &LINKS,
-            &ORDERS,
-            &PAYMENTS,
-            &MEMBERSHIPS,
-            &GRANTS,
-            &JOBS,
-            &ATTENTION,
-            &EVENTS,
-            &AUDIT,
-        ];
-        let arm = |or: &str| format!("{}{ARM_CONFLICT}{or}", insert_into(&JOBS));
-        Self {
-            tables: tables
-                .into_iter()
-                .map(|table| (table.name, (insert_into(table), update(table))))
-                .collect(),
-            arm: arm(""),
-            arm_and_revive: arm(ARM_REVIVE),
-        }
-    }
-}
+/// A column: its name, what it holds, whether it changes.
+type Column = (&'static str, Kind, Change);
 
 fn array_type(kind: Kind) -> &'static str {
     match kind {
@@ -58,36 +22,6 @@ fn array_type(kind: Kind) -> &'static str {
         Kind::Amount => "numeric[]",
         Kind::Flag => "boolean[]",
     }
-}
-
-fn insert_into(table: &Table) -> String {
-    let places: Vec<String> = (1..)
-        .zip(table.columns)
-        .map(|(place, (_, kind, _))| format!("${place}::{}", array_type(*kind)))
-        .collect();
-    let names = table.select_list("");
-    format!("INSERT INTO {} ({names}) SELECT * FROM unnest({})", table.name, places.join(", "))
-}
-
-/// Whether a column is a parameter of the update: the key, and what may change.
-fn is_updated(table: &Table, place: usize) -> bool {
-    place == 0 || table.columns.get(place).is_some_and(|(_, _, change)| *change == Change::Changes)
-}
-
-fn update(table: &Table) -> String {
-    let columns = table.columns.iter().enumerate().filter(|(place, _)| is_updated(table, *place));
-    let columns: Vec<_> = columns.map(|(_, column)| column).collect();
-    let places: Vec<String> =
-        (1..).zip(&columns).map(|(place, (_, kind, _))| format!("${place}::{}", array_type(*kind))).collect();
-    let names: Vec<&str> = columns.iter().map(|(name, ..)| *name).collect();
-    let sets: Vec<String> = names.iter().skip(1).map(|name| format!("{name} = new.{name}")).collect();
-    let (table, key) = (table.name, names[0]);
-    format!(
-        "UPDATE {table} SET {} FROM unnest({}) AS new ({}) WHERE {table}.{key} = new.{key}",
-        sets.join(", "),
-        places.join(", "),
-        names.join(", ")
-    )
 }
 
 /// A job that waits is brought forward; with [`ARM_REVIVE`] one that is over runs again, and one that is held gets the new time, by which
@@ -107,97 +41,165 @@ const ARM_REVIVE: &str =
 /// The last lock that is taken, since every process takes it.
 const LOCK_AUDIT_HEAD: &str = "SELECT sequence, hash FROM audit_head WHERE id = 1 FOR NO KEY UPDATE";
 const MOVE_AUDIT_HEAD: &str = "UPDATE audit_head SET sequence = $1, hash = $2 WHERE id = 1";
-const COMMIT: Call<'static> = Call::Plain("COMMIT");
 
-impl Statements {
-    fn of(&self, table: &Table) -> Result<&(String, String), Failure> {
-        self.tables.get(table.name).ok_or_else(|| Failure::Broken(format!("no statement for {}", table.name)))
+/// One statement that writes many tables. A statement costs a turn of the server and one of ours however little it does: one for each
+/// table would cost more than the rows.
+#[derive(Default)]
+struct Combined<'a> {
+    parts: Vec<String>,
+    parameters: Vec<Parameter<'a>>,
+    /// The parts that change rows which were loaded, and how many these are.
+    updates: Vec<usize>,
+    updated: i64,
+}
+
+impl<'a> Combined<'a> {
+    /// The next places for the parameters of a statement, with their types.
+    fn places<'t>(&self, columns: impl Iterator<Item = &'t Column>) -> String {
+        let first = self.parameters.len() + 1;
+        let places: Vec<String> = (first..)
+            .zip(columns)
+            .map(|(place, (_, kind, _))| format!("${place}::{}", array_type(*kind)))
+            .collect();
+        places.join(", ")
     }
 
-    fn insert<'a, R: Record>(&'a self, rows: Vec<&'a R>, calls: &mut Vec<Call<'a>>) -> Result<(), Failure> {
-        if !rows.is_empty() {
-            let parameters = Transposer::of(rows).parameters(|_| true);
-            calls.push(Call::Change { sql: &self.of(R::table())?.0, parameters, rows: None });
+    fn insert<R: Record + 'a>(&mut self, rows: Vec<&'a R>, conflict: &str) {
+        if rows.is_empty() {
+            return;
         }
-        Ok(())
+        let table = R::table();
+        let (name, columns, places) = (table.name, table.select_list(""), self.places(table.columns.iter()));
+        self.parts.push(format!("INSERT INTO {name} ({columns}) SELECT * FROM unnest({places}){conflict}"));
+        self.parameters.extend(Transposer::of(rows).parameters(|_| true));
     }
 
-    fn write<'a, R: Record>(
-        &'a self,
-        writes: &'a [Write<R>],
-        calls: &mut Vec<Call<'a>>,
-    ) -> Result<(), Failure> {
-        self.insert(writes.iter().filter(|write| write.is_new).map(|write| &write.row).collect(), calls)?;
-        let changed: Vec<&R> = writes.iter().filter(|write| !write.is_new).map(|write| &write.row).collect();
-        if !changed.is_empty() {
-            let count = changed.len();
-            let parameters = Transposer::of(changed).parameters(|place| is_updated(R::table(), place));
-            calls.push(Call::Change { sql: &self.of(R::table())?.1, parameters, rows: Some(count) });
+    fn update<R: Record + 'a>(&mut self, rows: Vec<&'a R>) {
+        if rows.is_empty() {
+            return;
         }
-        Ok(())
+        let table = R::table();
+        let is_updated = |place: usize| place == 0 || table.columns[place].2 == Change::Changes;
+        let columns: Vec<&Column> = table
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| is_updated(*place))
+            .map(|(_, column)| column)
+            .collect();
+        let places = self.places(columns.iter().copied());
+        let names: Vec<&str> = columns.iter().map(|(name, ..)| *name).collect();
+        let sets: Vec<String> = names.iter().skip(1).map(|name| format!("{name} = new.{name}")).collect();
+        let (name, key, sets, names) = (table.name, names[0], sets.join(", "), names.join(", "));
+        self.updates.push(self.parts.len());
+        self.updated += i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        self.parts.push(format!(
+            "UPDATE {name} SET {sets} FROM unnest({places}) AS new ({names}) WHERE {name}.{key} = new.{key} RETURNING 1"
+        ));
+        self.parameters.extend(Transposer::of(rows).parameters(is_updated));
     }
 
-    fn arm<'a>(&'a self, arms: &'a [Arm], revive: bool, calls: &mut Vec<Call<'a>>) {
-        let rows: Vec<&ArmRow> = arms.iter().filter(|arm| arm.revive == revive).map(|arm| &arm.row).collect();
-        if !rows.is_empty() {
-            let parameters = Transposer::of(rows).parameters(|_| true);
-            let sql = if revive { &self.arm_and_revive } else { &self.arm };
-            calls.push(Call::Change { sql, parameters, rows: None });
-        }
+    fn write<R: Record + 'a>(&mut self, writes: &'a [Write<R>]) {
+        let of_kind =
+            |is_new| writes.iter().filter(move |write| write.is_new == is_new).map(|write| &write.row);
+        self.insert(of_kind(true).collect(), "");
+        self.update(of_kind(false).collect());
     }
 
-    /// Writes everything, what others refer to first, and commits. `committing` turns true just before it cannot be told any more whether
-    /// the commit was carried out.
-    pub(crate) async fn apply(
-        &self,
-        client: &ClientWrapper,
-        mut writes: Writes,
-        committing: &mut bool,
-    ) -> Result<(), Failure> {
-        let audit = std::mem::take(&mut writes.audit);
-        let mut calls = Vec::new();
-        self.write(&writes.channels, &mut calls)?;
-        self.write(&writes.plans, &mut calls)?;
-        self.write(&writes.links, &mut calls)?;
-        self.write(&writes.orders, &mut calls)?;
-        self.write(&writes.payments, &mut calls)?;
-        self.write(&writes.memberships, &mut calls)?;
-        self.write(&writes.grants, &mut calls)?;
-        self.write(&writes.attention, &mut calls)?;
-        self.write(&writes.jobs, &mut calls)?;
-        self.arm(&writes.arm, true, &mut calls);
-        self.arm(&writes.arm, false, &mut calls);
-        self.insert(writes.events.iter().collect(), &mut calls)?;
-        if audit.is_empty() {
-            // An update must have found its rows before the commit is sent; an insert fails by itself.
-            if calls.iter().any(|call| matches!(call, Call::Change { rows: Some(_), .. })) {
-                run(client, &calls).await?;
-                calls.clear();
-            }
-            calls.push(COMMIT);
-            *committing = true;
-            return run(client, &calls).await.map(|_| ());
-        }
-        calls.push(Call::Rows { sql: LOCK_AUDIT_HEAD, parameters: Vec::new() });
-        let answers = run(client, &calls).await?;
-        let head = answers
-            .last()
-            .and_then(|rows| rows.first())
-            .ok_or_else(|| Failure::Broken("no audit head".to_owned()))?;
-        let sequence: i64 = head.try_get(0).map_err(|error| failure(&error))?;
-        let hash: &[u8] = head.try_get(1).map_err(|error| failure(&error))?;
-        let hash =
-            hash.try_into().map_err(|_| Failure::Broken("the audit head is not 32 bytes".to_owned()))?;
-        let rows = seal(sequence, hash, audit);
-        let mut calls = Vec::new();
-        self.insert(rows.iter().collect(), &mut calls)?;
-        if let Some(last) = rows.last() {
-            let parameters: Vec<super::rows::Parameter<'_>> =
-                vec![Box::new(last.0.sequence), Box::new(last.0.hash.to_vec())];
-            calls.push(Call::Change { sql: MOVE_AUDIT_HEAD, parameters, rows: None });
-        }
-        calls.push(COMMIT);
-        *committing = true;
-        run(client, &calls).await.map(|_| ())
+    fn arm(&mut self, arms: &'a [Arm]) {
+        let of_kind = |revive| arms.iter().filter(move |arm| arm.revive == revive).map(|arm| &arm.row);
+        let revive = format!("{ARM_CONFLICT}{ARM_REVIVE}");
+        self.insert::<ArmRow>(of_kind(true).collect(), &revive);
+        self.insert::<ArmRow>(of_kind(false).collect(), ARM_CONFLICT);
     }
+
+    /// The statement. It fails by a division by zero if an update did not find all its rows: then nothing is committed, without a turn in
+    /// which we would look at the number.
+    fn finish(mut self) -> Option<(String, Vec<Parameter<'a>>)> {
+        if self.parts.is_empty() {
+            return None;
+        }
+        let counts: Vec<String> =
+            self.updates.iter().map(|part| format!("(SELECT count(*) FROM w{part})")).collect();
+        let last = if counts.is_empty() {
+            "SELECT 1".to_owned()
+        } else {
+            self.parameters.push(Box::new(self.updated));
+            format!("SELECT 1 / ({} = ${}::bigint)::int", counts.join(" + "), self.parameters.len())
+        };
+        let parts: Vec<String> =
+            self.parts.iter().enumerate().map(|(number, part)| format!("w{number} AS ({part})")).collect();
+        Some((format!("WITH {} {last}", parts.join(", ")), self.parameters))
+    }
+}
+
+/// Writes everything, what others refer to first, and commits. `committing` turns true just before it cannot be told any more whether
+/// the commit was carried out.
+pub(crate) async fn apply(
+    client: &ClientWrapper,
+    mut writes: Writes,
+    committing: &mut bool,
+) -> Result<(), Failure> {
+    let audit = std::mem::take(&mut writes.audit);
+    let mut statements = Vec::new();
+    let mut first = Combined::default();
+    first.write(&writes.channels);
+    first.write(&writes.plans);
+    first.write(&writes.links);
+    first.write(&writes.orders);
+    first.write(&writes.payments);
+    first.write(&writes.memberships);
+    first.write(&writes.grants);
+    first.write(&writes.attention);
+    first.write(&writes.jobs);
+    first.insert(writes.events.iter().collect(), "");
+    // A statement must not touch a row twice: a job that was finished may be armed again at once.
+    let mut second = Combined::default();
+    if writes.jobs.is_empty() {
+        first.arm(&writes.arm);
+    } else {
+        second.arm(&writes.arm);
+    }
+    statements.extend(first.finish());
+    statements.extend(second.finish());
+    if audit.is_empty() {
+        return commit(client, statements, committing).await;
+    }
+    let mut calls: Vec<Call<'_>> = calls(&mut statements);
+    calls.push(Call::Rows { sql: LOCK_AUDIT_HEAD, parameters: Vec::new() });
+    let answers = run(client, &calls).await?;
+    let head = answers
+        .last()
+        .and_then(|rows| rows.first())
+        .ok_or_else(|| Failure::Broken("no audit head".to_owned()))?;
+    let sequence: i64 = head.try_get(0).map_err(|error| failure(&error))?;
+    let hash: &[u8] = head.try_get(1).map_err(|error| failure(&error))?;
+    let hash = hash.try_into().map_err(|_| Failure::Broken("the audit head is not 32 bytes".to_owned()))?;
+    let rows = seal(sequence, hash, audit);
+    let mut entries = Combined::default();
+    entries.insert(rows.iter().collect(), "");
+    let mut statements: Vec<(String, Vec<Parameter<'_>>)> = entries.finish().into_iter().collect();
+    if let Some(last) = rows.last() {
+        let parameters: Vec<Parameter<'_>> = vec![Box::new(last.0.sequence), Box::new(last.0.hash.to_vec())];
+        statements.push((MOVE_AUDIT_HEAD.to_owned(), parameters));
+    }
+    commit(client, statements, committing).await
+}
+
+fn calls<'c>(statements: &'c mut [(String, Vec<Parameter<'_>>)]) -> Vec<Call<'c>> {
+    statements
+        .iter_mut()
+        .map(|(sql, parameters)| Call::Rows { sql, parameters: std::mem::take(parameters) })
+        .collect()
+}
+
+async fn commit(
+    client: &ClientWrapper,
+    mut statements: Vec<(String, Vec<Parameter<'_>>)>,
+    committing: &mut bool,
+) -> Result<(), Failure> {
+    let mut calls = calls(&mut statements);
+    calls.push(Call::Plain("COMMIT"));
+    *committing = true;
+    run(client, &calls).await.map(|_| ())
 }

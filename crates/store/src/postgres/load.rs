@@ -1,10 +1,12 @@
 //! Answers the closure's questions from PostgreSQL: a round of questions in one round trip.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
-use tollhouse_core::channel::Channel;
+use tollhouse_core::channel::{Channel, Plan};
+use tollhouse_core::id::ChannelId;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 
 use super::pipeline::{Call, run};
@@ -99,20 +101,14 @@ macro_rules! queries {
 queries! {
     LINKS_BY_ID = LINKS "WHERE id = ANY($1) ORDER BY id" LOCK;
     LINKS_BY_SLUG = LINKS "WHERE slug = ANY($1) ORDER BY id" LOCK;
-    PAYMENTS_BY_ID = PAYMENTS "WHERE id = ANY($1) ORDER BY id" LOCK;
-    PAYMENTS_BY_PARENT = PAYMENTS "WHERE parent_payment_id = ANY($1) ORDER BY id" LOCK;
+    PAYMENTS_BY_ID_OR_PARENT = PAYMENTS "WHERE id = ANY($1) OR parent_payment_id = ANY($2) ORDER BY id" LOCK;
     PAYMENTS_BY_ORDER = PAYMENTS "WHERE order_id = ANY($1)" NO_LOCK;
     ORDERS_BY_ID = ORDERS "WHERE id = ANY($1) ORDER BY id" LOCK;
     ORDERS_BY_CLAIM = ORDERS "WHERE claim = ANY($1) ORDER BY id" LOCK;
     GRANTS_BY_ID = GRANTS "WHERE id = ANY($1)" NO_LOCK;
     GRANTS_BY_ORDER = GRANTS "WHERE order_id = ANY($1)" NO_LOCK;
     GRANTS_BY_MEMBERSHIP = GRANTS "WHERE membership_id = ANY($1)" NO_LOCK;
-    CHANNELS_BY_ID = CHANNELS "WHERE id = ANY($1)" NO_LOCK;
-    CHANNELS_BY_PRIVATE_CHAT = CHANNELS "WHERE private_chat_id = ANY($1)" NO_LOCK;
-    CHANNELS_BY_PUBLIC_CHAT = CHANNELS "WHERE public_chat_id = ANY($1)" NO_LOCK;
-    PLANS_BY_ID = PLANS "WHERE channel_id = ANY($1)" NO_LOCK;
-    PLANS_BY_PRIVATE_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE private_chat_id = ANY($1)" NO_LOCK;
-    PLANS_BY_PUBLIC_CHAT = PLANS "JOIN channels ON channels.id = channel_id WHERE public_chat_id = ANY($1)" NO_LOCK;
+    PLANS_BY_CHANNEL = PLANS "WHERE channel_id = ANY($1)" NO_LOCK;
     MEMBERSHIPS_BY_ID = MEMBERSHIPS "WHERE id = ANY($1) ORDER BY id" LOCK;
     MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "JOIN unnest($1::uuid[], $2::bigint[]) AS wanted (channel, member) ON channel_id = channel AND telegram_user = member ORDER BY id" LOCK_MEMBERS;
     MEMBERSHIPS_BY_USER = MEMBERSHIPS "WHERE telegram_user = ANY($1) ORDER BY id" LOCK;
@@ -121,6 +117,19 @@ queries! {
     JOBS_BY_ID = JOBS "WHERE id = ANY($1) ORDER BY id" LOCK;
     JOBS_READY = JOBS "WHERE state = 'ready' AND run_at <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
     JOBS_LAPSED = JOBS "WHERE state = 'leased' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
+}
+
+static CHANNELS_BY_ID: LazyLock<String> = LazyLock::new(|| channels("id"));
+static CHANNELS_BY_PRIVATE_CHAT: LazyLock<String> = LazyLock::new(|| channels("private_chat_id"));
+static CHANNELS_BY_PUBLIC_CHAT: LazyLock<String> = LazyLock::new(|| channels("public_chat_id"));
+
+/// Channels beside each of their plans.
+fn channels(key: &str) -> String {
+    let (channel, plan) = (CHANNELS.select_list("channels."), PLANS.select_list("plans."));
+    format!(
+        "SELECT {channel}, {plan} FROM channels LEFT JOIN plans ON plans.channel_id = channels.id \
+         WHERE channels.{key} = ANY($1)"
+    )
 }
 
 /// A payment that is not there yet has no row that could be locked. Its number is locked instead: else a payment and a re-deposit on it
@@ -139,15 +148,15 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         Ask::PeekAttention(ids) => rows(&ATTENTION_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::LinksById(ids) => rows(&LINKS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::LinksBySlug(slugs) => rows(&LINKS_BY_SLUG, vec![array(slugs.iter().cloned())]),
-        Ask::PaymentsById(ids) => {
-            if purpose == Purpose::Change {
+        Ask::Payments { ids, parents } => {
+            if purpose == Purpose::Change && !ids.is_empty() {
                 let parameters = vec![array(ids.iter().map(|id| id.get()))];
                 calls.push(Call::Rows { sql: LOCK_PAYMENT_NUMBERS, parameters });
             }
-            let parameters = vec![array(ids.iter().map(|id| id.get()))];
-            calls.push(Call::Rows { sql: PAYMENTS_BY_ID.sql(purpose), parameters });
+            let parameters =
+                vec![array(ids.iter().map(|id| id.get())), array(parents.iter().map(|id| id.get()))];
+            calls.push(Call::Rows { sql: PAYMENTS_BY_ID_OR_PARENT.sql(purpose), parameters });
         }
-        Ask::PaymentsByParent(ids) => rows(&PAYMENTS_BY_PARENT, vec![array(ids.iter().map(|id| id.get()))]),
         Ask::PaymentsByOrder(ids) => rows(&PAYMENTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
         Ask::OrdersById(ids) => rows(&ORDERS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::OrdersByClaim(claims) => rows(&ORDERS_BY_CLAIM, vec![array(claims.iter().map(|claim| claim.0))]),
@@ -155,16 +164,16 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         Ask::GrantsByOrder(ids) => rows(&GRANTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
         Ask::GrantsByMembership(ids) => rows(&GRANTS_BY_MEMBERSHIP, vec![array(ids.iter().map(|id| id.0))]),
         Ask::ChannelsById(ids) => {
-            rows(&CHANNELS_BY_ID, vec![array(ids.iter().map(|id| id.0))]);
-            rows(&PLANS_BY_ID, vec![array(ids.iter().map(|id| id.0))]);
+            let parameters = vec![array(ids.iter().map(|id| id.0))];
+            calls.push(Call::Rows { sql: &CHANNELS_BY_ID, parameters });
         }
         Ask::ChannelsByPrivateChat(chats) => {
-            rows(&CHANNELS_BY_PRIVATE_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
-            rows(&PLANS_BY_PRIVATE_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
+            let parameters = vec![array(chats.iter().map(|chat| chat.get()))];
+            calls.push(Call::Rows { sql: &CHANNELS_BY_PRIVATE_CHAT, parameters });
         }
         Ask::ChannelsByPublicChat(chats) => {
-            rows(&CHANNELS_BY_PUBLIC_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
-            rows(&PLANS_BY_PUBLIC_CHAT, vec![array(chats.iter().map(|chat| chat.get()))]);
+            let parameters = vec![array(chats.iter().map(|chat| chat.get()))];
+            calls.push(Call::Rows { sql: &CHANNELS_BY_PUBLIC_CHAT, parameters });
         }
         Ask::MembershipsById(ids) => rows(&MEMBERSHIPS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::MembershipsByMember(members) => {
@@ -196,7 +205,7 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
             Found::Attention(each(last, |row| layout::attention(row))?)
         }
         Ask::LinksById(_) | Ask::LinksBySlug(_) => Found::Links(each(last, |row| layout::link(row))?),
-        Ask::PaymentsById(_) | Ask::PaymentsByParent(_) | Ask::PaymentsByOrder(_) => {
+        Ask::Payments { .. } | Ask::PaymentsByOrder(_) => {
             Found::Payments(each(last, |row| layout::payment(row))?)
         }
         Ask::OrdersById(_) | Ask::OrdersByClaim(_) => Found::Orders(each(last, |row| layout::order(row))?),
@@ -204,7 +213,7 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
             Found::Grants(each(last, |row| layout::grant(row))?)
         }
         Ask::ChannelsById(_) | Ask::ChannelsByPrivateChat(_) | Ask::ChannelsByPublicChat(_) => {
-            Found::Channels(with_plans(answers.first().map_or(&[][..], Vec::as_slice), last)?)
+            Found::Channels(joined_channels(last)?)
         }
         Ask::MembershipsById(_) | Ask::MembershipsByMember(_) | Ask::MembershipsByUser(_) => {
             Found::Memberships(each(last, |row| layout::membership(row))?)
@@ -228,6 +237,21 @@ pub(crate) fn each<V>(
     rows.iter().map(|row| read(&mut PostgresRow::new(row))).collect()
 }
 
+/// Reads channels that stand beside each of their plans.
+fn joined_channels(rows: &[Row]) -> Result<Vec<Channel>, Failure> {
+    let mut found: BTreeMap<ChannelId, (Channel, Vec<(i64, Plan)>)> = BTreeMap::new();
+    for row in rows {
+        let mut columns = PostgresRow::new(row);
+        let channel = layout::channel(&mut columns)?;
+        let (_, plans) = found.entry(channel.id).or_insert_with(|| (channel, Vec::new()));
+        // Null where the channel has no plan.
+        if !columns.is_null()? {
+            plans.push(layout::plan(&mut columns)?);
+        }
+    }
+    Ok(found.into_values().map(|(channel, plans)| layout::in_order(channel, plans)).collect())
+}
+
 /// Puts their plans into channels.
 pub(crate) fn with_plans(channels: &[Row], plans: &[Row]) -> Result<Vec<Channel>, Failure> {
     let mut plans = each(plans, |row| layout::plan(row))?;
@@ -240,5 +264,5 @@ pub(crate) fn with_plans(channels: &[Row], plans: &[Row]) -> Result<Vec<Channel>
 
 /// The plans of channels by their ids.
 pub(crate) fn plans_by_channel() -> &'static str {
-    &PLANS_BY_ID.plain
+    &PLANS_BY_CHANNEL.plain
 }

@@ -91,6 +91,12 @@ impl<'r> PostgresRow<'r> {
         Self { row, next: 0 }
     }
 
+    /// Whether the next column, an id, is null; it stays the next.
+    pub(crate) fn is_null(&self) -> Result<bool, Failure> {
+        let id: Option<Uuid> = self.row.try_get(self.next).map_err(|error| self.fault(&chain(&error)))?;
+        Ok(id.is_none())
+    }
+
     fn value<V: FromSql<'r>>(&mut self) -> Result<Option<V>, Failure> {
         let value = self.row.try_get(self.next);
         self.next += 1;

@@ -7,7 +7,7 @@ use deadpool_postgres::ClientWrapper;
 use futures::FutureExt;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 
-use super::apply::Statements;
+use super::apply::apply;
 use super::connect::Server;
 use super::load::{Purpose, snapshot};
 use super::rows::failure;
@@ -65,7 +65,6 @@ impl Connection {
 
 /// Runs until the queue is closed and empty.
 pub(crate) async fn run(server: Server, mut intake: Intake) {
-    let statements = Statements::default();
     let mut connection = Connection { server, client: None, wait: RECONNECT_FIRST, not_before: None };
     loop {
         match intake.machine.next_step() {
@@ -75,7 +74,7 @@ pub(crate) async fn run(server: Server, mut intake: Intake) {
             }
             Step::Run(batch) => {
                 let started = Instant::now();
-                match commit(&mut connection, &statements, &mut intake, &batch).await {
+                match commit(&mut connection, &intake, &batch).await {
                     Ok((results, committed)) => intake.committed(results, committed, started.elapsed()),
                     Err(failure) => intake.failed(failure),
                 }
@@ -93,17 +92,11 @@ pub(crate) async fn run(server: Server, mut intake: Intake) {
     }
 }
 
-async fn commit(
-    connection: &mut Connection,
-    statements: &Statements,
-    intake: &mut Intake,
-    batch: &[Command],
-) -> Result<Done, Failure> {
+async fn commit(connection: &mut Connection, intake: &Intake, batch: &[Command]) -> Result<Done, Failure> {
     loop {
         let (client, was_there) = connection.take().await?;
         let mut committing = false;
-        let attempt =
-            AssertUnwindSafe(attempt(&client, statements, intake, batch, &mut committing)).catch_unwind();
+        let attempt = AssertUnwindSafe(attempt(&client, intake, batch, &mut committing)).catch_unwind();
         let result = match tokio::time::timeout(BATCH_TIMEOUT, attempt).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Failure::Broken("the writer panicked".to_owned())),
@@ -134,30 +127,36 @@ async fn commit(
 
 async fn attempt(
     client: &ClientWrapper,
-    statements: &Statements,
-    intake: &mut Intake,
+    intake: &Intake,
     batch: &[Command],
     committing: &mut bool,
 ) -> Result<Done, Failure> {
     let mut snapshot = snapshot(client, needs(batch), Purpose::Change).await?;
     let channels = channels_of(&snapshot);
     let now = intake.now();
-    let results = decide_all(now, &mut *intake.ids, &mut snapshot, batch)?;
+    let results = decide_all(now, &mut **intake.ids(), &mut snapshot, batch)?;
     if !snapshot.has_writes() {
         client.batch_execute("ROLLBACK").await.map_err(|error| failure(&error))?;
         return Ok((results, Committed::default()));
     }
     let writes = writes(&mut snapshot, &channels);
     let committed = writes.committed.clone();
-    statements.apply(client, writes, committing).await?;
+    apply(client, writes, committing).await?;
     Ok((results, committed))
 }
 
 async fn put_state(connection: &mut Connection, key: &str, text: &str) -> Result<(), Failure> {
-    let (client, _) = connection.take().await?;
     let put =
         "INSERT INTO state (key, text) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET text = excluded.text";
-    let result = client.execute(put, &[&key, &text]).await.map(|_| ()).map_err(|error| failure(&error));
-    connection.client = Some(client);
-    result
+    loop {
+        let (client, was_there) = connection.take().await?;
+        match client.execute(put, &[&key, &text]).await.map_err(|error| failure(&error)) {
+            // To put it twice does no harm.
+            Err(Failure::Disconnected(_)) if was_there => {}
+            result => {
+                connection.client = Some(client);
+                return result.map(|_| ());
+            }
+        }
+    }
 }

@@ -92,8 +92,9 @@ impl Statements {
         let (insert, update) = self.of(R::table())?;
         let of_kind =
             |is_new| writes.iter().filter(move |write| write.is_new == is_new).map(|write| &write.row);
-        self.run(connection, insert, of_kind(true))?;
-        self.run(connection, update, of_kind(false))
+        // A plan that is retired makes room for one of the same name.
+        self.run(connection, update, of_kind(false))?;
+        self.run(connection, insert, of_kind(true))
     }
 
     /// Runs a statement for each row; each changes one.

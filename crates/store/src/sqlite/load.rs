@@ -113,8 +113,12 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
             Found::Links(each(c, &LINKS_BY_ID, ids.iter().map(|id| id.0), |row| layout::link(row))?)
         }
         Ask::LinksBySlug(slugs) => Found::Links(each(c, &LINKS_BY_SLUG, slugs, |row| layout::link(row))?),
-        Ask::PaymentsById(ids) => payments(c, &PAYMENTS_BY_ID, ids.iter().map(|id| id.get()))?,
-        Ask::PaymentsByParent(ids) => payments(c, &PAYMENTS_BY_PARENT, ids.iter().map(|id| id.get()))?,
+        Ask::Payments { ids, parents } => {
+            let read = |row: &mut SqliteRow<'_, '_>| layout::payment(row);
+            let mut found = each(c, &PAYMENTS_BY_ID, ids.iter().map(|id| id.get()), read)?;
+            found.extend(each(c, &PAYMENTS_BY_PARENT, parents.iter().map(|id| id.get()), read)?);
+            Found::Payments(found)
+        }
         Ask::PaymentsByOrder(ids) => payments(c, &PAYMENTS_BY_ORDER, ids.iter().map(|id| id.0))?,
         Ask::OrdersById(ids) => {
             Found::Orders(each(c, &ORDERS_BY_ID, ids.iter().map(|id| id.0), |row| layout::order(row))?)

@@ -29,7 +29,7 @@ pub(crate) fn run(mut connection: Connection, mut checkpoints: Checkpoints, mut 
             }
             Step::Run(batch) => {
                 let started = Instant::now();
-                match guarded(|| commit(&mut connection, &statements, &mut intake, &batch)) {
+                match guarded(|| commit(&mut connection, &statements, &intake, &batch)) {
                     Ok((results, committed)) => {
                         intake.committed(results, committed, started.elapsed());
                         copying = true;
@@ -67,7 +67,7 @@ fn guarded(run: impl FnOnce() -> Result<Done, Failure>) -> Result<Done, Failure>
 fn commit(
     connection: &mut Connection,
     statements: &Statements,
-    intake: &mut Intake,
+    intake: &Intake,
     batch: &[Command],
 ) -> Result<Done, Failure> {
     // The write lock first: what is read is then what will be there when it is written.
@@ -76,7 +76,7 @@ fn commit(
     let mut snapshot = load::snapshot(&transaction, needs(batch))?;
     let channels = channels_of(&snapshot);
     let now = intake.now();
-    let results = decide_all(now, &mut *intake.ids, &mut snapshot, batch)?;
+    let results = decide_all(now, &mut **intake.ids(), &mut snapshot, batch)?;
     if !snapshot.has_writes() {
         return Ok((results, Committed::default()));
     }
