@@ -22,8 +22,9 @@ pub const BACKOFF_FIRST_MS: i64 = 1_000;
 pub const BACKOFF_LONGEST_MS: i64 = 3_600_000;
 /// How long a worker may hold a job, in seconds. Longer than every time-out of a call that a job makes.
 pub const LEASE_SECONDS: i64 = 60;
-/// How many jobs a worker claims at once; bounds what a crash delays by a lease.
-pub const CLAIM_BATCH_MAX: u32 = 32;
+/// How many jobs a worker claims at once. It starts all of them at once, since a lease runs from the claim: a job that waited behind others
+/// could begin when somebody else holds it already.
+pub const CLAIM_BATCH_MAX: u32 = 16;
 /// Longest error text that is kept, in characters.
 pub const ERROR_LENGTH_MAX: usize = 500;
 
@@ -247,6 +248,11 @@ pub struct ArmJob {
 pub enum Action {
     /// Nothing outside: finish with [`Outcome::Nothing`], and the rules decide under lock.
     Nothing,
+    /// Touch nothing: its lease has lapsed so often that the job itself must be what kills its workers. Finish with a permanent failure.
+    GiveUp {
+        /// What to say of it.
+        error: String,
+    },
     /// Make an invoice at the provider.
     CreateInvoice {
         /// For which order.
@@ -363,6 +369,10 @@ pub enum Failure {
 /// What to do next for a job, from the present state. Read-only: the decision to remove somebody is taken under lock before.
 #[must_use]
 pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
+    if job.attempt >= ATTEMPTS_MAX {
+        let last = job.last_error.as_deref().unwrap_or("its worker never came back");
+        return Action::GiveUp { error: format!("given up after {} attempts: {last}", job.attempt) };
+    }
     match &job.kind {
         JobKind::CreateInvoice { order_id } => invoice(now, snapshot, *order_id),
         JobKind::DeliverAccess { grant_id, membership_id } => {

@@ -406,3 +406,21 @@ fn a_dead_job_that_was_run_again_leaves_the_list_and_a_refusal_changes_nothing()
     world.run(resolve);
     assert_eq!(sends(&work(&mut world)), 1);
 }
+
+#[test]
+fn f41_a_job_that_kills_its_worker_is_given_up() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    for _ in 0..=ATTEMPTS_MAX {
+        // The worker claims, and is never heard of again.
+        assert!(world.claim().iter().any(|job| matches!(job.kind, JobKind::DeliverAccess { .. })));
+        world.now += jiff::SignedDuration::from_secs(61);
+    }
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    let Action::GiveUp { error } = action(world.now, &world.rows, &job) else { panic!("{job:?}") };
+    world.finish(&job, JobOutcome::Failed(Failure::Permanent { error }));
+    assert_eq!(world.open_reasons(), [Reason::JobDead]);
+    world.now += days(1);
+    assert!(world.claim().iter().all(|job| !matches!(job.kind, JobKind::DeliverAccess { .. })));
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt};
+use futures::future::join_all;
 use tokio::sync::{broadcast, watch};
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{PrivateChatId, TelegramUserId};
@@ -19,8 +19,6 @@ use crate::texts;
 const LOOK_AGAIN_MS: u64 = 1_000;
 /// How long the worker waits after the store failed it, in milliseconds.
 const STORE_DOWN_MS: u64 = 1_000;
-/// How many jobs one process works at once.
-const JOBS_AT_ONCE_MAX: usize = 8;
 /// How long a job waits for a bot that is not configured, in seconds.
 const NO_GATEWAY_SECONDS: u32 = 60;
 
@@ -82,7 +80,8 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize, crate::app::SubmitError> {
     let claim = Command::ClaimJobs { limit: CLAIM_BATCH_MAX, now: app.clock.now() };
     let CommandOutcome::Jobs(jobs) = app.submit(claim).await? else { return Ok(0) };
     let count = jobs.len();
-    stream::iter(jobs).for_each_concurrent(JOBS_AT_ONCE_MAX, |job| work(app, job)).await;
+    // All at once: the lease of each runs from the claim.
+    join_all(jobs.into_iter().map(|job| work(app, job))).await;
     Ok(count)
 }
 
@@ -134,6 +133,7 @@ async fn work(app: &Arc<App>, job: Job) {
 async fn perform(app: &App, action: Action) -> Outcome {
     match action {
         Action::Nothing => return Outcome::Nothing,
+        Action::GiveUp { error } => return Outcome::Failed(Failure::Permanent { error }),
         Action::CreateInvoice { order_id, price, description } => {
             return match &app.provider {
                 Some(provider) => provider.create_invoice(order_id, &price, &description).await,
@@ -161,7 +161,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Action::Notify { owner, title, notice } => {
             send(gateway, owner, &texts::owner(&title, &notice), None).await
         }
-        Action::Nothing | Action::CreateInvoice { .. } => Ok(Outcome::Nothing),
+        Action::Nothing | Action::GiveUp { .. } | Action::CreateInvoice { .. } => Ok(Outcome::Nothing),
     };
     done.unwrap_or_else(|error| Outcome::Failed(failure(&error)))
 }

@@ -1,7 +1,7 @@
 //! The attention list: opened by what is wrong, closed by what mends it or by a person.
 
 use super::{SYSTEM, Work, jobs, notification};
-use crate::attention::{Attention, PERSON_REASON_LENGTH_MAX, Reason, Resolution, Resolved, Subject};
+use crate::attention::{Attention, Reason, Resolution, Resolved, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{AttentionId, ChannelId, OrderId};
 use crate::job::{JobKind, OwnerNotice};
@@ -116,7 +116,6 @@ pub(super) fn resolve(
         .cloned()
         .ok_or_else(|| Refusal::NotFound(format!("no attention item {id}")))?;
     let reason = super::access::person_reason(reason)?;
-    debug_assert!(reason.chars().count() <= PERSON_REASON_LENGTH_MAX);
     if let Some(resolved) = &item.resolved {
         if resolved.resolution == resolution {
             return Ok(Outcome::Done);

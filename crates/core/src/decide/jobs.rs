@@ -29,7 +29,8 @@ pub(super) fn claim(work: &mut Work<'_>, limit: u32) -> Outcome {
     due.sort_by_key(|job| (job.run_at, job.id));
     due.truncate(limit as usize);
     for job in &mut due {
-        // A lease that lapsed is an attempt that failed without a word: a job that kills its worker must not do so for ever.
+        // A lease that lapsed is an attempt that failed without a word: a job that kills its worker must not do so for ever (the
+        // next action is then to give up).
         if job.state == JobState::Leased {
             job.attempt += 1;
         }
