@@ -1,5 +1,6 @@
 //! Opens the file and brings its schema up to date.
 
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -46,7 +47,22 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     {
         return Err(unavailable(path, &format!("there is no folder {}; make it first", folder.display())));
     }
-    configured(path).map_err(|error| unavailable(path, &error.to_string()))
+    // The switch of a new file to the write-ahead log fails at once with "database is locked" if another process is about to do the same:
+    // two that read wait for each other, so SQLite does not wait at all. Of several openers one goes after the other.
+    let turn = opening_turn(path)
+        .map_err(|error| unavailable(path, &format!("cannot lock it to open it: {error}")))?;
+    let connection = configured(path).map_err(|error| unavailable(path, &error.to_string()))?;
+    drop(turn);
+    Ok(connection)
+}
+
+/// Waits until nobody else opens the database; the turn ends when the file is dropped, or with the process.
+fn opening_turn(path: &Path) -> std::io::Result<File> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".open.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(lock)?;
+    file.lock()?;
+    Ok(file)
 }
 
 fn configured(path: &Path) -> rusqlite::Result<Connection> {
