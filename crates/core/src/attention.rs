@@ -76,7 +76,7 @@ reasons! {
     /// A legacy order for a channel that nobody registered.
     UnknownChannel = "unknown_channel", "Money arrived for a channel that is not registered. Register it with `channel add --public-chat …`; the payment is then taken up by itself.";
     /// A legacy order for a channel without a plan on sale.
-    NoPlan = "no_plan", "Money arrived for a channel that has no plan on sale. Add a plan, then `payment replay PAYMENT`.";
+    NoPlan = "no_plan", "Money arrived for a channel that has no plan on sale. Add one with `channel plan add`; the payment is then taken up by itself.";
     /// A legacy order whose price is below every plan, or in another currency.
     UnmatchedPrice = "unmatched_price", "What was asked matches no plan of the channel. Grant the cheapest plan, or note the refund.";
     /// The price in the notification is not the order's.
@@ -84,7 +84,7 @@ reasons! {
     /// A `finished` that brought less than the floor.
     FinishedShort = "finished_short", "The provider calls it finished, but clearly less than asked arrived. Grant, wait for the rest, or note the refund.";
     /// A partial payment.
-    Underpaid = "underpaid", "Less than the price arrived. A top-up in the same coin completes it by itself; or grant, or note the refund.";
+    Underpaid = "underpaid", "Less than the price arrived. A top-up in the same coin completes it by itself, unless the channel's policy leaves that to you; or grant, or note the refund.";
     /// A re-deposit that does not complete its order.
     ChildPayment = "child_payment", "More money came to the address of an earlier payment and does not complete its order by itself. Grant, dismiss or note the refund.";
     /// The wrong coin or network.
@@ -92,17 +92,23 @@ reasons! {
     /// An amount that cannot be held exactly, or is negative.
     AmountUnusable = "amount_unusable", "An amount in the notification cannot be used (negative, or more digits than can be held exactly). Look at the raw event, then grant or note the refund.";
     /// A status that we do not know.
-    UnknownStatus = "unknown_status", "The provider sent a status that is not known here. Look at the payment at the provider.";
+    UnknownStatus = "unknown_status", "The provider sent a status that is not known here. Look at the payment at the provider, then grant, dismiss or note the refund.";
     /// Two signed events of one payment contradict each other.
-    Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices or coins. Look at both raw events.";
+    Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices, coins or parents. Look at them with `payment show PAYMENT --raw`, then grant, dismiss or note the refund.";
     /// Two full payments for one order.
     PaidTwice = "paid_twice", "The order was paid in full more than once. One period was granted; refund the other payment, or add the days by `membership grant`.";
+    /// Clearly more than the price, and the policy leaves that to the owner.
+    Overpaid = "overpaid", "More than the price arrived. The access was given; send back what is too much, or dismiss.";
     /// Money for an order whose refund a person has noted.
     PaidAfterRefund = "paid_after_refund", "More money arrived for an order after its refund was noted. Grant, or note this refund too.";
     /// Paid after the order's expiry, and the policy leaves that to the owner.
     Late = "late", "The payment came after the order had expired. Grant, or note the refund.";
     /// A job gave up.
-    JobDead = "job_dead", "A step towards Telegram was tried as often as is sensible and failed. Mend the cause that it names, then resolve as grant to run it again, or dismiss.";
+    JobDead = "job_dead", "A step was tried as often as is sensible and failed. Mend the cause that it names, then resolve as grant to run it again, or dismiss.";
+    /// The provider takes no amount as small as an order's price.
+    BelowMinimum = "below_minimum", "The price is below what NOWPayments takes in any coin of yours, so the buyer cannot pay. Add a plan with a higher price, or accept a coin with a lower minimum at NOWPayments; then resolve as grant to try again, or dismiss.";
+    /// No invoice could be made for an order.
+    InvoiceNotMade = "invoice_not_made", "NOWPayments made no invoice for an order, so the buyer cannot pay. Mend the cause that it names, then resolve as grant to try again, or dismiss.";
     /// A notification could not be processed because of a fault of ours.
     Internal = "internal", "The notification is stored, but processing it failed. `payment replay PAYMENT` tries again; please report the error in the log.";
 }
@@ -112,6 +118,12 @@ impl Reason {
     #[must_use]
     pub fn from_word(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+    }
+
+    /// Whether it is about a job: granting runs the job again, and it may come back as often as the job gives up.
+    #[must_use]
+    pub fn is_about_a_job(self) -> bool {
+        matches!(self, Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade)
     }
 
     /// The ways of resolving that make sense, in the words of `attention resolve --as`.
@@ -126,12 +138,19 @@ impl Reason {
             | Self::WrongAsset
             | Self::AmountUnusable
             | Self::PaidAfterRefund
+            | Self::UnknownStatus
+            | Self::Contradiction
             | Self::Late => &[Resolution::Grant, Resolution::Refund, Resolution::Dismiss],
-            Self::JobDead => &[Resolution::Grant, Resolution::Dismiss],
-            Self::NoOrderId | Self::UnknownOrder | Self::UnknownChannel | Self::NoPlan | Self::PaidTwice => {
-                &[Resolution::Refund, Resolution::Dismiss]
+            Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade => {
+                &[Resolution::Grant, Resolution::Dismiss]
             }
-            Self::UnknownStatus | Self::Contradiction | Self::Internal => &[Resolution::Dismiss],
+            Self::NoOrderId
+            | Self::UnknownOrder
+            | Self::UnknownChannel
+            | Self::NoPlan
+            | Self::PaidTwice
+            | Self::Overpaid => &[Resolution::Refund, Resolution::Dismiss],
+            Self::Internal => &[Resolution::Dismiss],
         }
     }
 }
@@ -212,6 +231,14 @@ impl Attention {
         } else {
             format!("{} ({})", self.reason.sentence(), self.detail)
         }
+    }
+
+    /// The ways of resolving that make sense for this item: there is nothing to grant while a payment pays no order.
+    #[must_use]
+    pub fn actions(&self) -> Vec<Resolution> {
+        let unbound = matches!(self.subject, Subject::Payment(_)) && self.channel_id.is_none();
+        let fits = |action: &Resolution| !(unbound && *action == Resolution::Grant);
+        self.reason.actions().iter().copied().filter(fits).collect()
     }
 
     /// Whether it still waits for somebody.

@@ -13,7 +13,7 @@ use crate::job::{Job, Outcome as JobOutcome};
 use crate::money::Money;
 use crate::order::{OrderSource, OrderState};
 use crate::order_ref::OrderRef;
-use crate::policy::Policies;
+use crate::policy::{Policies, PolicyChange};
 use crate::snapshot::{DueJobs, Needs};
 
 /// A plan to be made.
@@ -44,6 +44,8 @@ pub struct NewChannel {
     pub plans: Vec<NewPlan>,
     /// What the owner decided about odd payments.
     pub policies: Policies,
+    /// Who registers it.
+    pub actor: String,
 }
 
 /// From what an order is made. Price and duration always come from the plan (I6).
@@ -102,12 +104,23 @@ pub enum Command {
         /// Who.
         actor: String,
     },
+    /// Change what the owner decided about odd payments. Counts for what happens from then on.
+    SetPolicies {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// What is different from now on.
+        change: Box<PolicyChange>,
+        /// Who.
+        actor: String,
+    },
     /// Add a plan.
     AddPlan {
         /// To which channel.
         channel_id: ChannelId,
         /// The plan.
         plan: NewPlan,
+        /// Who.
+        actor: String,
     },
     /// Stop selling a plan.
     RetirePlan {
@@ -115,6 +128,8 @@ pub enum Command {
         channel_id: ChannelId,
         /// Which.
         plan_id: PlanId,
+        /// Who.
+        actor: String,
     },
     /// Make a payment link.
     CreateLink {
@@ -126,11 +141,15 @@ pub enum Command {
         expires_at: Option<Timestamp>,
         /// How many orders it may make.
         max_uses: Option<u32>,
+        /// Who.
+        actor: String,
     },
     /// Take a payment link back.
     RevokeLink {
         /// Which.
         link_id: LinkId,
+        /// Who.
+        actor: String,
     },
     /// Make an order.
     CreateOrder {
@@ -259,12 +278,13 @@ impl Command {
                 needs.public_chats.extend(channel.public_chat);
             }
             Self::ArchiveChannel { channel_id, .. }
+            | Self::SetPolicies { channel_id, .. }
             | Self::AddPlan { channel_id, .. }
             | Self::RetirePlan { channel_id, .. }
             | Self::CreateLink { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
             }
-            Self::RevokeLink { link_id } => {
+            Self::RevokeLink { link_id, .. } => {
                 needs.links.insert(*link_id);
             }
             Self::CreateOrder { from, .. } => match from {

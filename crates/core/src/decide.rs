@@ -38,12 +38,18 @@ pub fn decide(
         }
         Command::AddChannel(channel) => shop::add_channel(&mut work, channel),
         Command::ArchiveChannel { channel_id, actor } => shop::archive_channel(&mut work, *channel_id, actor),
-        Command::AddPlan { channel_id, plan } => shop::add_plan(&mut work, *channel_id, plan),
-        Command::RetirePlan { channel_id, plan_id } => shop::retire_plan(&mut work, *channel_id, *plan_id),
-        Command::CreateLink { channel_id, plan_id, expires_at, max_uses } => {
-            shop::create_link(&mut work, *channel_id, *plan_id, *expires_at, *max_uses)
+        Command::SetPolicies { channel_id, change, actor } => {
+            shop::set_policies(&mut work, *channel_id, change, actor)
         }
-        Command::RevokeLink { link_id } => shop::revoke_link(&mut work, *link_id),
+        Command::AddPlan { channel_id, plan, actor } => shop::add_plan(&mut work, *channel_id, plan, actor),
+        Command::RetirePlan { channel_id, plan_id, actor } => {
+            shop::retire_plan(&mut work, *channel_id, *plan_id, actor)
+        }
+        Command::CreateLink { channel_id, plan_id, expires_at, max_uses, actor } => {
+            let limits = shop::LinkLimits { expires_at: *expires_at, max_uses: *max_uses };
+            shop::create_link(&mut work, *channel_id, *plan_id, limits, actor)
+        }
+        Command::RevokeLink { link_id, actor } => shop::revoke_link(&mut work, *link_id, actor),
         Command::CreateOrder { from, user, source, wants_invoice } => {
             shop::create_order(&mut work, from, *user, *source, *wants_invoice)
         }

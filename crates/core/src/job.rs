@@ -56,6 +56,9 @@ pub enum OwnerNotice {
         order_id: OrderId,
         /// Its price.
         price: Money,
+        /// Whether the access stays, by the channel's policy.
+        #[serde(default)]
+        kept: bool,
     },
     /// Something needs a person.
     Attention {
@@ -358,6 +361,13 @@ pub enum Failure {
     Unreachable {
         /// What went wrong.
         error: String,
+    },
+    /// The price is below what the provider takes. Trying again does not help by itself.
+    BelowMinimum {
+        /// What went wrong.
+        error: String,
+        /// The smallest price that it takes, where it says so.
+        minimum: Option<Money>,
     },
     /// Trying again does not help by itself.
     Permanent {

@@ -10,7 +10,7 @@ use crate::channel::PlanDuration;
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
 use crate::money::{Currency, Money};
 use crate::payment::{Payment, at_least_share};
-use crate::policy::{LatePolicy, Policies};
+use crate::policy::{ChildPolicy, LatePolicy, OverpaidPolicy, Policies, RefundPolicy, TopUpPolicy};
 use crate::status::PaymentStatus;
 
 /// How long an order waits for money before its page says that it has expired, in hours. Money that comes later is honoured
@@ -132,6 +132,41 @@ pub struct Invoice {
     pub url: String,
 }
 
+/// Why an order has no invoice, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
+pub enum InvoiceProblem {
+    /// The provider gave no invoice so far; it is asked again.
+    Unavailable,
+    /// The price is below what the provider takes in every coin that can be paid with.
+    BelowMinimum {
+        /// The smallest price that it takes, where it says so.
+        minimum: Option<Money>,
+    },
+    /// Given up; a person has been called.
+    GivenUp,
+}
+
+impl InvoiceProblem {
+    /// What a buyer and whoever sells are told.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Unavailable => {
+                "The payment provider gives no invoice at this moment. It is asked again by itself."
+                    .to_owned()
+            }
+            Self::BelowMinimum { minimum } => {
+                let least = minimum.as_ref().map_or_else(String::new, |minimum| format!(" ({minimum})"));
+                format!(
+                    "This price is below the smallest amount that the payment provider takes now{least}, so it cannot be paid. The owner has been told."
+                )
+            }
+            Self::GivenUp => "The payment provider made no invoice. The owner has been told.".to_owned(),
+        }
+    }
+}
+
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -157,6 +192,8 @@ pub struct Order {
     pub link_id: Option<LinkId>,
     /// Its invoice at the provider.
     pub invoice: Option<Invoice>,
+    /// Why there is none, where one was wanted and did not come.
+    pub invoice_problem: Option<InvoiceProblem>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it waits for money.
@@ -193,7 +230,9 @@ impl Order {
 pub struct Assessment {
     /// The state.
     pub state: OrderState,
-    /// The rest to pay, where some was paid.
+    /// Whether the access is due: the order is paid, or it was and the policy leaves what was earned when the money goes back.
+    pub earned: bool,
+    /// The rest to pay, where some was paid and more would complete it.
     pub remaining: Option<Money>,
     /// What came beyond the price.
     pub overpaid: Option<Money>,
@@ -206,18 +245,38 @@ struct CoinSum {
     coin: Currency,
     asked: Option<Decimal>,
     paid: Decimal,
+    /// The largest single part of it that is no re-deposit.
+    largest: Decimal,
     /// Whether a payment that is no re-deposit brought some of it: a re-deposit never completes an order by itself.
     own: bool,
 }
 
-fn sum_by_coin(order: &Order, payments: &[&Payment]) -> Vec<CoinSum> {
+impl CoinSum {
+    /// Whether it is as good as the whole price.
+    fn is_enough(&self, policies: &Policies) -> bool {
+        let paid = match policies.top_up {
+            TopUpPolicy::Complete => self.paid,
+            TopUpPolicy::Attention => self.largest,
+        };
+        let asked = self.asked.filter(|asked| !asked.is_zero());
+        self.own && asked.is_some_and(|asked| at_least_share(paid, asked, policies.enough()))
+    }
+}
+
+fn sum_by_coin(
+    order: &Order,
+    payments: &[&Payment],
+    policies: &Policies,
+    counts: fn(&Payment) -> bool,
+) -> Vec<CoinSum> {
     let mut sums: Vec<CoinSum> = Vec::new();
     for payment in payments {
         let Some(coin) = &payment.pay_currency else {
             continue;
         };
         let index = sums.iter().position(|sum| sum.coin == *coin).unwrap_or_else(|| {
-            sums.push(CoinSum { coin: coin.clone(), asked: None, paid: Decimal::ZERO, own: false });
+            let zero = Decimal::ZERO;
+            sums.push(CoinSum { coin: coin.clone(), asked: None, paid: zero, largest: zero, own: false });
             sums.len() - 1
         });
         let sum = &mut sums[index];
@@ -226,36 +285,61 @@ fn sum_by_coin(order: &Order, payments: &[&Payment]) -> Vec<CoinSum> {
         if asks_the_price && let Some(asked) = payment.pay_amount {
             sum.asked = Some(sum.asked.map_or(asked, |known| known.min(asked)));
         }
-        if payment.is_credited()
+        let adds = !payment.is_child() || policies.child_payment == ChildPolicy::Add;
+        if adds
+            && counts(payment)
             && let Some(paid) = payment.actually_paid
         {
             sum.paid = sum.paid.checked_add(paid).unwrap_or(sum.paid);
-            sum.own |= !payment.is_child();
+            if !payment.is_child() {
+                sum.largest = sum.largest.max(paid);
+                sum.own = true;
+            }
         }
     }
     sums.sort_by(|a, b| a.coin.cmp(&b.coin));
     sums
 }
 
-/// Works out what an order has come to.
+/// Whether everything that ever came, money that went back included, was once the price.
+fn was_enough(order: &Order, payments: &[&Payment], policies: &Policies) -> bool {
+    payments.iter().any(|payment| payment.is_full())
+        || sum_by_coin(order, payments, policies, |payment| payment.seen.has_credit())
+            .iter()
+            .any(|sum| sum.is_enough(policies))
+}
+
+/// What a person ruled as `grant` holds for as long as the money of the order has not all gone back.
+pub(crate) fn grant_holds(payments: &[&Payment]) -> bool {
+    let has_money =
+        |payment: &Payment| payment.seen.has_credit() || payment.seen.contains(&PaymentStatus::WrongAsset);
+    !payments.iter().any(|payment| payment.is_refunded())
+        || payments.iter().any(|payment| has_money(payment) && !payment.is_refunded())
+}
+
+/// Works out what an order has come to. A function of its payments and rulings, but for one thing: an order that is paid stays so until
+/// money goes back, so that a change of the policies takes nothing from anybody.
 #[must_use]
 pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Assessment {
-    let sums = sum_by_coin(order, payments);
-    let least = Decimal::ONE - policies.underpayment_tolerance;
+    let sums = sum_by_coin(order, payments, policies, Payment::is_credited);
     let full: Vec<&&Payment> =
-        payments.iter().filter(|payment| payment.full && !payment.is_refunded()).collect();
-    let summed = sums.iter().any(|sum| {
-        sum.own && sum.asked.is_some_and(|asked| !asked.is_zero() && at_least_share(sum.paid, asked, least))
-    });
-    let enough = !full.is_empty() || summed;
+        payments.iter().filter(|payment| payment.is_full() && !payment.is_refunded()).collect();
+    let enough = !full.is_empty() || sums.iter().any(|sum| sum.is_enough(policies));
     let late = policies.late == LatePolicy::Attention && is_late(order, payments);
-    let paid = match order.ruling {
-        Some(Ruling::Grant) => true,
-        Some(Ruling::Refund) => false,
-        None => enough && !late,
-    };
-    let ruled_refund = order.ruling == Some(Ruling::Refund);
     let live: Vec<&Payment> = payments.iter().copied().filter(|payment| !payment.is_refunded()).collect();
+    let stays = order.state == OrderState::Paid && live.len() == payments.len();
+    let paid = match order.ruling {
+        Some(Ruling::Grant) => grant_holds(payments),
+        Some(Ruling::Refund) => false,
+        None => (enough && !late) || stays,
+    };
+    let kept = policies.refund == RefundPolicy::Keep
+        && match order.ruling {
+            Some(Ruling::Grant) => true,
+            Some(Ruling::Refund) => false,
+            None => !late && was_enough(order, payments, policies),
+        };
+    let ruled_refund = order.ruling == Some(Ruling::Refund);
     let state = match unpaid_state(&live, &sums) {
         _ if paid => OrderState::Paid,
         _ if ruled_refund => OrderState::Refunded,
@@ -265,8 +349,9 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
         }
         state => state,
     };
-    let remaining = if state == OrderState::PartiallyPaid { rest(&sums) } else { None };
-    let overpaid = if paid { excess(&sums) } else { None };
+    let completes = policies.top_up == TopUpPolicy::Complete && policies.child_payment == ChildPolicy::Add;
+    let remaining = if state == OrderState::PartiallyPaid && completes { rest(&sums) } else { None };
+    let excess = if paid { excess(&sums, &full, policies) } else { None };
     let mut attention = Vec::new();
     for payment in payments {
         let subject = Subject::Payment(payment.id);
@@ -277,11 +362,21 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
     if enough && late && !paid && !ruled_refund {
         attention.push((Subject::Order(order.id), Reason::Late, format!("expired {}", order.expires_at)));
     }
-    if full.len() > 1 {
+    if paid && full.len() > 1 {
         let ids: Vec<String> = full.iter().map(|payment| payment.id.to_string()).collect();
         attention.push((Subject::Order(order.id), Reason::PaidTwice, format!("payments {}", ids.join(", "))));
+    } else if let Some(excess) = excess.as_ref().filter(|excess| excess.is_notable)
+        && policies.overpaid == OverpaidPolicy::Attention
+    {
+        attention.push((Subject::Order(order.id), Reason::Overpaid, format!("{} too much", excess.money)));
     }
-    Assessment { state, remaining, overpaid, attention }
+    Assessment {
+        state,
+        earned: paid || kept,
+        remaining,
+        overpaid: excess.map(|excess| excess.money),
+        attention,
+    }
 }
 
 fn is_late(order: &Order, payments: &[&Payment]) -> bool {
@@ -318,9 +413,28 @@ fn rest(sums: &[CoinSum]) -> Option<Money> {
     (rest > Decimal::ZERO).then(|| Money::new(rest, sum.coin.clone()))
 }
 
-fn excess(sums: &[CoinSum]) -> Option<Money> {
-    let sum = sums.iter().find(|sum| sum.own && sum.asked.is_some_and(|asked| sum.paid > asked))?;
-    Some(Money::new(sum.paid.checked_sub(sum.asked?)?, sum.coin.clone()))
+/// What came beyond the price.
+struct Excess {
+    money: Money,
+    /// Whether it is more than the tolerance, in proportion.
+    is_notable: bool,
+}
+
+/// In the coin that paid, what is above the price; in another coin, all that came in it: two coins do not add up.
+fn excess(sums: &[CoinSum], full: &[&&Payment], policies: &Policies) -> Option<Excess> {
+    let pays = |sum: &CoinSum| {
+        sum.is_enough(policies) || full.iter().any(|payment| payment.pay_currency.as_ref() == Some(&sum.coin))
+    };
+    let paying = sums.iter().find(|sum| pays(sum))?;
+    let beyond = |sum: &CoinSum, over: Decimal, is_notable| {
+        (over > Decimal::ZERO).then(|| Excess { money: Money::new(over, sum.coin.clone()), is_notable })
+    };
+    let same = paying.asked.filter(|asked| paying.paid > *asked).and_then(|asked| {
+        let is_notable = !at_least_share(asked, paying.paid, policies.enough());
+        beyond(paying, paying.paid.checked_sub(asked)?, is_notable)
+    });
+    let others = sums.iter().filter(|sum| sum.coin != paying.coin && sum.own);
+    same.or_else(|| others.filter_map(|sum| beyond(sum, sum.paid, true)).next())
 }
 
 /// Why a payment needs a person. `settled`: the order is paid or its refund was noted, so that only what is odd in itself is left.
@@ -332,7 +446,7 @@ fn payment_reasons(
     policies: &Policies,
 ) -> Vec<(Reason, String)> {
     let mut reasons = Vec::new();
-    if payment.contradiction {
+    if payment.contradicts() {
         reasons.push((Reason::Contradiction, String::new()));
     }
     if payment.seen.has_unknown() {
@@ -344,7 +458,8 @@ fn payment_reasons(
     let coin = payment.pay_currency.as_ref();
     let foreign_child = payment.is_child()
         && payment.is_credited()
-        && !sums.iter().any(|sum| sum.own && Some(&sum.coin) == coin && payment.actually_paid.is_some());
+        && (policies.child_payment == ChildPolicy::Attention
+            || !sums.iter().any(|sum| sum.own && Some(&sum.coin) == coin && payment.actually_paid.is_some()));
     if foreign_child {
         reasons.push((Reason::ChildPayment, paid_text(payment)));
     }
@@ -361,7 +476,8 @@ fn payment_reasons(
         let reason = if order.legacy_ref.is_some() { Reason::UnmatchedPrice } else { Reason::PriceMismatch };
         reasons.push((reason, format!("{asked} instead of {}", order.price)));
     } else if payment.seen.contains(&PaymentStatus::Finished) {
-        if !payment.pays_in_full(&order.price, policies.finished_floor) {
+        // Not what the amounts come to together: no single event has said that it was paid in full.
+        if !payment.is_full() {
             reasons.push((Reason::FinishedShort, paid_text(payment)));
         }
     } else {

@@ -47,7 +47,7 @@ pub struct Payment {
     pub actually_paid: Option<Decimal>,
     /// What the merchant gets, as the event of `status` says.
     pub outcome: Option<Money>,
-    /// Whether a signed `finished` paid the bound order in full. Stays.
+    /// Whether a signed `finished` said, by itself, that the bound order was paid in full. Stays; see [`Payment::is_full`].
     pub full: bool,
     /// Whether an amount came that cannot be used.
     pub unusable_amount: bool,
@@ -203,16 +203,28 @@ impl Payment {
         }
     }
 
-    /// Whether the money was returned; absorbing.
+    /// Whether the money was returned, by the provider or as a person has noted; absorbing.
     #[must_use]
     pub fn is_refunded(&self) -> bool {
-        self.seen.contains(&PaymentStatus::Refunded)
+        self.seen.contains(&PaymentStatus::Refunded) || self.seen.is_refund_noted()
     }
 
     /// Whether money arrived and was not returned.
     #[must_use]
     pub fn is_credited(&self) -> bool {
         self.seen.has_credit() && !self.is_refunded()
+    }
+
+    /// Whether it paid the bound order in full, refunded or not: a re-deposit never does, whatever one of its notifications said.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full && !self.is_child()
+    }
+
+    /// Whether two signed events contradict each other: also one that calls it the whole payment, and one that calls it a re-deposit.
+    #[must_use]
+    pub fn contradicts(&self) -> bool {
+        self.contradiction || (self.full && self.is_child())
     }
 
     /// Whether it is a re-deposit on another payment.

@@ -147,6 +147,9 @@ impl From<PaymentStatus> for String {
 pub struct StatusSet(pub u16);
 
 impl StatusSet {
+    /// No status of the provider's, but kept beside them, since it is known in the same way: once and for ever.
+    const REFUND_NOTED: u16 = 1 << 12;
+
     fn bit(status: &PaymentStatus) -> u16 {
         match status {
             PaymentStatus::Waiting => 1,
@@ -179,6 +182,22 @@ impl StatusSet {
     #[must_use]
     pub fn has_unknown(self) -> bool {
         self.0 & (1 << 11) != 0
+    }
+
+    /// A person says that the money was given back outside of the provider: as good as `refunded`.
+    pub fn note_refund(&mut self) {
+        self.0 |= Self::REFUND_NOTED;
+    }
+
+    /// A person says otherwise.
+    pub fn take_back_refund_note(&mut self) {
+        self.0 &= !Self::REFUND_NOTED;
+    }
+
+    /// Whether a person has noted a refund.
+    #[must_use]
+    pub fn is_refund_noted(self) -> bool {
+        self.0 & Self::REFUND_NOTED != 0
     }
 
     /// Whether money arrived at any time: `finished` or `partially_paid`.

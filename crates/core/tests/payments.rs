@@ -45,7 +45,7 @@ fn f02_plan_change_after_the_order_does_not_touch_it() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
     let plan_id = world.get(order).plan_id.unwrap();
-    world.run(Command::RetirePlan { channel_id: world.channel, plan_id });
+    world.run(Command::RetirePlan { channel_id: world.channel, plan_id, actor: "cli:test".into() });
     world.notify(&Note::for_order(1, "finished", order));
     assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
 }
@@ -486,27 +486,9 @@ fn f108_a_chat_is_registered_once() {
             duration: PlanDuration::Days(1),
         }],
         policies: Policies::default(),
+        actor: "cli:test".into(),
     };
     assert!(matches!(world.try_run(Command::AddChannel(Box::new(again))), Err(Refusal::Conflict(_))));
-}
-
-#[test]
-fn money_after_a_noted_refund_is_not_silent() {
-    let mut world = World::new();
-    let order = world.order("Month", Some(BUYER));
-    world.notify(&Note::for_order(1, "partially_paid", order).pay("10", "trx").paid("6"));
-    let item = world.rows.attention.values().next().unwrap().id;
-    world.run(Command::ResolveAttention {
-        attention_id: item,
-        resolution: Resolution::Refund,
-        reason: "sent back by hand".into(),
-        actor: "cli:test".into(),
-    });
-    assert_eq!(world.get(order).state, OrderState::Refunded);
-    let second = Note::for_order(2, "finished", order);
-    assert_eq!(world.notify(&second), (Verdict::Parked, Some("paid_after_refund".into())));
-    world.notify(&second);
-    assert_eq!(world.open_reasons(), [Reason::PaidAfterRefund]);
 }
 
 #[test]

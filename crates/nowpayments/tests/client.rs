@@ -147,7 +147,9 @@ async fn bad_days_are_told_apart_and_can_be_repeated() {
         (FaultKind::Html { status: 502 }, "not_json"),
         (FaultKind::Html { status: 200 }, "not_json"),
         (FaultKind::HalfABody, "not_json"),
+        (FaultKind::BrokenOff, "unavailable"),
         (FaultKind::AnswerLost, "unavailable"),
+        (FaultKind::Refused, "unavailable"),
         (FaultKind::AnotherPayment, "another_subject"),
     ];
     for (kind, expected) in faults {
@@ -176,12 +178,16 @@ async fn a_slow_answer_is_not_waited_for() {
 async fn a_lost_answer_to_create_says_that_it_may_be_done() {
     let world = World::start().await;
     let client = client(&world);
-    for kind in [FaultKind::AnswerLost, FaultKind::HalfABody] {
+    for kind in [FaultKind::AnswerLost, FaultKind::HalfABody, FaultKind::BrokenOff, FaultKind::AnotherPrice] {
         fail(&world, ApiCall::CreateInvoice, kind);
         let error = client.create_invoice(&new_invoice()).await.unwrap_err();
         assert!(error.may_have_been_done(), "{error}");
     }
-    assert_eq!(world.sandbox.invoices().len(), 2, "both were made");
+    assert_eq!(world.sandbox.invoices().len(), 4, "all were made");
+    fail(&world, ApiCall::CreateInvoice, FaultKind::Refused);
+    let error = client.create_invoice(&new_invoice()).await.unwrap_err();
+    assert!(error.may_have_been_done(), "from outside it looks the same");
+    assert_eq!(world.sandbox.invoices().len(), 4, "nothing was done");
     fail(&world, ApiCall::CreateInvoice, FaultKind::RateLimited { retry_after_seconds: None });
     assert!(!client.create_invoice(&new_invoice()).await.unwrap_err().may_have_been_done());
 

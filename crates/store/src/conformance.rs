@@ -17,6 +17,7 @@ pub mod lists;
 pub mod model;
 pub mod opening;
 pub mod random;
+pub mod thousands;
 pub mod writing;
 
 mod world;
@@ -42,12 +43,14 @@ macro_rules! conformance_suite {
         $crate::conformance_suite!(@cases $fresh,
             entities::every_entity_reads_back_with_extreme_values,
             entities::a_refusal_changes_nothing,
+            entities::f103_the_least_that_each_thing_may_hold_is_stored,
             entities::a_text_with_nul_is_stored_all_the_same,
             entities::f28_the_same_bytes_are_kept_and_marked,
             entities::f50_an_archived_channel_keeps_its_members,
             entities::small_texts_are_kept_under_their_keys,
             entities::a_row_that_cannot_be_read_is_named,
             random::random_commands_end_as_in_the_model,
+            thousands::f26_f28_ten_thousand_orders_of_every_kind_end_as_predicted,
             concurrency::f32_fifty_identical_at_once_give_one_grant,
             concurrency::f32_two_processes_with_the_same_payment_give_one_grant,
             concurrency::two_processes_on_one_order_and_one_membership_lose_nothing,
@@ -65,6 +68,7 @@ macro_rules! conformance_suite {
             lists::the_numbers_are_those_of_the_rows,
             lists::money_that_ended_nowhere_is_stuck,
             opening::eight_openers_at_once_migrate_once,
+            opening::f101_f103_every_operation_is_known_to_an_empty_database,
             opening::a_newer_or_older_schema_is_refused,
             opening::one_process_has_a_role,
             writing::a_full_queue_says_so_at_once,

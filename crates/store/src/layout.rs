@@ -118,6 +118,7 @@ pub(crate) static ORDERS: Table = Table {
         ("link_id", Uuid, Fixed),
         ("invoice_id", Text, Changes),
         ("invoice_url", Text, Changes),
+        ("invoice_problem", Text, Changes),
         ("created_at", Time, Fixed),
         ("expires_at", Time, Changes),
         ("state", Text, Changes),

@@ -11,6 +11,8 @@ use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigError, TelegramMode};
 use crate::metrics;
 use crate::provider::Provider;
+use crate::pulse::Pulse;
+use crate::urls::Addresses;
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -31,6 +33,8 @@ pub struct App {
     pub provider: Option<Provider>,
     /// The bot's name, once Telegram told it.
     pub bot_name: OnceLock<String>,
+    /// Whether the parts of this process are at work.
+    pub pulse: Pulse,
 }
 
 /// Why the program did not start.
@@ -88,7 +92,9 @@ impl App {
             }
         };
         let provider = Provider::new(&config)?;
-        Ok(Arc::new(Self { config, store, clock, verifier, gateway, provider, bot_name: OnceLock::new() }))
+        let pulse = Pulse::new(clock.clone());
+        let bot_name = OnceLock::new();
+        Ok(Arc::new(Self { config, store, clock, verifier, gateway, provider, bot_name, pulse }))
     }
 
     /// Carries a command out.
@@ -114,7 +120,7 @@ impl App {
     /// An address of ours, as the world sees it.
     #[must_use]
     pub fn public_url(&self, path: &str) -> String {
-        format!("{}{path}", self.config.public_url.as_str().trim_end_matches('/'))
+        Addresses::new(&self.config.public_url).path(path).to_string()
     }
 }
 

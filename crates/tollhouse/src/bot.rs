@@ -14,6 +14,8 @@ use tollhouse_telegram::{
 use crate::app::{App, SubmitError};
 use crate::texts;
 
+/// What this part is called where it is asked whether it is at work.
+const PART: &str = "bot";
 /// The role that one process at a time may have.
 const ROLE: &str = "telegram_polling";
 /// Where the next update's number is kept.
@@ -27,6 +29,7 @@ const PAUSE_SECONDS: u64 = 5;
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let Some(gateway) = app.gateway.clone() else { return };
     while !*stop.borrow() {
+        app.pulse.beat(PART);
         let turn = async {
             if app.bot_name.get().is_none() {
                 let me = gateway.get_me().await?;
@@ -62,6 +65,7 @@ async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
     let Some(role) = app.store.role_lock(ROLE).await? else { return Ok(()) };
     let mut offset = app.store.get_state(OFFSET_KEY).await?.and_then(|text| text.parse().ok()).map(UpdateId);
     while role.is_held() {
+        app.pulse.beat(PART);
         let batch = gateway.get_updates(offset, Duration::from_secs(POLL_SECONDS), &Topic::WANTED).await?;
         for update in batch.updates {
             handle(app, gateway, &update).await?;

@@ -17,6 +17,7 @@ mod migrate;
 mod order;
 mod output;
 mod payment;
+mod policies;
 mod recover;
 mod replay;
 mod sandbox;

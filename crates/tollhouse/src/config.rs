@@ -1,11 +1,17 @@
 //! Configuration: one TOML file and the environment, which wins. A wrong value stops the start and is named, with what to mend (I10, F07).
 
+mod policies;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
+use tollhouse_core::money::Currency;
+use tollhouse_core::policy::Policies;
 use url::Url;
+
+pub use policies::share;
 
 /// The environment's prefix; the file has the same names in lower case without it.
 const PREFIX: &str = "TOLLHOUSE_";
@@ -16,7 +22,7 @@ const IGNORED_PREFIX: &str = "TOLLHOUSE_TEST_";
 /// Largest configuration or secret file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Every key, as it stands in the file. `…_file` reads the value from a path.
+/// Every key but the policies', as it stands in the file. `…_file` reads the value from a path.
 const KEYS: &[&str] = &[
     "database_url",
     "listen",
@@ -26,6 +32,7 @@ const KEYS: &[&str] = &[
     "nowpayments_api_url",
     "nowpayments_email",
     "nowpayments_password",
+    "nowpayments_payout_currency",
     "telegram_bot_token",
     "telegram_api_url",
     "telegram_mode",
@@ -68,6 +75,8 @@ pub struct Config {
     pub nowpayments: Nowpayments,
     /// Telegram.
     pub telegram: Telegram,
+    /// What a new channel's policies are, unless it is registered with others.
+    pub policies: Policies,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
     /// Whether the predecessor's guessable order references answer at `/api/payment-status`.
@@ -89,6 +98,8 @@ pub struct Nowpayments {
     pub email: Option<String>,
     /// Only for listing payments.
     pub password: Option<SecretString>,
+    /// In which coin the account is paid out; smallest amounts are asked for with it.
+    pub payout_currency: Option<Currency>,
 }
 
 /// Telegram.
@@ -196,7 +207,11 @@ impl Config {
                 .unwrap_or_else(|| fixed("https://api.nowpayments.io/v1")),
             email: values.parse("nowpayments_email", |text| Ok(text.to_owned()))?,
             password: values.parse("nowpayments_password", secret)?,
+            payout_currency: values.parse("nowpayments_payout_currency", |text| {
+                Currency::new(text).map_err(|error| error.to_string())
+            })?,
         };
+        nowpayments.check_login()?;
         let bot_token = values.parse("telegram_bot_token", bot_token)?;
         let said = values.take("telegram_mode");
         let mode = match &said {
@@ -226,6 +241,7 @@ impl Config {
                     .unwrap_or_else(|| fixed("https://api.telegram.org")),
                 mode,
             },
+            policies: policies::read(&mut values)?,
             trusted_proxies: values.parse("trusted_proxies", networks)?.unwrap_or_default(),
             import_mode: values.parse("import_mode", yes_or_no)?.unwrap_or(false),
             log: values.parse("log", log_filter)?.unwrap_or_else(|| "info".to_owned()),
@@ -254,6 +270,26 @@ impl Config {
     }
 }
 
+impl Nowpayments {
+    /// One half of a login is no login, and nobody would notice until payments are to be listed (F99).
+    fn check_login(&self) -> Result<(), ConfigError> {
+        let (missing, given) = match (&self.email, &self.password) {
+            (Some(_), None) => ("PASSWORD", "EMAIL"),
+            (None, Some(_)) => ("EMAIL", "PASSWORD"),
+            _ => return Ok(()),
+        };
+        Err(ConfigError::new(
+            format!("TOLLHOUSE_NOWPAYMENTS_{missing}"),
+            format!("missing; it is needed together with TOLLHOUSE_NOWPAYMENTS_{given}, or leave both away"),
+        ))
+    }
+}
+
+/// The names of all keys.
+fn known_keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().chain(policies::KEYS).copied()
+}
+
 fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
     let name = path.display().to_string();
     let text = read_bounded(path).map_err(|problem| ConfigError::new(&name, problem))?;
@@ -264,6 +300,7 @@ fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<
         let text = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
             toml::Value::Boolean(flag) => flag.to_string(),
             toml::Value::Array(items) => items
                 .iter()
@@ -303,10 +340,10 @@ fn put(
     values: &mut BTreeMap<&'static str, Given>,
 ) -> Result<(), ConfigError> {
     let (key, is_path) = match key.strip_suffix("_file") {
-        Some(stem) if !KEYS.contains(&key) => (stem, true),
+        Some(stem) if !known_keys().any(|known| known == key) => (stem, true),
         _ => (key, false),
     };
-    let Some(known) = KEYS.iter().find(|known| **known == key) else {
+    let Some(known) = known_keys().find(|known| *known == key) else {
         let near =
             nearest(key).map_or_else(String::new, |near| format!("; did you mean {}?", like(&from, near)));
         return Err(ConfigError::new(from, format!("no such key{near}")));
@@ -331,7 +368,7 @@ fn like(from: &str, key: &str) -> String {
 /// The known key that shares the longest beginning with a wrong one; at least two words of it.
 fn nearest(wrong: &str) -> Option<&'static str> {
     let shared = |key: &str| key.bytes().zip(wrong.bytes()).take_while(|(a, b)| a == b).count();
-    KEYS.iter().copied().max_by_key(|key| shared(key)).filter(|key| shared(key) >= 4)
+    known_keys().max_by_key(|key| shared(key)).filter(|key| shared(key) >= 4)
 }
 
 fn read_bounded(path: &Path) -> Result<String, String> {
@@ -493,10 +530,36 @@ mod tests {
             ("TOLLHOUSE_TRUSTED_PROXIES", "10.0.0.0/33"),
             ("TOLLHOUSE_LOG_FORMAT", "xml"),
             ("TOLLHOUSE_IMPORT_MODE", "maybe"),
+            ("TOLLHOUSE_NOWPAYMENTS_PAYOUT_CURRENCY", "U$D"),
         ] {
             assert_eq!(load(&[(key, value)]).unwrap_err().key, key);
         }
         assert_eq!(load(&[("PORT", "http")]).unwrap_err().key, "PORT");
+    }
+
+    #[test]
+    fn f99_what_is_given_by_halves_is_refused_with_the_missing_half() {
+        for (given, missing) in [
+            ("TOLLHOUSE_NOWPAYMENTS_EMAIL", "TOLLHOUSE_NOWPAYMENTS_PASSWORD"),
+            ("TOLLHOUSE_NOWPAYMENTS_PASSWORD", "TOLLHOUSE_NOWPAYMENTS_EMAIL"),
+        ] {
+            assert_eq!(load(&[(given, "x")]).unwrap_err().key, missing);
+        }
+        let error = load(&[("TOLLHOUSE_TELEGRAM_MODE", "polling")]).unwrap_err();
+        assert_eq!(error.key, "TOLLHOUSE_TELEGRAM_BOT_TOKEN");
+        assert!(
+            load(&[("TOLLHOUSE_NOWPAYMENTS_EMAIL", "x"), ("TOLLHOUSE_NOWPAYMENTS_PASSWORD", "y")]).is_ok()
+        );
+    }
+
+    #[test]
+    fn a_number_in_the_file_reads_as_it_is_written() {
+        let path = std::env::temp_dir().join(format!("tollhouse-numbers-{}.toml", std::process::id()));
+        std::fs::write(&path, "policy_underpayment_tolerance = 0.05\npolicy_grace_hours = 48\n").unwrap();
+        let config = Config::load(Some(&path), &[]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(config.policies.underpayment_tolerance.to_string(), "0.05");
+        assert_eq!(config.policies.grace_hours, 48);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The numbers that Prometheus reads; their names are the contract's.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -95,6 +96,14 @@ impl Observe for TelegramCalls {
     fn unread_update(&self, kind: &str) {
         counter!("tollhouse_telegram_updates_unread_total").increment(1);
         tracing::debug!(kind, "an update of a kind that is not read");
+    }
+}
+
+/// For how long each part of this process has been silent.
+pub fn parts(silent_seconds: &BTreeMap<&'static str, i64>) {
+    for (part, seconds) in silent_seconds {
+        #[expect(clippy::cast_precision_loss, reason = "seconds for a graph")]
+        gauge!("tollhouse_part_silent_seconds", "part" => *part).set(*seconds as f64);
     }
 }
 

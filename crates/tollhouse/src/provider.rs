@@ -1,7 +1,10 @@
 //! The way to the payment provider: invoices, and questions about payments.
 
+mod minimum;
+
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use nowpayments::client::{Client, ClientConfig, ClientError, Login, NewInvoice};
 use nowpayments::{Notification, ProviderPaymentId as TheirPaymentId};
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
@@ -11,6 +14,9 @@ use tollhouse_core::order::Invoice;
 
 use crate::config::{Config, ConfigError};
 use crate::metrics;
+use crate::urls::Addresses;
+
+pub use minimum::Payable;
 
 /// How long we wait when the provider limits us without saying for how long, in seconds.
 const RATE_LIMIT_SECONDS_DEFAULT: u32 = 30;
@@ -19,7 +25,9 @@ const RATE_LIMIT_SECONDS_DEFAULT: u32 = 30;
 #[derive(Clone)]
 pub struct Provider {
     client: Arc<Client>,
-    public_url: String,
+    addresses: Addresses,
+    payout_currency: Option<String>,
+    minimums: Arc<minimum::Minimums>,
 }
 
 /// An answer about a payment, with the bytes that it came in.
@@ -60,8 +68,12 @@ impl Provider {
             key: "TOLLHOUSE_NOWPAYMENTS_API_KEY".to_owned(),
             problem: error.to_string(),
         })?;
-        let public_url = config.public_url.as_str().trim_end_matches('/').to_owned();
-        Ok(Some(Self { client: Arc::new(client), public_url }))
+        Ok(Some(Self {
+            client: Arc::new(client),
+            addresses: Addresses::new(&config.public_url),
+            payout_currency: settings.payout_currency.as_ref().map(|coin| coin.as_str().to_owned()),
+            minimums: Arc::default(),
+        }))
     }
 
     /// Whether the provider answers at all.
@@ -91,13 +103,31 @@ impl Provider {
         }
     }
 
-    /// Makes an order's invoice.
-    pub async fn create_invoice(&self, order_id: OrderId, price: &Money, description: &str) -> Outcome {
-        let page = format!("{}/o/{order_id}", self.public_url);
+    /// Whether a price can be paid, as far as the provider says.
+    pub async fn payable(&self, now: Timestamp, price: &Money) -> Payable {
+        self.minimums.payable(&self.client, self.payout_currency.as_deref(), now, price).await
+    }
+
+    /// Makes an order's invoice, if the price can be paid.
+    ///
+    /// The provider has no way to say "this one again": if its answer is lost, the next try makes a second invoice. Only the one whose
+    /// answer arrived is kept and shown. Whatever is paid on the other carries the order's id, so it is seen, and counts (F27).
+    pub async fn create_invoice(
+        &self,
+        now: Timestamp,
+        order_id: OrderId,
+        price: &Money,
+        description: &str,
+    ) -> Outcome {
+        if let Payable::TooSmall { minimum } = self.payable(now, price).await {
+            let error = format!("{price} is below the minimum of every coin");
+            return Outcome::Failed(Failure::BelowMinimum { error, minimum });
+        }
+        let page = self.addresses.order(order_id).to_string();
         let new = NewInvoice {
             order_id: Some(order_id.to_string()),
             order_description: Some(description.to_owned()),
-            ipn_callback_url: Some(format!("{}/webhooks/nowpayments", self.public_url)),
+            ipn_callback_url: Some(self.addresses.notifications().to_string()),
             success_url: Some(page.clone()),
             cancel_url: Some(page.clone()),
             partially_paid_url: Some(page),
@@ -124,9 +154,13 @@ fn failure(error: &ClientError) -> Failure {
         let seconds = error.retry_after().and_then(|wait| u32::try_from(wait.as_secs()).ok());
         return Failure::Later { seconds: seconds.unwrap_or(RATE_LIMIT_SECONDS_DEFAULT).max(1) };
     }
-    if error.is_worth_repeating() {
-        Failure::Transient { error: error.to_string() }
-    } else {
-        Failure::Permanent { error: error.to_string() }
+    match error {
+        ClientError::BelowMinimum { .. } => Failure::BelowMinimum { error: error.to_string(), minimum: None },
+        // A key or a login is mended without our being told: this waits like an outage, and ends in the list if it lasts.
+        ClientError::InvalidKey { .. } | ClientError::NotAuthorized { .. } => {
+            Failure::Transient { error: error.to_string() }
+        }
+        _ if error.is_worth_repeating() => Failure::Transient { error: error.to_string() },
+        _ => Failure::Permanent { error: error.to_string() },
     }
 }

@@ -93,10 +93,19 @@ impl Running {
                 tracing::warn!(
                     "no TOLLHOUSE_TELEGRAM_BOT_TOKEN: paid orders are granted, but invites wait until there is one"
                 );
+            } else {
+                parts.spawn(bot::run(Arc::clone(&app), stopped));
             }
-            parts.spawn(bot::run(Arc::clone(&app), stopped));
         }
         Ok(Self { app, addr, stop, parts })
+    }
+
+    /// Returns when a part has ended by itself, which none should: a process that goes on without one would do half of its work, and
+    /// nobody would know (F104).
+    pub async fn part_ended(&mut self) {
+        if self.parts.join_next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Stops the parts in order, within [`STOP_SECONDS_MAX`].
@@ -154,13 +163,17 @@ pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
 }
 
 async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {
-    let running = Running::start(app, roles).await?;
+    let mut running = Running::start(app, roles).await?;
     if let Some(addr) = running.addr {
         tracing::info!(%addr, public_url = %running.app.config.public_url, "listening");
     }
-    signalled().await;
+    let as_told = tokio::select! {
+        () = signalled() => true,
+        () = running.part_ended() => false,
+    };
     tracing::info!("stopping");
     running.stop().await;
+    anyhow::ensure!(as_told, "a part of the program ended by itself; the log says why. Start it again");
     Ok(())
 }
 

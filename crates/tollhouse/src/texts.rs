@@ -79,9 +79,10 @@ pub fn owner(title: &str, notice: &OwnerNotice) -> Html {
                 ": a part of the price has arrived, {rest} is missing.\nOrder {order_id}"
             ));
         }
-        OwnerNotice::Refund { order_id, price } => {
+        OwnerNotice::Refund { order_id, price, kept } => {
+            let access = if *kept { "stays, as you have set it" } else { "has ended" };
             text.push_text(&format!(
-                ": {price} was refunded, the access that it gave has ended.\nOrder {order_id}"
+                ": {price} was refunded, the access that it gave {access}.\nOrder {order_id}"
             ));
         }
         OwnerNotice::Attention { reason, subject, detail } => {

@@ -26,6 +26,7 @@ const NO_GATEWAY_SECONDS: u32 = 60;
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut commits = app.store.commits();
     while !*stop.borrow() {
+        app.pulse.beat("worker");
         let worked = match run_due(&app).await {
             Ok(count) => count,
             Err(error) => {
@@ -136,7 +137,9 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Action::GiveUp { error } => return Outcome::Failed(Failure::Permanent { error }),
         Action::CreateInvoice { order_id, price, description } => {
             return match &app.provider {
-                Some(provider) => provider.create_invoice(order_id, &price, &description).await,
+                Some(provider) => {
+                    provider.create_invoice(app.clock.now(), order_id, &price, &description).await
+                }
                 None => Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }),
             };
         }

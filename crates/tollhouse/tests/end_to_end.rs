@@ -239,6 +239,55 @@ async fn bad_input_has_its_answer_and_loses_nothing(engine: Engine) {
     assert_eq!(text.status().as_u16(), 415);
 }
 
+/// A member that is null, missing, or of another kind than usual is no reason to lose a payment (F102).
+async fn f102_null_missing_and_odd_members_are_stored_all_the_same(engine: Engine) {
+    let town = Town::with(engine, HTTP_ONLY).await;
+    let whole: serde_json::Map<String, Value> =
+        serde_json::from_str(&body(1, "finished", Some(SEED_REF), "2.50")).unwrap();
+    let mut id = 100;
+    let odd = [None, Some(Value::Null), Some("".into()), Some(true.into()), Some(serde_json::json!([{}]))];
+    for member in whole.keys().filter(|name| *name != "payment_id") {
+        for value in &odd {
+            let mut changed = whole.clone();
+            id += 1;
+            changed.insert("payment_id".to_owned(), id.into());
+            match value {
+                None => changed.remove(member),
+                Some(value) => changed.insert(member.clone(), value.clone()),
+            };
+            let text = Value::Object(changed).to_string();
+            let (status, answer) = town.notify(&text).await;
+            assert_eq!(status, 200, "{text}: {answer}");
+            let events = town.store().events_of(payment(id), 10).await.unwrap();
+            assert_eq!(events[0].body, text.as_bytes());
+        }
+    }
+}
+
+/// Which version answers, and whether its parts are at work, can be seen from outside (F22, F100, F104).
+async fn f22_f100_f104_version_and_pulse_are_told(engine: Engine) {
+    let mut town = Town::new(engine).await;
+    people(&town.telegram).await;
+    let health = async |town: &Town| serde_json::from_str::<Value>(&town.get("/health").await.1).unwrap();
+    let answer = health(&town).await;
+    assert_eq!(answer["version"], tollhouse::app::VERSION);
+    assert_eq!(answer["components"]["parts"], serde_json::json!({"bot": "ok", "worker": "ok"}));
+    assert_eq!(answer["status"], "healthy", "{answer}");
+    town.stop().await;
+
+    let town = Town::with(engine, HTTP_ONLY).await;
+    town.app.pulse.beat("worker");
+    town.clock.advance(jiff::SignedDuration::from_mins(35));
+    let answer = health(&town).await;
+    assert_eq!(
+        (&answer["status"], &answer["components"]["parts"]["worker"]),
+        (&"degraded".into(), &"stopped".into())
+    );
+    let (_, metrics) = town.get("/metrics").await;
+    // The recorder is the process's; other tests write to it as well.
+    assert!(metrics.contains("tollhouse_part_silent_seconds{part=\"worker\"}"), "{metrics}");
+}
+
 /// What the state change brings about is written with it: a worker that starts later finds it (F11); and nobody's price is asked (F10).
 async fn f10_f11_paid_without_any_helper_at_hand_still_ends_in_access(engine: Engine) {
     let mut town = Town::with(engine, HTTP_ONLY).await;
@@ -484,5 +533,7 @@ on_both_engines!(
     f30_f35_f65_a_bad_day_at_telegram_still_ends_in_one_message,
     what_was_parked_is_found_in_the_list,
     health_and_metrics_say_what_is,
+    f102_null_missing_and_odd_members_are_stored_all_the_same,
+    f22_f100_f104_version_and_pulse_are_told,
     a_stop_answers_what_it_holds,
 );

@@ -5,10 +5,11 @@ use crate::attention::{Attention, Reason, Resolution, Resolved, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{AttentionId, ChannelId, OrderId};
 use crate::job::{JobKind, OwnerNotice};
-use crate::order::Ruling;
+use crate::order::{OrderState, Ruling, grant_holds};
+use crate::payment::Payment;
 
 /// Makes the open items of a subject just those that are wanted; returns the reasons that are new. What a person has resolved stays
-/// resolved. Items with the reasons of the other rooms (a job that died, a fault of ours) are left alone.
+/// resolved for as long as no more is known. Money after a noted refund is another room's.
 pub(super) fn settle(
     work: &mut Work<'_>,
     subject: Subject,
@@ -21,7 +22,7 @@ pub(super) fn settle(
         .values()
         .filter(|item| item.subject == subject && item.is_open())
         .filter(|item| !wanted.iter().any(|(reason, _)| *reason == item.reason))
-        .filter(|item| !matches!(item.reason, Reason::JobDead | Reason::PaidAfterRefund))
+        .filter(|item| item.reason != Reason::PaidAfterRefund)
         .cloned()
         .collect();
     for item in stale {
@@ -49,7 +50,8 @@ pub(super) fn close(work: &mut Work<'_>, subject: Subject, reason: Reason, why: 
     work.snapshot.attention.put(item.id, item);
 }
 
-/// Opens an item, or opens again one that had settled by itself; whether it is newly open.
+/// Opens an item, or opens again one that had settled by itself or about which more is known than when a person resolved it; whether it
+/// is newly open.
 pub(super) fn open(
     work: &mut Work<'_>,
     subject: Subject,
@@ -57,6 +59,7 @@ pub(super) fn open(
     detail: String,
     channel_id: Option<ChannelId>,
 ) -> bool {
+    let mut again = false;
     let item = match work.snapshot.attention_on(subject, reason).cloned() {
         Some(known) if known.is_open() => {
             if known.detail != detail {
@@ -64,13 +67,14 @@ pub(super) fn open(
             }
             return false;
         }
-        Some(known)
-            if known.resolved.as_ref().is_some_and(|r| r.resolution != Resolution::Settled)
-                && reason != Reason::JobDead =>
-        {
-            return false;
+        Some(known) => {
+            let by_person = known.resolved.as_ref().is_some_and(|r| r.resolution != Resolution::Settled);
+            if by_person && known.detail == detail && !reason.is_about_a_job() {
+                return false;
+            }
+            again = by_person;
+            Attention { detail, channel_id, opened_at: work.now, resolved: None, ..known }
         }
-        Some(known) => Attention { detail, channel_id, opened_at: work.now, resolved: None, ..known },
         None => Attention {
             id: AttentionId(work.ids.uuid()),
             subject,
@@ -81,12 +85,13 @@ pub(super) fn open(
             resolved: None,
         },
     };
-    tell_owner(work, &item);
+    tell_owner(work, &item, again);
     work.snapshot.attention.put(item.id, item);
     true
 }
 
-fn tell_owner(work: &mut Work<'_>, item: &Attention) {
+/// One message for each item, and one more for each time that a person's decision was overtaken.
+fn tell_owner(work: &mut Work<'_>, item: &Attention, again: bool) {
     let Some(channel) = item.channel_id.and_then(|id| work.snapshot.channels.get(&id)) else {
         return;
     };
@@ -97,7 +102,10 @@ fn tell_owner(work: &mut Work<'_>, item: &Attention) {
         subject: item.subject.to_string(),
         detail: item.detail.clone(),
     };
-    let subject = format!("attention:{}:{}", item.subject, item.reason.as_str());
+    let mut subject = format!("attention:{}:{}", item.subject, item.reason.as_str());
+    if again {
+        subject.push_str(&format!(":{}", item.opened_at.as_microsecond()));
+    }
     work.arm(JobKind::NotifyOwner { owner, channel_id, notice }, subject, channel_id, work.now, false);
 }
 
@@ -126,8 +134,9 @@ pub(super) fn resolve(
             resolved.by
         )));
     }
+    let order_id = order_of(work, item.subject);
     if !item.reason.actions().contains(&resolution) {
-        let fit: Vec<&str> = item.reason.actions().iter().map(|action| action.as_str()).collect();
+        let fit: Vec<&str> = item.actions().iter().map(|action| action.as_str()).collect();
         return Err(Refusal::Invalid(format!(
             "`{}` does not fit {}; what fits: {}. {}",
             resolution.as_str(),
@@ -136,17 +145,8 @@ pub(super) fn resolve(
             item.reason.sentence()
         )));
     }
-    let order_id = order_of(work, item.subject);
-    let ruling = match resolution {
-        Resolution::Grant => Some(Ruling::Grant),
-        Resolution::Refund => Some(Ruling::Refund),
-        Resolution::Dismiss | Resolution::Settled => None,
-    };
-    if resolution == Resolution::Grant && order_id.is_none() && !matches!(item.subject, Subject::Job(_)) {
-        return Err(Refusal::Invalid(format!(
-            "{} belongs to no order yet; bind it with `payment recover … --order …`",
-            item.subject
-        )));
+    if resolution == Resolution::Grant && !matches!(item.subject, Subject::Job(_)) {
+        can_be_granted(work, &item, order_id)?;
     }
     if let (Subject::Job(job_id), Resolution::Grant) = (item.subject, resolution) {
         jobs::revive(work, job_id)?;
@@ -170,15 +170,90 @@ pub(super) fn resolve(
         reason,
         &serde_json::json!({"reason": item.reason.as_str(), "as": resolution.as_str()}),
     );
-    if let (Some(order_id), Some(ruling)) = (order_id, ruling)
-        && item.reason != Reason::PaidTwice
+    match resolution {
+        Resolution::Grant => {
+            take_back_note(work, item.subject);
+            rule(work, order_id, Ruling::Grant);
+        }
+        Resolution::Refund => refunded(work, &item, order_id),
+        Resolution::Dismiss | Resolution::Settled => {}
+    }
+    Ok(Outcome::Done)
+}
+
+/// Whether granting would give something: else the item would be closed, and nobody would have got anything.
+fn can_be_granted(work: &Work<'_>, item: &Attention, order_id: Option<OrderId>) -> Result<(), Refusal> {
+    let order = order_id.and_then(|id| work.snapshot.orders.get(&id)).ok_or_else(|| {
+        Refusal::Invalid(format!(
+            "{} belongs to no order yet; bind it with `payment recover … --order …`",
+            item.subject
+        ))
+    })?;
+    let days = "days are given by `membership grant`";
+    if order.state == OrderState::Paid {
+        return Err(Refusal::Invalid(format!(
+            "{} has its access already; dismiss, or note the refund. More {days}",
+            order.id
+        )));
+    }
+    let mut payments: Vec<Payment> = work.snapshot.payments_of(order.id).into_iter().cloned().collect();
+    for payment in &mut payments {
+        if item.subject == Subject::Payment(payment.id) {
+            payment.seen.take_back_refund_note();
+        }
+    }
+    if grant_holds(&payments.iter().collect::<Vec<_>>()) {
+        Ok(())
+    } else {
+        Err(Refusal::Invalid(format!(
+            "the money of {} went back; dismiss the item. All the same, {days}",
+            order.id
+        )))
+    }
+}
+
+/// Who grants a payment whose refund was noted says that it was not refunded after all.
+fn take_back_note(work: &mut Work<'_>, subject: Subject) {
+    if let Subject::Payment(id) = subject
+        && let Some(mut payment) = work.snapshot.payments.get(&id).cloned()
+        && payment.seen.is_refund_noted()
+    {
+        payment.seen.take_back_refund_note();
+        payment.updated_at = work.now;
+        work.snapshot.payments.put(id, payment);
+    }
+}
+
+/// A person has ruled about an order.
+fn rule(work: &mut Work<'_>, order_id: Option<OrderId>, ruling: Ruling) {
+    if let Some(order_id) = order_id
         && let Some(mut order) = work.snapshot.orders.get(&order_id).cloned()
     {
         order.ruling = Some(ruling);
         work.snapshot.orders.put(order_id, order);
         notification::reassess(work, order_id);
     }
-    Ok(Outcome::Done)
+}
+
+/// A person has given money back. What is known of a payment then is what `refunded` would say: its order may still be paid by another
+/// one. Where the item is about an order as a whole, so is the refund, but for what came on top of the price: that pays nothing anyway.
+fn refunded(work: &mut Work<'_>, item: &Attention, order_id: Option<OrderId>) {
+    match item.subject {
+        Subject::Payment(id) => {
+            if let Some(mut payment) = work.snapshot.payments.get(&id).cloned() {
+                payment.seen.note_refund();
+                payment.updated_at = work.now;
+                work.snapshot.payments.put(id, payment);
+            }
+            if let Some(order_id) = order_id {
+                notification::reassess(work, order_id);
+            }
+        }
+        Subject::Order(_) if !matches!(item.reason, Reason::PaidTwice | Reason::Overpaid) => {
+            rule(work, order_id, Ruling::Refund);
+        }
+        Subject::Order(_) | Subject::Job(_) => {}
+    }
 }
 
 fn order_of(work: &Work<'_>, subject: Subject) -> Option<OrderId> {

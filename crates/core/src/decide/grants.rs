@@ -10,15 +10,24 @@ use crate::membership::{Fold, Grant, Membership, MembershipStatus, Revocation, f
 use crate::order::{Order, OrderState, Ruling};
 use crate::policy::RefundPolicy;
 
-/// Makes the order's grant what the order's state asks for; whether access was given (or given back).
-pub(super) fn follow(work: &mut Work<'_>, order: &Order, channel: &Channel) -> bool {
-    let grant = work.snapshot.grant_of(order.id).cloned();
-    match (order.state, grant) {
-        (OrderState::Paid, None) => {
+/// Makes the order's grant what the order's payments ask for; whether access was given (or given back). `before`: the state that the
+/// order had until now.
+pub(super) fn follow(
+    work: &mut Work<'_>,
+    order: &Order,
+    channel: &Channel,
+    earned: bool,
+    before: OrderState,
+) -> bool {
+    match work.snapshot.grant_of(order.id).cloned() {
+        None if earned => {
             give(work, channel.id, Some(order.id), order.user, order.duration, SYSTEM, "paid");
             true
         }
-        (OrderState::Paid, Some(mut grant)) if grant.revoked.is_some() => {
+        // Only where the order has just become paid again: what a person took back is not given back by a repeated notification.
+        Some(mut grant)
+            if grant.revoked.is_some() && order.state == OrderState::Paid && before != OrderState::Paid =>
+        {
             grant.revoked = None;
             grant.granted_at = work.now;
             let reason = "paid again after it was taken back";
@@ -30,8 +39,8 @@ pub(super) fn follow(work: &mut Work<'_>, order: &Order, channel: &Channel) -> b
             }
             true
         }
-        (state, Some(grant))
-            if state != OrderState::Paid
+        Some(grant)
+            if !earned
                 && grant.revoked.is_none()
                 && channel.policies.refund == RefundPolicy::Revoke
                 && is_refunded(work, order) =>
@@ -198,7 +207,8 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
             OwnerNotice::PartialPayment { order_id: order.id, remaining: order.remaining.clone() },
         ),
         OrderState::Refunded if before == OrderState::Paid => {
-            ("refund", OwnerNotice::Refund { order_id: order.id, price: order.price.clone() })
+            let kept = work.snapshot.grant_of(order.id).is_some_and(|grant| grant.revoked.is_none());
+            ("refund", OwnerNotice::Refund { order_id: order.id, price: order.price.clone(), kept })
         }
         _ => return,
     };

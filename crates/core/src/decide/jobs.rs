@@ -11,6 +11,7 @@ use crate::job::{
     Outcome as JobOutcome, backoff,
 };
 use crate::membership::{Invite, Membership, MembershipStatus, later};
+use crate::order::InvoiceProblem;
 
 /// Takes due jobs, the longest due first.
 pub(super) fn claim(work: &mut Work<'_>, limit: u32) -> Outcome {
@@ -91,7 +92,9 @@ pub(super) fn retry(work: &mut Work<'_>, id: JobId) -> Result<Outcome, Refusal> 
         return Err(Refusal::Conflict(format!("{id} is done")));
     }
     revive(work, id)?;
-    attention::close(work, Subject::Job(id), Reason::JobDead, "the job was run again");
+    for reason in Reason::ALL.iter().filter(|reason| reason.is_about_a_job()) {
+        attention::close(work, Subject::Job(id), *reason, "the job was run again");
+    }
     Ok(Outcome::Done)
 }
 
@@ -133,6 +136,7 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
     let wait = match failure {
         Failure::Later { seconds } => {
             job.last_error = Some(format!("told to wait {seconds} s"));
+            note_problem(work, &job, InvoiceProblem::Unavailable);
             return put(work, job, Some(later(work.now, SignedDuration::from_secs(i64::from(*seconds)))));
         }
         Failure::Unreachable { error } => {
@@ -147,29 +151,49 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             job.attempt += 1;
             (job.attempt < ATTEMPTS_MAX).then(|| backoff(job.attempt, work.ids.random()))
         }
-        Failure::Permanent { error } => {
+        Failure::Permanent { error } | Failure::BelowMinimum { error, .. } => {
             job.last_error = Some(bounded(error));
             job.attempt += 1;
             None
         }
     };
+    let problem = match (wait, failure) {
+        (Some(_), _) => InvoiceProblem::Unavailable,
+        (None, Failure::BelowMinimum { minimum, .. }) => {
+            InvoiceProblem::BelowMinimum { minimum: minimum.clone() }
+        }
+        (None, _) => InvoiceProblem::GivenUp,
+    };
+    note_problem(work, &job, problem);
     match wait {
         Some(wait) => put(work, job, Some(later(work.now, wait))),
-        None => die(work, job),
+        None => die(work, job, failure),
+    }
+}
+
+/// The order says what is known of its invoice.
+fn note_problem(work: &mut Work<'_>, job: &Job, problem: InvoiceProblem) {
+    if let JobKind::CreateInvoice { order_id } = job.kind {
+        shop::note_invoice_problem(work, order_id, problem);
     }
 }
 
 /// A dead letter, in the attention list.
-fn die(work: &mut Work<'_>, mut job: Job) {
+fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
     job.state = JobState::Dead;
     job.finished_at = Some(work.now);
     let error = job.last_error.clone().unwrap_or_default();
     let detail = format!("{} of {}: {error}", job.kind.name(), job.subject);
     let (id, channel_id) = (job.id, job.channel_id);
     let about_owner = matches!(job.kind, JobKind::NotifyOwner { .. });
+    let reason = match (&job.kind, failure) {
+        (JobKind::CreateInvoice { .. }, Failure::BelowMinimum { .. }) => Reason::BelowMinimum,
+        (JobKind::CreateInvoice { .. }, _) => Reason::InvoiceNotMade,
+        _ => Reason::JobDead,
+    };
     work.snapshot.jobs.put(id, job);
     // An owner who cannot be told must not be told that he could not be told.
-    attention::open(work, Subject::Job(id), Reason::JobDead, detail, channel_id.filter(|_| !about_owner));
+    attention::open(work, Subject::Job(id), reason, detail, channel_id.filter(|_| !about_owner));
 }
 
 fn bounded(error: &str) -> String {

@@ -13,6 +13,7 @@ use crate::money::Money;
 use crate::order::{ORDER_OPEN_HOURS, Order, OrderSource, OrderState, Ruling, assess};
 use crate::order_ref::OrderRef;
 use crate::payment::{Absorbed, Payment, event_pays_in_full};
+use crate::policy::UnmatchedPricePolicy;
 use crate::snapshot::EventRecord;
 use crate::status::PaymentStatus;
 
@@ -47,7 +48,7 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
     }
     if let Some(order) = payment.order_id.and_then(|id| work.snapshot.orders.get(&id)) {
         let floor = floor_of(work, order);
-        payment.full |= !payment.is_child() && event_pays_in_full(&received.facts, &order.price, floor);
+        payment.full |= event_pays_in_full(&received.facts, &order.price, floor);
     }
     let order_id = payment.order_id;
     let channel_id = payment.channel_id;
@@ -61,7 +62,7 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
         attention::settle(work, Subject::Payment(id), &wanted, channel_id);
     }
     let mut change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
-    if known.is_none_or(|known| !known.is_credited()) && money_after_refund(work, id) {
+    if money_after_refund(work, id, known.as_ref()) {
         let subject = Subject::Payment(id);
         if attention::open(work, subject, Reason::PaidAfterRefund, String::new(), channel_id) {
             change.opened.push((subject, Reason::PaidAfterRefund));
@@ -82,13 +83,20 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
     Outcome::Notification { verdict, reason, order_id, inserted, state, granted: change.granted }
 }
 
-/// Whether a payment has brought money to an order whose refund a person has noted.
-fn money_after_refund(work: &Work<'_>, id: ProviderPaymentId) -> bool {
-    let Some(payment) = work.snapshot.payments.get(&id).filter(|payment| payment.is_credited()) else {
+/// Whether a payment has just brought money to an order whose refund a person has noted, or more of it after its own refund was noted.
+fn money_after_refund(work: &Work<'_>, id: ProviderPaymentId, known: Option<&Payment>) -> bool {
+    let Some(payment) = work.snapshot.payments.get(&id).filter(|payment| payment.seen.has_credit()) else {
         return false;
     };
+    if payment.seen.contains(&PaymentStatus::Refunded) {
+        return false;
+    }
+    let was_credited = known.is_some_and(|known| known.seen.has_credit());
+    if payment.seen.is_refund_noted() {
+        return !was_credited || known.is_some_and(|known| payment.actually_paid > known.actually_paid);
+    }
     let order = payment.order_id.and_then(|id| work.snapshot.orders.get(&id));
-    order.is_some_and(|order| order.ruling == Some(Ruling::Refund))
+    !was_credited && order.is_some_and(|order| order.ruling == Some(Ruling::Refund))
 }
 
 /// Only stores a notification whose processing failed, and calls for a person.
@@ -184,7 +192,7 @@ fn find_order(work: &mut Work<'_>, payment: &Payment) -> Binding {
 }
 
 /// The order that a legacy reference stands for, one per payment: the plan with just this price; else 30 days, if the price is
-/// not below the cheapest plan (design section 5). Else an order for the cheapest plan, which this payment does not pay: a
+/// not below the cheapest plan (design section 5) and the policy does not want to be asked. Else an order for the cheapest plan, which this payment does not pay: a
 /// person decides.
 fn legacy_order(
     work: &mut Work<'_>,
@@ -202,7 +210,9 @@ fn legacy_order(
     };
     let (plan_id, price, duration) = match channel.plan_by_price(&price) {
         Some(plan) => (Some(plan.id), price, plan.duration),
-        None if price.compare(&cheapest.price).is_some_and(std::cmp::Ordering::is_ge) => {
+        None if channel.policies.unmatched_price == UnmatchedPricePolicy::DefaultDays
+            && price.compare(&cheapest.price).is_some_and(std::cmp::Ordering::is_ge) =>
+        {
             (None, price, PlanDuration::Days(LEGACY_DAYS_DEFAULT))
         }
         None => (Some(cheapest.id), cheapest.price.clone(), cheapest.duration),
@@ -236,6 +246,7 @@ pub(super) fn new_order(
         legacy_ref: None,
         link_id: None,
         invoice: None,
+        invoice_problem: None,
         created_at: now,
         expires_at: later(now, SignedDuration::from_hours(ORDER_OPEN_HOURS)),
         state: OrderState::Open,
@@ -295,7 +306,7 @@ fn unmatched_attention(work: &Work<'_>, id: ProviderPaymentId, reason: Reason) -
     if payment.seen.has_unknown() {
         wanted.push((Reason::UnknownStatus, String::new()));
     }
-    if payment.contradiction {
+    if payment.contradicts() {
         wanted.push((Reason::Contradiction, String::new()));
     }
     wanted
@@ -332,7 +343,7 @@ pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
         order.updated_at = work.now;
         work.snapshot.orders.put(order_id, order.clone());
     }
-    let granted = grants::follow(work, &order, &channel);
+    let granted = grants::follow(work, &order, &channel, assessment.earned, before);
 
     let mut opened = Vec::new();
     for subject in subjects.into_iter().chain([Subject::Order(order_id)]) {

@@ -2,15 +2,16 @@
 
 use jiff::Timestamp;
 
+use super::Work;
 use super::access::no_channel;
 use super::notification::new_order;
-use super::{SYSTEM, Work};
 use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
 use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
 use crate::job::JobKind;
 use crate::link::{LinkState, PayLink};
-use crate::order::{Invoice, OrderSource};
+use crate::order::{Invoice, InvoiceProblem, OrderSource};
+use crate::policy::PolicyChange;
 
 /// Length of a link's slug, in characters of base 62: 60 bits and more, so that nobody finds a link by trying.
 const SLUG_LENGTH: usize = 11;
@@ -57,6 +58,14 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
     for plan in &new.plans {
         push_plan(work, &mut channel, plan)?;
     }
+    let detail = serde_json::json!({
+        "private_chat_id": new.private_chat, "public_chat_id": new.public_chat, "owner": new.owner, "payout": new.payout,
+        "policies": new.policies,
+    });
+    work.audit(&new.actor, "channel.added", format!("channel:{id}"), "", &detail);
+    for plan in channel.plans.clone() {
+        audit_plan(work, &plan, &new.actor);
+    }
     work.snapshot.channels.put(id, channel);
     Ok(Outcome::Channel(id))
 }
@@ -72,16 +81,57 @@ pub(super) fn archive_channel(work: &mut Work<'_>, id: ChannelId, actor: &str) -
     Ok(Outcome::Channel(id))
 }
 
+/// Changes what the owner decided about odd payments. What was decided by the old policies stays decided; an order is looked at by the
+/// new ones when something is next said of it.
+pub(super) fn set_policies(
+    work: &mut Work<'_>,
+    id: ChannelId,
+    change: &PolicyChange,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
+    let mut channel = channel(work, id)?;
+    let before = channel.policies.clone();
+    let after = change.over(&before);
+    after.check().map_err(Refusal::Invalid)?;
+    if after != before {
+        channel.policies = after.clone();
+        work.snapshot.channels.put(id, channel);
+        let detail = serde_json::json!({"from": before, "to": after});
+        work.audit(actor, "channel.policies_set", format!("channel:{id}"), "", &detail);
+    }
+    Ok(Outcome::Channel(id))
+}
+
 /// Adds a plan.
-pub(super) fn add_plan(work: &mut Work<'_>, id: ChannelId, plan: &NewPlan) -> Result<Outcome, Refusal> {
+pub(super) fn add_plan(
+    work: &mut Work<'_>,
+    id: ChannelId,
+    plan: &NewPlan,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
     let mut channel = on_sale(work, id)?;
     let plan_id = push_plan(work, &mut channel, plan)?;
+    if let Some(plan) = channel.plan(plan_id).cloned() {
+        audit_plan(work, &plan, actor);
+    }
     work.snapshot.channels.put(id, channel);
     Ok(Outcome::Plan(plan_id))
 }
 
+fn audit_plan(work: &mut Work<'_>, plan: &Plan, actor: &str) {
+    let detail = serde_json::json!({
+        "channel_id": plan.channel_id, "label": plan.label, "price": plan.price, "duration": plan.duration,
+    });
+    work.audit(actor, "plan.added", format!("plan:{}", plan.id), "", &detail);
+}
+
 /// Stops selling a plan.
-pub(super) fn retire_plan(work: &mut Work<'_>, id: ChannelId, plan_id: PlanId) -> Result<Outcome, Refusal> {
+pub(super) fn retire_plan(
+    work: &mut Work<'_>,
+    id: ChannelId,
+    plan_id: PlanId,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
     let mut channel = channel(work, id)?;
     let Some(plan) = channel.plans.iter_mut().find(|plan| plan.id == plan_id) else {
         return Err(no_plan(id, plan_id));
@@ -89,9 +139,17 @@ pub(super) fn retire_plan(work: &mut Work<'_>, id: ChannelId, plan_id: PlanId) -
     if plan.active {
         plan.active = false;
         work.snapshot.channels.put(id, channel);
-        work.audit(SYSTEM, "plan.retired", format!("plan:{plan_id}"), "", &serde_json::json!({}));
+        work.audit(actor, "plan.retired", format!("plan:{plan_id}"), "", &serde_json::json!({}));
     }
     Ok(Outcome::Plan(plan_id))
+}
+
+/// How far a link reaches.
+pub(super) struct LinkLimits {
+    /// From when on it is refused.
+    pub(super) expires_at: Option<Timestamp>,
+    /// How many orders it may make.
+    pub(super) max_uses: Option<u32>,
 }
 
 /// Makes a payment link.
@@ -99,9 +157,10 @@ pub(super) fn create_link(
     work: &mut Work<'_>,
     channel_id: ChannelId,
     plan_id: PlanId,
-    expires_at: Option<Timestamp>,
-    max_uses: Option<u32>,
+    limits: LinkLimits,
+    actor: &str,
 ) -> Result<Outcome, Refusal> {
+    let LinkLimits { expires_at, max_uses } = limits;
     let channel = on_sale(work, channel_id)?;
     sold_plan(&channel, plan_id)?;
     if expires_at.is_some_and(|at| at <= work.now) {
@@ -124,16 +183,21 @@ pub(super) fn create_link(
         created_at: work.now,
     };
     work.snapshot.links.put(id, link);
+    let detail = serde_json::json!({
+        "channel_id": channel_id, "plan_id": plan_id, "expires_at": expires_at, "max_uses": max_uses,
+    });
+    work.audit(actor, "link.created", format!("link:{id}"), "", &detail);
     Ok(Outcome::Link(id))
 }
 
 /// Takes a link back.
-pub(super) fn revoke_link(work: &mut Work<'_>, id: LinkId) -> Result<Outcome, Refusal> {
+pub(super) fn revoke_link(work: &mut Work<'_>, id: LinkId, actor: &str) -> Result<Outcome, Refusal> {
     let mut link =
         work.snapshot.links.get(&id).cloned().ok_or_else(|| Refusal::NotFound(format!("no link {id}")))?;
     if link.revoked_at.is_none() {
         link.revoked_at = Some(work.now);
         work.snapshot.links.put(id, link);
+        work.audit(actor, "link.revoked", format!("link:{id}"), "", &serde_json::json!({}));
     }
     Ok(Outcome::Link(id))
 }
@@ -178,6 +242,19 @@ pub(super) fn note_invoice(work: &mut Work<'_>, id: OrderId, invoice: &Invoice) 
         && order.invoice.is_none()
     {
         order.invoice = Some(invoice.clone());
+        order.invoice_problem = None;
+        order.updated_at = work.now;
+        work.snapshot.orders.put(id, order);
+    }
+}
+
+/// Notes why an order has no invoice.
+pub(super) fn note_invoice_problem(work: &mut Work<'_>, id: OrderId, problem: InvoiceProblem) {
+    if let Some(mut order) = work.snapshot.orders.get(&id).cloned()
+        && order.invoice.is_none()
+        && order.invoice_problem.as_ref() != Some(&problem)
+    {
+        order.invoice_problem = Some(problem);
         order.updated_at = work.now;
         work.snapshot.orders.put(id, order);
     }

@@ -112,6 +112,9 @@ async fn count_and_fail(State(shared): SharedState, mut request: Request, next: 
             (status, axum::response::Html(page)).into_response()
         }
         Some(FaultKind::HalfABody) => cut(next.run(request).await).await,
+        Some(FaultKind::BrokenOff) => broken_off(next.run(request).await).await,
+        Some(FaultKind::AnotherPrice) => repriced(next.run(request).await).await,
+        Some(FaultKind::Refused) => lost(),
         Some(FaultKind::AnswerLost) => {
             next.run(request).await;
             lost()
@@ -123,11 +126,43 @@ async fn count_and_fail(State(shared): SharedState, mut request: Request, next: 
     }
 }
 
-async fn cut(response: Response) -> Response {
+/// An answer's parts, without its length, and its body. Bodies of the simulator are whole and in memory.
+async fn taken_apart(response: Response) -> (axum::http::response::Parts, Bytes) {
     let (mut parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);
+    (parts, bytes)
+}
+
+async fn cut(response: Response) -> Response {
+    let (parts, bytes) = taken_apart(response).await;
     Response::from_parts(parts, Body::from(bytes.slice(..bytes.len() / 2)))
+}
+
+/// Announces the whole body and ends the connection after half of it.
+async fn broken_off(response: Response) -> Response {
+    let (parts, bytes) = taken_apart(response).await;
+    let half = Ok(bytes.slice(..bytes.len() / 2));
+    let end = Err(std::io::Error::other("the connection was ended on purpose"));
+    let mut response = Response::from_parts(parts, Body::from_stream(futures::stream::iter([half, end])));
+    response.headers_mut().insert(header::CONTENT_LENGTH, bytes.len().into());
+    response
+}
+
+/// Dollars become euros, and everything else dollars.
+async fn repriced(response: Response) -> Response {
+    const MEMBER: &str = "\"price_currency\":\"";
+    let (parts, bytes) = taken_apart(response).await;
+    let text = String::from_utf8_lossy(&bytes);
+    let body = match text.split_once(MEMBER) {
+        Some((before, rest)) => {
+            let (currency, after) = rest.split_once('"').unwrap_or((rest, ""));
+            let other = if currency.eq_ignore_ascii_case("usd") { "eur" } else { "usd" };
+            format!("{before}{MEMBER}{other}\"{after}")
+        }
+        None => text.into_owned(),
+    };
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// Announces a body and breaks off before its first byte; the server then closes the connection.

@@ -317,10 +317,13 @@ async fn api_fault(State(shared): SharedState, body: Bytes) -> Answer {
         "server_error" => FaultKind::ServerError,
         "html" => FaultKind::Html { status: input.number("status")?.unwrap_or(502) },
         "half_a_body" => FaultKind::HalfABody,
+        "broken_off" => FaultKind::BrokenOff,
         "answer_lost" => FaultKind::AnswerLost,
+        "refused" => FaultKind::Refused,
+        "another_price" => FaultKind::AnotherPrice,
         "another_payment" => FaultKind::AnotherPayment,
         _ => {
-            let known = "slow, rate_limited, server_error, html, half_a_body, answer_lost or another_payment";
+            let known = "slow, rate_limited, server_error, html, half_a_body, broken_off, answer_lost, refused, another_price or another_payment";
             return Err(Refusal::params(format!("fault must be {known}")));
         }
     };

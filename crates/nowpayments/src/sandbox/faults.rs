@@ -84,8 +84,14 @@ pub enum FaultKind {
     },
     /// The call is done; half of its answer comes, as if it were all.
     HalfABody,
+    /// The call is done; half of its answer comes, and then the connection ends.
+    BrokenOff,
     /// The call is done; the connection ends before its answer.
     AnswerLost,
+    /// The connection ends at once. Nothing was done.
+    Refused,
+    /// The answer has its price in another currency.
+    AnotherPrice,
     /// GET /payment/:id shows another payment than the one asked for.
     AnotherPayment,
 }

@@ -61,6 +61,7 @@ CREATE TABLE orders (
   link_id            UUID,
   invoice_id         TEXT,
   invoice_url        TEXT,
+  invoice_problem    TEXT,
   created_at         TIMESTAMPTZ NOT NULL,
   expires_at         TIMESTAMPTZ NOT NULL,
   state              TEXT        NOT NULL CHECK (state = ANY ('{open,seen,partially_paid,paid,expired,failed,refunded}')),

@@ -60,6 +60,7 @@ CREATE TABLE orders (
   link_id            BLOB,
   invoice_id         TEXT,
   invoice_url        TEXT,
+  invoice_problem    TEXT,
   created_at         INTEGER NOT NULL,
   expires_at         INTEGER NOT NULL,
   state              TEXT    NOT NULL

@@ -143,6 +143,7 @@ pub async fn two_processes_add_one_plan_once(database: &dyn Fresh) {
             price: "9 USD".parse().unwrap(),
             duration: PlanDuration::Days(90),
         },
+        actor: "cli:test".to_owned(),
     };
     for label in ["a", "b", "c", "d"] {
         let answers = all_at_once(&[&one.store, &two.store], vec![plan(label); 6]).await;
@@ -162,7 +163,7 @@ pub async fn a_change_of_a_channel_is_not_undone_by_another(database: &dyn Fresh
             panic!()
         };
         let plan_id = one.plan(channel_id, "Monthly").await;
-        let retire = Command::RetirePlan { channel_id, plan_id };
+        let retire = Command::RetirePlan { channel_id, plan_id, actor: "cli:test".to_owned() };
         let archive = Command::ArchiveChannel { channel_id, actor: "cli:a".to_owned() };
         all_at_once(&[&one.store, &two.store], vec![retire, archive]).await;
     }

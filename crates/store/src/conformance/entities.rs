@@ -3,12 +3,15 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollhouse_core::channel::{PLAN_DAYS_MAX, Payout, PlanDuration};
-use tollhouse_core::command::{Command, Member, NewChannel, NewPlan, Outcome, Refusal};
-use tollhouse_core::event::{Parent, Verdict};
+use tollhouse_core::command::{Command, Member, NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
+use tollhouse_core::event::{Parent, PaymentFacts, ReportedMoney, Verdict};
 use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId};
 use tollhouse_core::membership::END_LATEST_SECONDS;
 use tollhouse_core::money::{Money, Reported};
-use tollhouse_core::policy::{LatePolicy, Policies, RefundPolicy};
+use tollhouse_core::order::OrderSource;
+use tollhouse_core::policy::{
+    ChildPolicy, LatePolicy, OverpaidPolicy, Policies, RefundPolicy, TopUpPolicy, UnmatchedPricePolicy,
+};
 use tollhouse_core::snapshot::Needs;
 use uuid::Uuid;
 
@@ -57,7 +60,12 @@ fn extreme_channel() -> Command {
             late: LatePolicy::Attention,
             refund: RefundPolicy::Keep,
             grace_hours: u32::MAX,
+            top_up: TopUpPolicy::Attention,
+            overpaid: OverpaidPolicy::Attention,
+            child_payment: ChildPolicy::Attention,
+            unmatched_price: UnmatchedPricePolicy::Attention,
         },
+        actor: "cli:test".to_owned(),
     }))
 }
 
@@ -69,7 +77,11 @@ pub async fn every_entity_reads_back_with_extreme_values(database: &dyn Fresh) {
     let plan_id = world.plan(channel_id, &format!("価格 {}", AMOUNTS[0])).await;
     let last: Timestamp = "9999-12-30T21:59:59.999999Z".parse().unwrap();
     for (expires_at, max_uses) in [(Some(last), Some(u32::MAX)), (None, None)] {
-        both(&world, &mut model, Command::CreateLink { channel_id, plan_id, expires_at, max_uses }).await;
+        both(&world, &mut model, {
+            let actor = "cli:ö".to_owned();
+            Command::CreateLink { channel_id, plan_id, expires_at, max_uses, actor }
+        })
+        .await;
     }
     // Every payment with one of the amounts in each place; the ids as large as they come.
     for (number, amount) in (0..).zip(AMOUNTS) {
@@ -106,6 +118,47 @@ pub async fn every_entity_reads_back_with_extreme_values(database: &dyn Fresh) {
     model.compare(&*world.store).await;
 }
 
+/// A flow that leaves everything empty that may be empty meets no column that wants more (F103).
+pub async fn f103_the_least_that_each_thing_may_hold_is_stored(database: &dyn Fresh) {
+    let clock = Clock::default();
+    let world = World::open_at(database, SEED, clock.clone()).await;
+    let mut model = Model::new(SEED, clock);
+    let Command::AddChannel(mut channel) = add_channel(super::world::PRIVATE_CHAT, None) else { panic!() };
+    channel.owner = None;
+    let added = both(&world, &mut model, Command::AddChannel(channel)).await;
+    let Outcome::Channel(channel_id) = added else { panic!("{added:?}") };
+    let plan_id = world.plan(channel_id, "Monthly").await;
+    let create = Command::CreateOrder {
+        from: OrderFrom::Plan { channel_id, plan_id },
+        user: None,
+        source: OrderSource::Api,
+        wants_invoice: true,
+    };
+    let Outcome::Order(order) = both(&world, &mut model, create).await else { panic!("no order") };
+    let nothing = ReportedMoney { amount: Reported::Nothing, currency: None };
+    for (number, order_ref) in [(1, None), (2, Some(order.to_string()))] {
+        let mut received = Notice::finished(number, "").status("").received();
+        received.signature_form = None;
+        received.headers = String::new();
+        received.body = Vec::new();
+        received.facts = PaymentFacts {
+            order_ref,
+            invoice_id: None,
+            parent: Parent::None,
+            price: nothing.clone(),
+            pay: nothing.clone(),
+            actually_paid: Reported::Nothing,
+            outcome: nothing.clone(),
+            updated_at_ms: None,
+            ..received.facts
+        };
+        both(&world, &mut model, Command::Notification(Box::new(received))).await;
+    }
+    both(&world, &mut model, Notice::finished(3, order).command()).await;
+    model.compare(&*world.store).await;
+    assert_eq!(model.snapshot.grants.values().count(), 1);
+}
+
 /// Unreadable parent, unknown status, unusable amounts, an unknown order, bytes that are no text.
 fn odd_notice() -> Notice2 {
     let mut received = Notice::finished(1, "кто?").status("Ünknown…").received();
@@ -132,7 +185,11 @@ pub async fn a_refusal_changes_nothing(database: &dyn Fresh) {
     let channel = world.channel().await;
     let before = world.store.channels(ChannelFilter::default()).await.unwrap();
     let audit = world.store.audit(AuditFilter::default()).await.unwrap();
-    let unknown = Command::RetirePlan { channel_id: channel, plan_id: PlanId(Uuid::from_u128(1)) };
+    let unknown = Command::RetirePlan {
+        channel_id: channel,
+        plan_id: PlanId(Uuid::from_u128(1)),
+        actor: "cli:test".to_owned(),
+    };
     let again = add_channel(super::world::PRIVATE_CHAT, None);
     let nobody =
         Command::ArchiveChannel { channel_id: ChannelId(Uuid::from_u128(1)), actor: "cli:a".to_owned() };
@@ -144,6 +201,7 @@ pub async fn a_refusal_changes_nothing(database: &dyn Fresh) {
             price: "2 USD".parse().unwrap(),
             duration: PlanDuration::Days(7),
         },
+        actor: "cli:test".to_owned(),
     };
     world.hold().await;
     let answers = async {
@@ -164,7 +222,9 @@ pub async fn a_refusal_changes_nothing(database: &dyn Fresh) {
     let mut after = world.store.channels(ChannelFilter::default()).await.unwrap();
     assert_eq!(after[0].plans.pop().unwrap().label, "Week");
     assert_eq!(after, before);
-    assert_eq!(world.store.audit(AuditFilter::default()).await.unwrap(), audit);
+    let mut entries = world.store.audit(AuditFilter::default()).await.unwrap();
+    assert_eq!(entries.pop().unwrap().entry.action, "plan.added", "the one that was carried out");
+    assert_eq!(entries, audit);
 }
 
 pub async fn a_text_with_nul_is_stored_all_the_same(database: &dyn Fresh) {

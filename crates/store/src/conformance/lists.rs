@@ -54,7 +54,15 @@ pub async fn lists_filter(database: &dyn Fresh) {
         outcome => panic!("{outcome:?}"),
     };
     let plan_id = world.plan(channel, "Monthly").await;
-    world.run(Command::CreateLink { channel_id: channel, plan_id, expires_at: None, max_uses: None }).await;
+    world
+        .run(Command::CreateLink {
+            channel_id: channel,
+            plan_id,
+            expires_at: None,
+            max_uses: None,
+            actor: "cli:test".to_owned(),
+        })
+        .await;
     let links = |channel| LinkFilter { channel, ..LinkFilter::default() };
     let all = world.store.links(links(None)).await.unwrap();
     assert_eq!(all.len(), 1);

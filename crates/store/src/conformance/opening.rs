@@ -1,7 +1,56 @@
 //! Opening and roles.
 
+use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::snapshot::Needs;
+
 use super::{Fresh, World};
-use crate::{OpenError, OpenOptions, Ports, migrate, open_with};
+use crate::layout::{
+    ATTENTION, AUDIT, CHANNELS, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS,
+};
+use crate::{
+    AttentionFilter, AuditFilter, ChannelFilter, JobFilter, LinkFilter, MembershipFilter, OpenError,
+    OpenOptions, OrderFilter, PaymentFilter, Ports, migrate, open_with,
+};
+
+/// No statement waits for its first use to turn out as wrong (F101), and no column is called otherwise than in the schema (F103).
+pub async fn f101_f103_every_operation_is_known_to_an_empty_database(database: &dyn Fresh) {
+    let world = World::open(database, 1).await;
+    for table in [
+        &CHANNELS,
+        &PLANS,
+        &LINKS,
+        &ORDERS,
+        &PAYMENTS,
+        &EVENTS,
+        &MEMBERSHIPS,
+        &GRANTS,
+        &JOBS,
+        &ATTENTION,
+        &AUDIT,
+    ] {
+        database.execute(&format!("SELECT {} FROM {}", table.select_list(""), table.name)).await;
+    }
+    let (store, now) = (&world.store, world.clock.now());
+    let payment = ProviderPaymentId::new(1).unwrap();
+    let order = OrderId(uuid::Uuid::nil());
+    assert!(store.channels(ChannelFilter::default()).await.unwrap().is_empty());
+    assert!(store.links(LinkFilter::default()).await.unwrap().is_empty());
+    assert!(store.orders(OrderFilter::default()).await.unwrap().is_empty());
+    assert!(store.payments(PaymentFilter::default()).await.unwrap().is_empty());
+    let stuck = PaymentFilter { stuck_before: Some(now), ..PaymentFilter::default() };
+    assert!(store.payments(stuck).await.unwrap().is_empty());
+    assert!(store.memberships(MembershipFilter::default()).await.unwrap().is_empty());
+    assert!(store.attention(AttentionFilter::default()).await.unwrap().is_empty());
+    assert!(store.jobs(JobFilter::default()).await.unwrap().is_empty());
+    assert!(store.audit(AuditFilter::default()).await.unwrap().is_empty());
+    assert!(store.events_of(payment, 1).await.unwrap().is_empty());
+    assert_eq!(store.order_by_legacy_ref("PGP-1|-1").await.unwrap(), None);
+    assert_eq!(store.stats(now).await.unwrap(), crate::Stats::default());
+    assert_eq!(store.get_state("x").await.unwrap(), None);
+    store.check().await.unwrap();
+    let needs = Needs { payments: [payment].into(), orders: [order].into(), ..Needs::default() };
+    assert!(store.snapshot(needs).await.unwrap().payments.get(&payment).is_none());
+}
 
 pub async fn eight_openers_at_once_migrate_once(database: &dyn Fresh) {
     let worlds = futures::future::join_all((0..8).map(|seed| World::open(database, seed))).await;

@@ -1,6 +1,7 @@
 //! Random commands on a store and on the model.
 
 use jiff::SignedDuration;
+use rust_decimal::Decimal;
 use tollhouse_core::attention::Resolution;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member, NewPlan, OrderFrom, Outcome};
@@ -8,6 +9,7 @@ use tollhouse_core::event::Parent;
 use tollhouse_core::id::{IdSource, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::job::{Failure, Job, Outcome as JobOutcome};
 use tollhouse_core::order::{Invoice, OrderSource};
+use tollhouse_core::policy::{OverpaidPolicy, PolicyChange, RefundPolicy};
 
 use super::Fresh;
 use super::model::Model;
@@ -88,20 +90,23 @@ impl Player {
             return add_channel(-2001, Some(PUBLIC_CHAT));
         };
         let plan = self.pick(channel.plans.clone());
+        let actor = "cli:test".to_owned();
         match (self.below(8), plan) {
             (0..=3, Some(plan)) => {
                 let expires_at =
                     (self.below(2) == 0).then(|| self.clock.now() + SignedDuration::from_hours(400));
                 let max_uses = (self.below(2) == 0).then_some(2);
-                Command::CreateLink { channel_id: channel.id, plan_id: plan.id, expires_at, max_uses }
+                Command::CreateLink { channel_id: channel.id, plan_id: plan.id, expires_at, max_uses, actor }
             }
             (4, _) => match self.pick(model.snapshot.links.keys().copied().collect()) {
-                Some(link_id) => Command::RevokeLink { link_id },
+                Some(link_id) => Command::RevokeLink { link_id, actor },
                 None => Command::UserStarted { user: self.user() },
             },
-            (5, Some(plan)) => Command::RetirePlan { channel_id: channel.id, plan_id: plan.id },
-            (6, _) if self.below(6) == 0 => {
-                Command::ArchiveChannel { channel_id: channel.id, actor: "cli:test".to_owned() }
+            (5, Some(plan)) => Command::RetirePlan { channel_id: channel.id, plan_id: plan.id, actor },
+            (6, _) if self.below(6) == 0 => Command::ArchiveChannel { channel_id: channel.id, actor },
+            (7, _) if self.below(3) == 0 => {
+                let change = Box::new(self.policies());
+                Command::SetPolicies { channel_id: channel.id, change, actor }
             }
             _ => {
                 let days = u32::try_from(self.below(40) + 1).unwrap();
@@ -110,8 +115,20 @@ impl Player {
                     price: format!("{days}.50 USD").parse().unwrap(),
                     duration: PlanDuration::days(days).unwrap(),
                 };
-                Command::AddPlan { channel_id: channel.id, plan }
+                Command::AddPlan { channel_id: channel.id, plan, actor }
             }
+        }
+    }
+
+    fn policies(&mut self) -> PolicyChange {
+        let share = |hundredths: usize| Decimal::new(i64::try_from(hundredths).unwrap(), 2);
+        PolicyChange {
+            underpayment_tolerance: Some(share(self.below(20))),
+            finished_floor: Some(share(80 + self.below(20))),
+            refund: self.pick(vec![None, Some(RefundPolicy::Keep), Some(RefundPolicy::Revoke)]).flatten(),
+            overpaid: self.pick(vec![None, Some(OverpaidPolicy::Attention)]).flatten(),
+            grace_hours: u32::try_from(self.below(48)).ok(),
+            ..PolicyChange::default()
         }
     }
 
@@ -259,7 +276,7 @@ impl Player {
             };
         };
         let error = || "it did not work: ✗".to_owned();
-        let outcome = match self.below(9) {
+        let outcome = match self.below(10) {
             0 => JobOutcome::Nothing,
             1 => JobOutcome::InviteCreated { link: format!("https://t.me/+{}", self.below(1_000)) },
             2 => JobOutcome::InvoiceCreated {
@@ -273,6 +290,9 @@ impl Player {
             5 => JobOutcome::Failed(Failure::Permanent { error: error() }),
             6 => JobOutcome::Failed(Failure::Unreachable { error: error() }),
             7 => JobOutcome::Approved,
+            8 => {
+                JobOutcome::Failed(Failure::BelowMinimum { error: error(), minimum: "2.00 USD".parse().ok() })
+            }
             _ => JobOutcome::Done,
         };
         let token = job.lease.unwrap().token;

@@ -252,6 +252,7 @@ pub fn add_channel(private_chat: i64, public_chat: Option<i64>) -> Command {
             plan("Life", "99 USD", PlanDuration::Lifetime),
         ],
         policies: Policies::default(),
+        actor: "cli:test".to_owned(),
     }))
 }
 

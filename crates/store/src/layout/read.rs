@@ -214,6 +214,7 @@ pub(crate) fn order(row: &mut impl Columns) -> Result<Order, Failure> {
             let url = row.owned()?;
             id.zip(url).map(|(id, url)| Invoice { id, url })
         },
+        invoice_problem: row.word(|text| serde_json::from_str(text).ok())?,
         created_at: row.must_time()?,
         expires_at: row.must_time()?,
         state: row.must_word(OrderState::from_word)?,

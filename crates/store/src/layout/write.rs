@@ -147,6 +147,7 @@ impl Record for Order {
         sink.uuid(self.link_id.map(|id| id.0));
         maybe_words(sink, self.invoice.as_ref().map(|invoice| invoice.id.as_str()));
         maybe_words(sink, self.invoice.as_ref().map(|invoice| invoice.url.as_str()));
+        sink.text(self.invoice_problem.as_ref().and_then(json));
         sink.time(Some(self.created_at));
         sink.time(Some(self.expires_at));
         words(sink, self.state.as_str());

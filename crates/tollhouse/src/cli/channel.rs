@@ -1,21 +1,22 @@
 //! `tollhouse channel`: what is sold.
 
-use clap::{Args, Subcommand, ValueEnum};
-use rust_decimal::Decimal;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use tollhouse_core::attention::Reason;
-use tollhouse_core::channel::Payout;
+use tollhouse_core::channel::{Channel, Payout};
 use tollhouse_core::command::{Command, NewChannel, Outcome};
 use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramUserId};
-use tollhouse_core::money::Currency;
-use tollhouse_core::policy::{LatePolicy, Policies, RefundPolicy};
+use tollhouse_core::money::{Currency, Money};
+use tollhouse_core::policy::PolicyChange;
 use tollhouse_store::{ChannelFilter, PAGE_LENGTH_MAX};
 
 use super::args::{ChannelArg, Limit, OneChannel, PlanArg};
 use super::error::CliError;
-use super::output::{block, or_nothing, table, when, when_or_nothing};
+use super::output::{self, block, or_nothing, table, when, when_or_nothing};
+use super::policies::{self, PolicyArgs};
 use super::replay::{TakenUp, take_up};
 use super::session::{Session, all_pages, unexpected};
+use crate::provider::Payable;
 use crate::view;
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +40,10 @@ pub(super) enum ChannelCommand {
     Show(OneChannel),
     /// Stop selling a channel; its members keep the time that they paid for
     Archive(OneChannel),
+    /// Change what happens with odd payments of a channel
+    ///
+    /// It counts for what comes from now on. What was decided stays decided; nobody loses access that they have.
+    Set(Box<SetArgs>),
     /// What a channel costs and for how long; a change of price is a new plan
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -83,32 +88,25 @@ pub(super) struct AddArgs {
     /// The wallet's coin with its network, for example usdttrc20
     #[arg(long, value_name = "COIN", requires = "payout_address", value_parser = Currency::new)]
     payout_currency: Option<Currency>,
-    /// Money that comes after the order has expired: honour the price, or ask you
-    #[arg(long, value_enum, default_value_t = Late::Honour)]
-    late_payment: Late,
-    /// What a refund does to the time that the order gave
-    #[arg(long, value_enum, default_value_t = Refund::Revoke)]
-    refund: Refund,
-    /// Hours between a membership's end and the removal from the chat
-    #[arg(long, value_name = "HOURS", default_value_t = Policies::default().grace_hours)]
-    grace_hours: u32,
-    /// Share of the price that may be missing where it was paid in parts
-    #[arg(long, value_name = "SHARE", default_value_t = Policies::default().underpayment_tolerance)]
-    underpayment_tolerance: Decimal,
+    #[command(flatten)]
+    policies: PolicyArgs,
 }
 
-/// [`LatePolicy`] as a word of the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Late {
-    Honour,
-    Attention,
-}
-
-/// [`RefundPolicy`] as a word of the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Refund {
-    Revoke,
-    Keep,
+#[derive(Debug, Args)]
+pub(super) struct SetArgs {
+    /// The channel: its id (chn_…) or the number of one of its chats (-100…)
+    #[arg(
+        value_name = "CHANNEL",
+        allow_negative_numbers = true,
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    channel: Option<ChannelArg>,
+    /// Every channel, the archived ones as well
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    policies: PolicyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +146,7 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<()
             let channel = session.channel(&ChannelArg::Id(channel_id)).await?;
             Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
         }
+        ChannelCommand::Set(args) => set(session, &args).await,
         ChannelCommand::Plan(PlanCommand::Add { channel, plan }) => add_plan(session, &channel, plan).await,
         ChannelCommand::Plan(PlanCommand::Retire(args)) => retire_plan(session, &args).await,
     }
@@ -164,26 +163,48 @@ async fn add(session: &Session, args: AddArgs) -> Result<(), CliError> {
             .zip(args.payout_currency)
             .map(|(address, currency)| Payout { address: address.trim().to_owned(), currency }),
         plans: args.plan.into_iter().map(|plan| plan.0).collect(),
-        policies: Policies {
-            underpayment_tolerance: args.underpayment_tolerance,
-            late: match args.late_payment {
-                Late::Honour => LatePolicy::Honour,
-                Late::Attention => LatePolicy::Attention,
-            },
-            refund: match args.refund {
-                Refund::Revoke => RefundPolicy::Revoke,
-                Refund::Keep => RefundPolicy::Keep,
-            },
-            grace_hours: args.grace_hours,
-            ..Policies::default()
-        },
+        policies: args.policies.change().over(&session.app.config.policies),
+        actor: session.actor.clone(),
     };
     let outcome = session.submit(Command::AddChannel(Box::new(new))).await?;
     let Outcome::Channel(id) = outcome else { return Err(unexpected(&outcome)) };
     let taken_up = take_up(session, Reason::UnknownChannel).await?;
     let channel = session.channel(&ChannelArg::Id(id)).await?;
+    warn_if_too_small(session, channel.plans.iter().map(|plan| (&*plan.label, &plan.price))).await;
     let added = Added { thing: view::Channel::from(&channel), taken_up };
     Ok(session.out.answer(&added, |added| in_full(&added.thing) + &taken_up_text(&added.taken_up))?)
+}
+
+/// Changes the policies of one channel, or of all.
+async fn set(session: &Session, args: &SetArgs) -> Result<(), CliError> {
+    let change = args.policies.change();
+    if change == PolicyChange::default() {
+        return Err(CliError::Usage(
+            "say what is to be different, for example --late-payment attention".to_owned(),
+        ));
+    }
+    let ids = match &args.channel {
+        Some(named) => vec![session.channel(named).await?.id],
+        None => every_channel(session).await?.into_iter().map(|channel| channel.id).collect(),
+    };
+    let mut changed = Vec::with_capacity(ids.len());
+    for channel_id in ids {
+        let change = Box::new(change.clone());
+        session.submit(Command::SetPolicies { channel_id, change, actor: session.actor.clone() }).await?;
+        changed.push(view::Channel::from(&session.channel(&ChannelArg::Id(channel_id)).await?));
+    }
+    match &changed[..] {
+        [one] if !args.all => Ok(session.out.answer(one, in_full)?),
+        _ => {
+            Ok(session.out.answer(&changed, |all| all.iter().map(in_full).collect::<Vec<_>>().join("\n"))?)
+        }
+    }
+}
+
+async fn every_channel(session: &Session) -> Result<Vec<Channel>, CliError> {
+    let store = &session.app.store;
+    let page = |before| store.channels(ChannelFilter { archived: true, before, limit: PAGE_LENGTH_MAX });
+    Ok(all_pages(|channel| channel.id, page).await?)
 }
 
 async fn list(
@@ -214,11 +235,28 @@ async fn list(
 
 async fn add_plan(session: &Session, channel: &OneChannel, plan: PlanArg) -> Result<(), CliError> {
     let channel_id = session.channel(&channel.get()).await?.id;
-    let outcome = session.submit(Command::AddPlan { channel_id, plan: plan.0 }).await?;
+    let outcome =
+        session.submit(Command::AddPlan { channel_id, plan: plan.0, actor: session.actor.clone() }).await?;
     let Outcome::Plan(plan_id) = outcome else { return Err(unexpected(&outcome)) };
     let taken_up = take_up(session, Reason::NoPlan).await?;
     let added = Added { thing: plan_view(session, channel_id, plan_id).await?, taken_up };
+    warn_if_too_small(session, [(&*added.thing.label, &added.thing.price)]).await;
     Ok(session.out.answer(&added, |added| plan_in_full(&added.thing) + &taken_up_text(&added.taken_up))?)
+}
+
+/// Says so if nobody can pay a plan. It is put on sale all the same: minimums move.
+async fn warn_if_too_small(session: &Session, plans: impl IntoIterator<Item = (&str, &Money)>) {
+    let Some(provider) = &session.app.provider else { return };
+    for (label, price) in plans {
+        let payable = provider.payable(session.now(), price).await;
+        if let Some(warning) = payable.warning(price) {
+            output::hint(&format!("the plan {label:?}: {warning}"));
+        }
+        // A provider that does not answer is not asked for every plan.
+        if payable == Payable::Unknown {
+            return;
+        }
+    }
 }
 
 async fn retire_plan(session: &Session, args: &RetireArgs) -> Result<(), CliError> {
@@ -228,15 +266,13 @@ async fn retire_plan(session: &Session, args: &RetireArgs) -> Result<(), CliErro
         Some(id) => id,
         None => channel_of_plan(session, plan_id).await?,
     };
-    session.submit(Command::RetirePlan { channel_id, plan_id }).await?;
+    session.submit(Command::RetirePlan { channel_id, plan_id, actor: session.actor.clone() }).await?;
     let plan = plan_view(session, channel_id, plan_id).await?;
     Ok(session.out.answer(&plan, plan_in_full)?)
 }
 
 async fn channel_of_plan(session: &Session, plan_id: PlanId) -> Result<ChannelId, CliError> {
-    let store = &session.app.store;
-    let page = |before| store.channels(ChannelFilter { archived: true, before, limit: PAGE_LENGTH_MAX });
-    let channels = all_pages(|channel| channel.id, page).await?;
+    let channels = every_channel(session).await?;
     let found = channels.iter().find(|channel| channel.plan(plan_id).is_some());
     let missing =
         || CliError::Failed(format!("no plan {plan_id}; `tollhouse channel show` lists a channel's plans"));
@@ -258,8 +294,7 @@ fn offer(plan: &view::Plan) -> String {
 }
 
 fn in_full(channel: &view::Channel) -> String {
-    let policies = &channel.policies;
-    let mut text = block(&[
+    let mut lines = vec![
         ("Channel", channel.id.to_string()),
         ("Title", channel.title.clone()),
         ("Private chat", channel.private_chat_id.to_string()),
@@ -271,13 +306,13 @@ fn in_full(channel: &view::Channel) -> String {
                 channel.payout.as_ref().map(|payout| format!("{} to {}", payout.currency, payout.address)),
             ),
         ),
-        ("Late payment", word(policies.late)),
-        ("Refund", word(policies.refund)),
-        ("Grace", format!("{} hours", policies.grace_hours)),
-        ("May be missing", format!("{} of the price", policies.underpayment_tolerance)),
+    ];
+    lines.extend(policies::lines(&channel.policies));
+    lines.extend([
         ("Registered", when(channel.created_at)),
         ("Archived", when_or_nothing(channel.archived_at)),
     ]);
+    let mut text = block(&lines);
     let plans = channel.plans.iter().map(|plan| {
         let state = if plan.active { "on sale" } else { "retired" };
         [
@@ -301,11 +336,6 @@ fn plan_in_full(plan: &view::Plan) -> String {
         ("Offer", offer(plan)),
         ("State", if plan.active { "on sale" } else { "retired" }.to_owned()),
     ])
-}
-
-/// A policy's word, as in JSON.
-fn word(policy: impl Serialize) -> String {
-    serde_json::to_value(policy).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn taken_up_text(taken_up: &[TakenUp]) -> String {

@@ -57,7 +57,13 @@ pub(super) async fn run(session: &Session, command: LinkCommand) -> Result<(), C
         LinkCommand::Create { channel, plan, expires, max_uses } => {
             let channel_id = session.channel(&channel).await?.id;
             let expires_at = expires.map(|span| later(session.now(), span.0));
-            let create = Command::CreateLink { channel_id, plan_id: plan, expires_at, max_uses };
+            let create = Command::CreateLink {
+                channel_id,
+                plan_id: plan,
+                expires_at,
+                max_uses,
+                actor: session.actor.clone(),
+            };
             let outcome = session.submit(create).await?;
             let Outcome::Link(id) = outcome else { return Err(unexpected(&outcome)) };
             show(session, id).await
@@ -65,7 +71,7 @@ pub(super) async fn run(session: &Session, command: LinkCommand) -> Result<(), C
         LinkCommand::List { channel, limit, before } => list(session, channel.as_ref(), &limit, before).await,
         LinkCommand::Revoke { link } => {
             let link_id = find(session, &link).await?.id;
-            session.submit(Command::RevokeLink { link_id }).await?;
+            session.submit(Command::RevokeLink { link_id, actor: session.actor.clone() }).await?;
             show(session, link_id).await
         }
     }

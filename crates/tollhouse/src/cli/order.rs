@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio::time::{Instant, MissedTickBehavior};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
-use tollhouse_core::order::{Order, OrderSource, OrderState};
+use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
 use tollhouse_core::order_ref::OrderRef;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::OrderFilter;
@@ -118,16 +118,28 @@ async fn create(session: &Session, args: CreateArgs) -> Result<(), CliError> {
     let Outcome::Order(id) = outcome else { return Err(unexpected(&outcome)) };
     let order = if wants_invoice { with_invoice(session, id).await? } else { load(session, id).await? };
     if order.invoice.is_none() {
-        output::hint(if wants_invoice {
-            "the invoice is not made yet: `tollhouse serve` makes it, and the order's page then shows it"
-        } else {
-            "no invoice is made: set TOLLHOUSE_NOWPAYMENTS_API_KEY to have one made for every order"
-        });
+        output::hint(&why_no_invoice(session, &order).await);
     }
     Ok(session.out.answer(&view_of(session, &order), in_full)?)
 }
 
-/// Looks at an order until its invoice is there, for a bounded time.
+/// What stands between a buyer and the invoice.
+async fn why_no_invoice(session: &Session, order: &Order) -> String {
+    let Some(provider) = &session.app.provider else {
+        return "no invoice is made: set TOLLHOUSE_NOWPAYMENTS_API_KEY to have one made for every order"
+            .to_owned();
+    };
+    if let Some(problem) = &order.invoice_problem {
+        return problem.sentence();
+    }
+    let payable = provider.payable(session.now(), &order.price).await;
+    payable.warning(&order.price).unwrap_or_else(|| {
+        "the invoice is not made yet: `tollhouse serve` makes it, and the order's page then shows it"
+            .to_owned()
+    })
+}
+
+/// Looks at an order until its invoice is there, or is known not to come, for a bounded time.
 async fn with_invoice(session: &Session, id: OrderId) -> Result<Order, CliError> {
     let end = Instant::now() + Duration::from_secs(INVOICE_WAIT_SECONDS_MAX);
     let mut look = tokio::time::interval(Duration::from_millis(INVOICE_LOOK_MS));
@@ -135,7 +147,11 @@ async fn with_invoice(session: &Session, id: OrderId) -> Result<Order, CliError>
     loop {
         look.tick().await;
         let order = load(session, id).await?;
-        if order.invoice.is_some() || Instant::now() >= end {
+        let is_hopeless = matches!(
+            order.invoice_problem,
+            Some(InvoiceProblem::BelowMinimum { .. } | InvoiceProblem::GivenUp)
+        );
+        if order.invoice.is_some() || is_hopeless || Instant::now() >= end {
             return Ok(order);
         }
     }
@@ -223,6 +239,7 @@ fn lines_of(order: &view::Order) -> Vec<(&'static str, String)> {
         ("State", order.state.as_str().to_owned()),
         ("Page", order.page_url.clone()),
         ("Pay at", or_nothing(order.invoice_url.as_ref())),
+        ("No invoice", or_nothing(order.invoice_problem.as_ref().map(|problem| &problem.message))),
         ("Price", order.price.to_string()),
         ("Gives", order.duration.to_string()),
         ("Still to pay", or_nothing(order.remaining.as_ref())),

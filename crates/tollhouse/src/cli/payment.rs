@@ -145,6 +145,7 @@ fn in_full(payment: &view::Payment) -> String {
             ),
         ),
         ("Contradiction", yes(payment.contradiction)),
+        ("Refund noted", yes(payment.refund_noted)),
         ("Reference", or_nothing(payment.order_ref.as_ref())),
         ("First heard of", when(payment.first_seen_at)),
         ("Money arrived", when_or_nothing(payment.credited_at)),

@@ -14,6 +14,8 @@ use crate::app::App;
 pub(super) const PRIVATE_CHAT: ChatId = ChatId(-1_002_400_000_001);
 /// The channel in which the offer stands; the incident's order names it.
 pub(super) const PUBLIC_CHAT: ChatId = ChatId(-1_003_016_667_267);
+/// Who sets the demo up, for the audit log.
+const ACTOR: &str = "demo";
 /// What both are called.
 pub(super) const TITLE: &str = "Morning Signals";
 
@@ -69,6 +71,7 @@ impl Shop {
                 plan("For ever", "49.00 USD", PlanDuration::Lifetime)?,
             ],
             policies: Policies::default(),
+            actor: ACTOR.to_owned(),
         };
         let Outcome::Channel(id) = app.submit(Command::AddChannel(Box::new(channel))).await? else {
             anyhow::bail!("a channel came to something else")
@@ -95,7 +98,8 @@ fn plan(label: &str, price: &str, duration: PlanDuration) -> anyhow::Result<NewP
 }
 
 async fn link(app: &App, channel_id: ChannelId, plan_id: PlanId) -> anyhow::Result<String> {
-    let make = Command::CreateLink { channel_id, plan_id, expires_at: None, max_uses: None };
+    let actor = ACTOR.to_owned();
+    let make = Command::CreateLink { channel_id, plan_id, expires_at: None, max_uses: None, actor };
     let Outcome::Link(id) = app.submit(make).await? else { anyhow::bail!("a link came to something else") };
     let mut needs = Needs::default();
     needs.links.insert(id);

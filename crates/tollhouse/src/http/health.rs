@@ -1,5 +1,6 @@
 //! Health, for people and for the machines that watch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde_json::json;
 use super::problem::Problem;
 use crate::app::{App, VERSION};
 use crate::config::TelegramMode;
-use crate::metrics;
+use crate::{metrics, pulse};
 
 /// How long a check of the database may take, in milliseconds.
 const CHECK_MS_MAX: u64 = 2_000;
@@ -40,8 +41,12 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
         _ => None,
     };
     let oldest = stats.as_ref().map_or(0.0, |stats| metrics::oldest_seconds(stats, now));
-    let healthy =
-        database && app.verifier.is_some() && (oldest < OUTBOX_DEGRADED_SECONDS || !app.talks_to_telegram());
+    let parts: BTreeMap<&str, &str> =
+        app.pulse.silent_seconds().into_iter().map(|(part, silent)| (part, pulse::word(silent))).collect();
+    let healthy = database
+        && app.verifier.is_some()
+        && (oldest < OUTBOX_DEGRADED_SECONDS || !app.talks_to_telegram())
+        && parts.values().all(|word| *word == "ok");
     let body = json!({
         "service": "tollhouse",
         "version": VERSION,
@@ -50,6 +55,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
             "database": if database { "ok" } else { "unavailable" },
             "ipn_secret": if app.verifier.is_some() { "configured" } else { "missing" },
             "outbox": {"due": stats.as_ref().map_or(0, |stats| stats.outbox_due), "oldest_seconds": whole(oldest)},
+            "parts": parts,
             "telegram": telegram(&app),
             "provider": if app.provider.is_some() { "configured" } else { "not_configured" },
         },
@@ -78,6 +84,7 @@ fn telegram(app: &App) -> &'static str {
 
 /// The metrics.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    metrics::parts(&app.pulse.silent_seconds());
     if let Some(Ok(stats)) = within(app.store.stats(app.clock.now())).await {
         metrics::stats(&stats, app.clock.now());
     }

@@ -79,7 +79,13 @@ pub fn order(app: &App, story: &OrderStory) -> Markup {
                 div.state.warn role="status" { p { strong { "The payment failed." } " Nothing was booked. Please make a new order from the link that you came by." } }
             }
             OrderState::Refunded => {
-                div.state.warn role="status" { p { strong { "This payment was refunded." } " The access that it gave has ended." } }
+                div.state.warn role="status" {
+                    p {
+                        strong { "This payment was refunded." }
+                        @if story.grant.as_ref().is_some_and(|grant| grant.revoked.is_none()) { " Your access stays." }
+                        @else { " The access that it gave has ended." }
+                    }
+                }
             }
         }
         dl {
@@ -95,10 +101,11 @@ pub fn order(app: &App, story: &OrderStory) -> Markup {
 fn open(story: &OrderStory) -> Markup {
     html! {
         div.state role="status" { p { strong { "Waiting for your payment." } } }
-        @match &story.order.invoice {
-            Some(invoice) => a.go rel="noreferrer" href=(invoice.url) { "Pay now" },
-            None if story.payments.is_empty() => p.soft { "The invoice is being prepared." },
-            None => {}
+        @match (&story.order.invoice, &story.order.invoice_problem) {
+            (Some(invoice), _) => a.go rel="noreferrer" href=(invoice.url) { "Pay now" },
+            (None, Some(problem)) => p { (problem.sentence()) },
+            (None, None) if story.payments.is_empty() => p.soft { "The invoice is being prepared." },
+            (None, None) => {}
         }
     }
 }

@@ -43,7 +43,7 @@ impl From<&CoreAttention> for Attention {
             subject: item.subject.to_string(),
             message: item.message(),
             detail: item.detail.clone(),
-            actions: item.reason.actions().to_vec(),
+            actions: item.actions(),
             channel_id: item.channel_id,
             opened_at: item.opened_at,
             resolved_at: resolved.map(|resolved| resolved.at),

@@ -5,7 +5,9 @@ use serde::Serialize;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::id::{ChannelId, LinkId, OrderId, PlanId, TelegramUserId};
 use tollhouse_core::money::Money;
-use tollhouse_core::order::{Order as CoreOrder, OrderSource, OrderState, Ruling};
+use tollhouse_core::order::{
+    InvoiceProblem as CoreInvoiceProblem, Order as CoreOrder, OrderSource, OrderState, Ruling,
+};
 
 use super::{Grant, Payment};
 
@@ -36,6 +38,8 @@ pub struct Order {
     pub invoice_url: Option<String>,
     /// The invoice at the provider.
     pub invoice_id: Option<String>,
+    /// Why there is no invoice; `null` where there is one, or nothing is wrong so far.
+    pub invoice_problem: Option<InvoiceProblem>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it waits for money.
@@ -73,6 +77,10 @@ impl Order {
             page_url,
             invoice_url: order.invoice.as_ref().map(|invoice| invoice.url.clone()),
             invoice_id: order.invoice.as_ref().map(|invoice| invoice.id.clone()),
+            invoice_problem: order
+                .invoice_problem
+                .as_ref()
+                .map(|problem| InvoiceProblem { problem: problem.clone(), message: problem.sentence() }),
             created_at: order.created_at,
             expires_at: order.expires_at,
             paid_at: order.paid_at,
@@ -84,6 +92,16 @@ impl Order {
             legacy_ref: order.legacy_ref.clone(),
         }
     }
+}
+
+/// Why an order has no invoice.
+#[derive(Debug, Clone, Serialize)]
+pub struct InvoiceProblem {
+    /// `unavailable`, `below_minimum` (with the `minimum`, if known) or `given_up`.
+    #[serde(flatten)]
+    pub problem: CoreInvoiceProblem,
+    /// The same in words.
+    pub message: String,
 }
 
 /// An order with what belongs to it.

@@ -54,6 +54,8 @@ pub struct Payment {
     pub unusable_amount: bool,
     /// Whether two signed events contradict each other.
     pub contradiction: bool,
+    /// Whether a person has noted that the money was given back.
+    pub refund_noted: bool,
     /// The order reference in the notifications.
     pub order_ref: Option<String>,
     /// The invoice at the provider.
@@ -130,9 +132,10 @@ impl From<&CorePayment> for Payment {
                 Parent::Payment(id) => Some(Some(id)),
                 Parent::Unreadable => None,
             },
-            paid_in_full: payment.full,
+            paid_in_full: payment.is_full(),
             unusable_amount: payment.unusable_amount,
-            contradiction: payment.contradiction,
+            contradiction: payment.contradicts(),
+            refund_noted: payment.seen.is_refund_noted(),
             order_ref: payment.order_ref.clone(),
             invoice_id: payment.invoice_id.clone(),
             first_seen_at: payment.first_seen_at,

@@ -4,5 +4,6 @@
 
 mod checks;
 mod money;
+mod policies;
 mod shop;
 mod support;

@@ -110,6 +110,7 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
             "paid_in_full",
             "unusable_amount",
             "contradiction",
+            "refund_noted",
             "order_ref",
             "invoice_id",
             "first_seen_at",

@@ -187,6 +187,7 @@ fn an_order_is_made_with_its_page() {
             "page_url",
             "invoice_url",
             "invoice_id",
+            "invoice_problem",
             "created_at",
             "expires_at",
             "paid_at",

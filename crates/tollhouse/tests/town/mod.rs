@@ -182,6 +182,7 @@ pub async fn add_channel(app: &App, private_chat: i64, public_chat: Option<i64>)
             plan("Year", "99.99 USD", PlanDuration::Days(365)),
         ],
         policies: Policies::default(),
+        actor: "cli:test".into(),
     };
     match app.submit(Command::AddChannel(Box::new(channel))).await.unwrap() {
         Outcome::Channel(id) => id,
