@@ -35,8 +35,11 @@ pub(crate) enum Ask {
     },
     OrdersById(Vec<OrderId>),
     OrdersByClaim(Vec<ClaimToken>),
-    /// Not locked: the order is.
-    PaymentsByOrder(Vec<OrderId>),
+    /// Not locked: the order is. The known ones need not be told again.
+    PaymentsByOrder {
+        orders: Vec<OrderId>,
+        known: Vec<ProviderPaymentId>,
+    },
     GrantsById(Vec<GrantId>),
     GrantsByOrder(Vec<OrderId>),
     GrantsByMembership(Vec<MembershipId>),
@@ -185,7 +188,10 @@ impl Closure {
         }
         let mut finds_more = self.orders.ask(asks, Ask::OrdersById);
         finds_more |= self.claims.ask(asks, Ask::OrdersByClaim);
-        finds_more |= self.orders_payments.ask(asks, Ask::PaymentsByOrder);
+        let known = &self.snapshot.payments;
+        finds_more |= self
+            .orders_payments
+            .ask(asks, |orders| Ask::PaymentsByOrder { orders, known: known.keys().copied().collect() });
         finds_more |= self.grants.ask(asks, Ask::GrantsById);
         finds_more |= self.orders_grants.ask(asks, Ask::GrantsByOrder);
         finds_more |= self.public_chats.ask(asks, Ask::ChannelsByPublicChat);
@@ -271,7 +277,7 @@ impl Closure {
     fn payment(&mut self, ask: &Ask, payment: Payment) {
         self.subjects.want(Subject::Payment(payment.id));
         self.channels_of(payment.channel_id);
-        if matches!(ask, Ask::PaymentsByOrder(_)) {
+        if matches!(ask, Ask::PaymentsByOrder { .. }) {
             self.snapshot.payments.load(payment.id, payment);
             return;
         }

@@ -52,7 +52,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "no-store,sqlite,postgres")]
     targets: Vec<Target>,
     /// What the notifications say
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "finished,waiting")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "lifecycle,finished,waiting")]
     mixes: Vec<Mix>,
     /// Where the databases are made, in a folder that is removed at the end; must be on a disk
     #[arg(long, default_value = "/var/tmp")]
@@ -174,7 +174,8 @@ impl Bench<'_> {
             program: self.program.clone(),
             folder: folder.path(),
             database: match &cluster {
-                Some(cluster) => cluster.url(),
+                // As one would run it: the database on the same machine is reached by its socket.
+                Some(cluster) => cluster.socket_url(),
                 None => format!("sqlite://{}", folder.path().join("bench.db").display()),
             },
         };

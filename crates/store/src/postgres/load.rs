@@ -102,7 +102,7 @@ queries! {
     LINKS_BY_ID = LINKS "WHERE id = ANY($1) ORDER BY id" LOCK;
     LINKS_BY_SLUG = LINKS "WHERE slug = ANY($1) ORDER BY id" LOCK;
     PAYMENTS_BY_ID_OR_PARENT = PAYMENTS "WHERE id = ANY($1) OR parent_payment_id = ANY($2) ORDER BY id" LOCK;
-    PAYMENTS_BY_ORDER = PAYMENTS "WHERE order_id = ANY($1)" NO_LOCK;
+    PAYMENTS_BY_ORDER = PAYMENTS "WHERE order_id = ANY($1) AND NOT (id = ANY($2))" NO_LOCK;
     ORDERS_BY_ID = ORDERS "WHERE id = ANY($1) ORDER BY id" LOCK;
     ORDERS_BY_CLAIM = ORDERS "WHERE claim = ANY($1) ORDER BY id" LOCK;
     GRANTS_BY_ID = GRANTS "WHERE id = ANY($1)" NO_LOCK;
@@ -157,7 +157,10 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
                 vec![array(ids.iter().map(|id| id.get())), array(parents.iter().map(|id| id.get()))];
             calls.push(Call::Rows { sql: PAYMENTS_BY_ID_OR_PARENT.sql(purpose), parameters });
         }
-        Ask::PaymentsByOrder(ids) => rows(&PAYMENTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::PaymentsByOrder { orders, known } => rows(
+            &PAYMENTS_BY_ORDER,
+            vec![array(orders.iter().map(|id| id.0)), array(known.iter().map(|id| id.get()))],
+        ),
         Ask::OrdersById(ids) => rows(&ORDERS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::OrdersByClaim(claims) => rows(&ORDERS_BY_CLAIM, vec![array(claims.iter().map(|claim| claim.0))]),
         Ask::GrantsById(ids) => rows(&GRANTS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
@@ -205,7 +208,7 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
             Found::Attention(each(last, |row| layout::attention(row))?)
         }
         Ask::LinksById(_) | Ask::LinksBySlug(_) => Found::Links(each(last, |row| layout::link(row))?),
-        Ask::Payments { .. } | Ask::PaymentsByOrder(_) => {
+        Ask::Payments { .. } | Ask::PaymentsByOrder { .. } => {
             Found::Payments(each(last, |row| layout::payment(row))?)
         }
         Ask::OrdersById(_) | Ask::OrdersByClaim(_) => Found::Orders(each(last, |row| layout::order(row))?),

@@ -119,7 +119,7 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
             found.extend(each(c, &PAYMENTS_BY_PARENT, parents.iter().map(|id| id.get()), read)?);
             Found::Payments(found)
         }
-        Ask::PaymentsByOrder(ids) => payments(c, &PAYMENTS_BY_ORDER, ids.iter().map(|id| id.0))?,
+        Ask::PaymentsByOrder { orders, .. } => payments(c, &PAYMENTS_BY_ORDER, orders.iter().map(|id| id.0))?,
         Ask::OrdersById(ids) => {
             Found::Orders(each(c, &ORDERS_BY_ID, ids.iter().map(|id| id.0), |row| layout::order(row))?)
         }

@@ -12,7 +12,7 @@ use nowpayments::verify::{Rejection, SIGNATURE_HEADER, SignatureError, single_si
 use nowpayments::{BODY_BYTES_MAX, Body as Said};
 use serde_json::json;
 use tollhouse_core::command::{Command, Outcome};
-use tollhouse_core::event::EventSource;
+use tollhouse_core::event::{EventSource, Verdict};
 use tollhouse_store::StoreError;
 
 use super::problem::Problem;
@@ -75,10 +75,18 @@ async fn take(app: &App, request: Request) -> Result<serde_json::Value, Refused>
     match outcome {
         Ok(Ok(Outcome::Notification { verdict, reason, inserted, order_id, granted, .. })) => {
             metrics::ipn(verdict.as_str(), inserted, begun.elapsed());
-            tracing::info!(
-                payment_id = %payment_id, verdict = verdict.as_str(), reason = reason.as_deref(), granted,
-                order_id = order_id.map(|id| id.to_string()), "notification stored"
-            );
+            // Everything is in the event log; what gave access or needs a person stands here too.
+            if granted || verdict == Verdict::Parked {
+                tracing::info!(
+                    payment_id = %payment_id, verdict = verdict.as_str(), reason = reason.as_deref(), granted,
+                    order_id = order_id.map(tracing::field::display), "notification stored"
+                );
+            } else {
+                tracing::debug!(
+                    payment_id = %payment_id, verdict = verdict.as_str(), reason = reason.as_deref(),
+                    order_id = order_id.map(tracing::field::display), "notification stored"
+                );
+            }
             let status = if is_progress { "acknowledged" } else { "success" };
             Ok(json!({"status": status, "verdict": verdict.as_str(), "payment_id": payment_id.to_string()}))
         }
