@@ -9,6 +9,7 @@ use crate::id::{
     AttentionId, ChannelId, ClaimToken, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
     PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId,
 };
+use crate::import::{ImportChannel, ImportGranted, ImportMember, Imported};
 use crate::job::{Job, Outcome as JobOutcome};
 use crate::money::Money;
 use crate::order::{OrderSource, OrderState};
@@ -244,6 +245,12 @@ pub enum Command {
         /// Which.
         job_id: JobId,
     },
+    /// Carry a channel over from another system.
+    ImportChannel(Box<ImportChannel>),
+    /// Carry a member over from another system.
+    ImportMember(Box<ImportMember>),
+    /// Note a payment that another system has granted.
+    ImportGranted(Box<ImportGranted>),
 }
 
 impl Command {
@@ -328,6 +335,20 @@ impl Command {
             Self::RetryJob { job_id } => {
                 needs.jobs.insert(*job_id);
             }
+            Self::ImportChannel(channel) => {
+                needs.private_chats.insert(channel.private_chat);
+                needs.public_chats.extend(channel.public_chat);
+            }
+            Self::ImportMember(member) => {
+                needs.private_chats.insert(member.private_chat);
+                needs.joiners.insert((member.private_chat, member.user));
+                needs.payments.extend(member.payment.as_ref().map(|payment| payment.id));
+            }
+            Self::ImportGranted(granted) => {
+                needs.private_chats.insert(granted.private_chat);
+                needs.joiners.insert((granted.private_chat, granted.user));
+                needs.payments.insert(granted.payment.id);
+            }
         }
         needs
     }
@@ -363,6 +384,8 @@ pub enum Outcome {
     Membership(MembershipId),
     /// Jobs were claimed.
     Jobs(Vec<Job>),
+    /// Something was carried over from another system.
+    Imported(Imported),
     /// The lease had lapsed and somebody else holds the job now; nothing was changed.
     LeaseLost,
     /// Done, or done before.

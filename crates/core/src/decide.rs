@@ -4,6 +4,7 @@ mod access;
 mod attention;
 mod delivery;
 mod grants;
+mod import;
 mod jobs;
 mod notification;
 mod shop;
@@ -73,6 +74,9 @@ pub fn decide(
         Command::ClaimJobs { limit, .. } => Ok(jobs::claim(&mut work, *limit)),
         Command::FinishJob { job, token, outcome } => Ok(jobs::finish(&mut work, job, *token, outcome)),
         Command::RetryJob { job_id } => jobs::retry(&mut work, *job_id),
+        Command::ImportChannel(channel) => import::channel(&mut work, channel),
+        Command::ImportMember(member) => import::member(&mut work, member),
+        Command::ImportGranted(granted) => import::granted(&mut work, granted),
     }
 }
 

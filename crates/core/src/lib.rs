@@ -16,6 +16,7 @@ pub mod command;
 pub mod decide;
 pub mod event;
 pub mod id;
+pub mod import;
 pub mod job;
 pub mod link;
 pub mod membership;

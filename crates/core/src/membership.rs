@@ -116,6 +116,21 @@ pub struct Grant {
     pub revoked: Option<Revocation>,
     /// When the access was sent to the member.
     pub delivered_at: Option<Timestamp>,
+    /// Where it was given by another system and carried over: until when exactly.
+    pub carried: Option<Carried>,
+}
+
+/// What another system gave. Its end is known to the second and counts as it is: nothing is added to what was there before, since the
+/// other system has counted that in, and what is bought here later begins at this end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The end.
+    pub until: Timestamp,
+    /// The invoice at the provider by which it was paid, where that is all that the other system knows of the payment.
+    pub invoice_id: Option<String>,
+    /// Whether the other system did not say which payment paid for it. One that fits is then taken for it, instead of giving a second
+    /// period for the same money (I2).
+    pub awaits_payment: bool,
 }
 
 /// A stretch of time.
@@ -150,9 +165,21 @@ pub enum Fold {
 pub fn fold<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> Fold {
     let mut live: Vec<&Grant> = grants.into_iter().filter(|grant| grant.revoked.is_none()).collect();
     live.sort_by_key(|grant| (grant.granted_at, grant.id));
-    live.into_iter().fold(Fold::Nothing, |so_far, grant| {
-        Fold::Until(period_after(so_far, grant.granted_at, grant.duration).ends_at)
+    live.into_iter().fold(Fold::Nothing, |so_far, grant| match &grant.carried {
+        Some(carried) => so_far.at_least(carried.until),
+        None => Fold::Until(period_after(so_far, grant.granted_at, grant.duration).ends_at),
     })
+}
+
+impl Fold {
+    /// Not less than until an instant.
+    #[must_use]
+    fn at_least(self, until: Timestamp) -> Self {
+        match self {
+            Self::Nothing => Self::Until(Some(until)),
+            Self::Until(end) => Self::Until(end.map(|end| end.max(until))),
+        }
+    }
 }
 
 /// The period that a grant adds after what is there: from now, or from the end of what is there (F03).

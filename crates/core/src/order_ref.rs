@@ -42,6 +42,22 @@ impl OrderRef {
         }
         Some(Self::Legacy { user: user.parse().ok()?, public_chat: PublicChatId::new(channel).ok()? })
     }
+
+    /// Every way in which it may be written; the first is the one that we write. An order is kept under one of them, and found by all.
+    #[must_use]
+    pub fn spellings(self) -> Vec<String> {
+        match self {
+            Self::Ours(id) => vec![id.to_string()],
+            Self::Legacy { user, public_chat } => {
+                let chat = public_chat.get();
+                vec![
+                    format!("PGP-{user}|{chat}"),
+                    format!("PGP-{user}-{}", chat.unsigned_abs()),
+                    format!("PGP-{user}-{chat}"),
+                ]
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +74,9 @@ mod tests {
             ["PGP-6271402111|-1003016667267", "PGP-6271402111-1003016667267", "PGP-6271402111--1003016667267"]
         {
             assert_eq!(OrderRef::parse(text), Some(want), "{text}");
+            assert!(want.spellings().iter().any(|spelling| spelling == text), "{text}");
         }
+        assert!(want.spellings().iter().all(|spelling| OrderRef::parse(spelling) == Some(want)));
     }
 
     #[test]

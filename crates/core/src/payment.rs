@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use crate::event::{Parent, PaymentFacts, Received, ReportedMoney};
 use crate::id::{ChannelId, OrderId, ProviderPaymentId};
+use crate::import::ImportedPayment;
 use crate::money::{Currency, Money, Reported};
 use crate::order_ref::ORDER_REF_LENGTH_MAX;
 use crate::status::{PaymentStatus, StatusSet};
@@ -77,15 +78,15 @@ pub struct Absorbed {
 }
 
 impl Payment {
-    fn new(facts: &PaymentFacts, at: Timestamp) -> Self {
+    fn new(id: ProviderPaymentId, status: PaymentStatus, at: Timestamp) -> Self {
         Self {
-            id: facts.payment_id,
+            id,
             order_id: None,
             channel_id: None,
             order_ref: None,
             invoice_id: None,
             parent: Parent::None,
-            status: facts.status.clone(),
+            status,
             seen: StatusSet::default(),
             head_updated_at_ms: i64::MIN,
             head_digest: [0; 32],
@@ -109,7 +110,9 @@ impl Payment {
     #[must_use]
     pub fn absorb(known: Option<&Self>, event: &Received) -> (Self, Absorbed) {
         let facts = &event.facts;
-        let mut payment = known.cloned().unwrap_or_else(|| Self::new(facts, event.received_at));
+        let mut payment = known
+            .cloned()
+            .unwrap_or_else(|| Self::new(facts.payment_id, facts.status.clone(), event.received_at));
         let short = digest_prefix(&event.digest);
         let same_bytes = payment.digests_seen.contains(&short);
         let lower = known.is_some_and(|known| facts.status.rank() < known.status.rank());
@@ -126,6 +129,41 @@ impl Payment {
             payment.digests_seen.push(short);
         }
         (payment, Absorbed { same_bytes, lower, changed })
+    }
+
+    /// Joins what another system knew into what is known. What it knew of the price or the coin does not contradict a signed notification:
+    /// where something is known here already, that stays.
+    #[must_use]
+    pub fn carry(known: Option<&Self>, said: &ImportedPayment, at: Timestamp, now: Timestamp) -> Self {
+        let mut payment = known.cloned().unwrap_or_else(|| Self {
+            head_updated_at_ms: 0,
+            ..Self::new(said.id, said.status.clone(), now)
+        });
+        payment.seen.insert(&said.status);
+        if said.status == PaymentStatus::Refunded {
+            // It was granted, so it had been paid.
+            payment.seen.insert(&PaymentStatus::Finished);
+        }
+        if known.is_none_or(|known| known.status.rank() < said.status.rank()) {
+            payment.status = said.status.clone();
+            payment.outcome.clone_from(&said.outcome);
+        }
+        if payment.seen.contains(&PaymentStatus::Finished) {
+            payment.full |= !payment.is_child();
+            payment.on_chain_at.get_or_insert(at);
+            payment.credited_at.get_or_insert(at);
+        }
+        payment.order_ref = payment.order_ref.or_else(|| said.order_ref.clone());
+        payment.invoice_id = payment.invoice_id.or_else(|| said.invoice_id.clone());
+        payment.price = payment.price.or_else(|| said.price.clone());
+        if payment.pay_currency.is_none() {
+            payment.pay_currency.clone_from(&said.pay_currency);
+            payment.pay_amount = said.pay_amount.filter(|_| said.pay_currency.is_some());
+        }
+        if known.is_none_or(|known| *known != payment) {
+            payment.updated_at = now;
+        }
+        payment
     }
 
     fn join_status(&mut self, event: &Received) {

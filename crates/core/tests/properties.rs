@@ -368,6 +368,7 @@ proptest! {
                 period: Period { starts_at: at, ends_at: Some(at) },
                 revoked: revoked.then(|| Revocation { at, reason: String::new() }),
                 delivered_at: None,
+                carried: None,
             }
         }).collect();
         let mut turned: Vec<&Grant> = grants.iter().collect();

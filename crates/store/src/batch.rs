@@ -37,6 +37,11 @@ pub(crate) fn normalize(command: &mut Command) {
         Command::Notification(received) | Command::ParkNotification(received) => normalize_received(received),
         Command::CreateLink { expires_at: Some(at), .. } => *at = truncate(*at),
         Command::ClaimJobs { now, .. } => *now = truncate(*now),
+        Command::ImportMember(member) => {
+            member.ends_at = truncate(member.ends_at);
+            member.granted_at = truncate(member.granted_at);
+        }
+        Command::ImportGranted(granted) => granted.granted_at = granted.granted_at.map(truncate),
         _ => {}
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod concurrency;
 pub mod entities;
+pub mod imports;
 pub mod jobs;
 pub mod lists;
 pub mod model;
@@ -59,6 +60,9 @@ macro_rules! conformance_suite {
             concurrency::a_change_of_a_channel_is_not_undone_by_another,
             concurrency::the_audit_chain_holds_after_concurrent_writers,
             concurrency::a_commit_is_told_to_those_who_listen,
+            imports::what_is_carried_over_reads_back_and_a_repeat_changes_nothing,
+            imports::f31_a_carried_payment_is_not_granted_again,
+            imports::two_processes_carry_one_member_over_once,
             jobs::no_job_is_claimed_twice,
             jobs::a_lapsed_lease_is_taken_over_and_the_old_holder_changes_nothing,
             jobs::a_job_that_cannot_be_read_is_passed_over,

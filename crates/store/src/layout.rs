@@ -186,7 +186,7 @@ pub(crate) static GRANTS: Table = Table {
     name: "grants",
     columns: &[
         ("id", Uuid, Fixed),
-        ("order_id", Uuid, Fixed),
+        ("order_id", Uuid, Changes),
         ("channel_id", Uuid, Fixed),
         ("membership_id", Uuid, Changes),
         ("duration_days", Int, Changes),
@@ -196,6 +196,9 @@ pub(crate) static GRANTS: Table = Table {
         ("revoked_at", Time, Changes),
         ("revoked_reason", Text, Changes),
         ("delivered_at", Time, Changes),
+        ("carried_until", Time, Changes),
+        ("carried_invoice", Text, Changes),
+        ("awaits_payment", Flag, Changes),
     ],
 };
 

@@ -16,6 +16,7 @@ mod filter;
 mod layout;
 mod listing;
 mod migrate;
+pub mod paygateprime;
 mod postgres;
 mod queue;
 mod role;

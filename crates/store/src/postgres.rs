@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 pub(crate) use connect::{Server, Tls};
 pub(crate) use open::migrate;
+pub(crate) use rows::failure;
 pub(crate) use tls::{Check, connector};
 
 use crate::counts::DoneCounts;

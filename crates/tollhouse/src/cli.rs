@@ -9,6 +9,7 @@ mod audit;
 mod channel;
 mod doctor;
 mod error;
+mod import;
 mod job;
 mod link;
 mod logging;
@@ -65,6 +66,9 @@ enum Command {
     Doctor,
     #[command(flatten)]
     Data(DataCommand),
+    /// Come over from another system
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Run a simulated NOWPayments, and if asked a simulated Telegram, to try an integration against
     Sandbox(sandbox::SandboxArgs),
     /// Verify signatures and answer without storing anything, to measure what the database costs
@@ -141,6 +145,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Sandbox(args) => Box::pin(sandbox::run(&out, args)).await?,
         Command::Migrate => migrate::run(&out, &config).await?,
         Command::Doctor => return Box::pin(doctor::run(&out, &config)).await,
+        Command::Import(command) => Box::pin(import::run(out, config, command)).await?,
         Command::Data(command) => {
             let session = Session::open(config, out).await?;
             let done = Box::pin(in_session(&session, command)).await;

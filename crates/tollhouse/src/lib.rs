@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod http;
+pub mod import;
 pub mod intake;
 pub mod metrics;
 pub mod no_store;

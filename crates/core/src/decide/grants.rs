@@ -7,7 +7,7 @@ use crate::channel::{Channel, PlanDuration};
 use crate::id::{ChannelId, GrantId, MembershipId, OrderId, TelegramUserId};
 use crate::job::{JobKind, OwnerNotice};
 use crate::membership::{Fold, Grant, Membership, MembershipStatus, Revocation, fold, period_after};
-use crate::order::{Order, OrderState, Ruling};
+use crate::order::{Order, OrderSource, OrderState, Ruling};
 use crate::policy::RefundPolicy;
 
 /// Makes the order's grant what the order's payments ask for; whether access was given (or given back). `before`: the state that the
@@ -79,6 +79,7 @@ pub(super) fn give(
         period,
         revoked: None,
         delivered_at: None,
+        carried: None,
     };
     match user {
         Some(user) => Some(place(work, grant, user, actor, reason)),
@@ -142,6 +143,16 @@ pub(super) fn take_back(work: &mut Work<'_>, mut grant: Grant, actor: &str, reas
 
 /// Works out a membership's end from its grants. `revocation` says who moves it back and why: without it the end never does.
 fn refold(work: &mut Work<'_>, id: MembershipId, revocation: Option<(&str, &str)>) {
+    refold_as(work, id, revocation, MembershipStatus::Grace);
+}
+
+/// The same; `over` is what a membership is whose end has passed. One that is `Expired` needs nobody to follow it to its end.
+pub(super) fn refold_as(
+    work: &mut Work<'_>,
+    id: MembershipId,
+    revocation: Option<(&str, &str)>,
+    over: MembershipStatus,
+) {
     let Some(mut membership) = work.snapshot.memberships.get(&id).cloned() else {
         return;
     };
@@ -153,7 +164,7 @@ fn refold(work: &mut Work<'_>, id: MembershipId, revocation: Option<(&str, &str)
         }
         Fold::Until(end) => {
             membership.status = match end {
-                Some(end) if end <= work.now => MembershipStatus::Grace,
+                Some(end) if end <= work.now => over,
                 _ => MembershipStatus::Active,
             };
             membership.ends_at = end;
@@ -175,7 +186,9 @@ fn refold(work: &mut Work<'_>, id: MembershipId, revocation: Option<(&str, &str)
             &serde_json::json!({"from": before.1, "to": membership.ends_at, "status": membership.status.as_str()}),
         );
     }
-    if let Some(end) = membership.ends_at {
+    if let Some(end) = membership.ends_at
+        && membership.status != MembershipStatus::Expired
+    {
         let kind = JobKind::EndMembership { membership_id: id, removing: false };
         work.arm(kind, format!("membership:{id}"), membership.channel_id, end, true);
     }
@@ -185,6 +198,10 @@ fn refold(work: &mut Work<'_>, id: MembershipId, revocation: Option<(&str, &str)
 /// Tells the owner what became of an order.
 pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, before: OrderState) {
     let Some(owner) = channel.owner else { return };
+    // The other system has told of it, or the sale is long past.
+    if order.source == OrderSource::Import && order.state == OrderState::Paid {
+        return;
+    }
     let (word, notice) = match order.state {
         OrderState::Paid => {
             let renewal = work
@@ -216,7 +233,7 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
     work.arm(kind, format!("{word}:{}", order.id), channel.id, work.now, false);
 }
 
-fn audit_grant(work: &mut Work<'_>, action: &str, grant: &Grant, actor: &str, reason: &str) {
+pub(super) fn audit_grant(work: &mut Work<'_>, action: &str, grant: &Grant, actor: &str, reason: &str) {
     let subject =
         grant.order_id.map_or_else(|| format!("grant:{}", grant.id), |id| Subject::Order(id).to_string());
     let detail = serde_json::json!({

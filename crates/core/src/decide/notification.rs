@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, grants};
+use super::{Work, attention, grants, import};
 use crate::attention::{Reason, Subject};
 use crate::channel::{Channel, LEGACY_DAYS_DEFAULT, PlanDuration};
 use crate::command::{Outcome, Refusal};
@@ -205,6 +205,9 @@ fn legacy_order(
     let Some(price) = payment.price.clone() else {
         return Binding::Unmatched(Reason::UnmatchedPrice);
     };
+    if let Some(order) = import::order_of_carried(work, payment, channel, user, reference, &price) {
+        return Binding::New(Box::new(order));
+    }
     let Some(cheapest) = channel.cheapest_plan(&price.currency) else {
         return Binding::Unmatched(Reason::NoPlan);
     };
@@ -275,7 +278,7 @@ fn bind(work: &Work<'_>, payment: &mut Payment, order_id: OrderId) {
 }
 
 /// Re-deposits that came before their parent was known belong to its order now.
-fn adopt_children(work: &mut Work<'_>, parent: ProviderPaymentId, order_id: OrderId) {
+pub(super) fn adopt_children(work: &mut Work<'_>, parent: ProviderPaymentId, order_id: OrderId) {
     let orphans: Vec<Payment> = work
         .snapshot
         .payments

@@ -301,7 +301,11 @@ fn usable_link(work: &Work<'_>, slug: &str) -> Result<PayLink, Refusal> {
     }
 }
 
-fn push_plan(work: &mut Work<'_>, channel: &mut Channel, new: &NewPlan) -> Result<PlanId, Refusal> {
+pub(super) fn push_plan(
+    work: &mut Work<'_>,
+    channel: &mut Channel,
+    new: &NewPlan,
+) -> Result<PlanId, Refusal> {
     if channel.active_plans().count() >= ACTIVE_PLANS_MAX {
         return Err(Refusal::Invalid(format!(
             "a channel has at most {ACTIVE_PLANS_MAX} plans on sale; retire one first"
@@ -329,7 +333,7 @@ fn push_plan(work: &mut Work<'_>, channel: &mut Channel, new: &NewPlan) -> Resul
     Ok(id)
 }
 
-fn words(text: &str, what: &str) -> Result<String, Refusal> {
+pub(super) fn words(text: &str, what: &str) -> Result<String, Refusal> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > TITLE_LENGTH_MAX || text.chars().any(char::is_control) {
         return Err(Refusal::Invalid(format!(

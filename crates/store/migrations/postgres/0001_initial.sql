@@ -163,9 +163,16 @@ CREATE TABLE grants (
   revoked_at       TIMESTAMPTZ,
   revoked_reason   TEXT,
   delivered_at     TIMESTAMPTZ,
-  CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+  -- Carried over from another system: access until just then, not a length of its own.
+  carried_until    TIMESTAMPTZ,
+  carried_invoice  TEXT,
+  awaits_payment   BOOLEAN     NOT NULL,
+  CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL)),
+  CHECK (carried_until IS NOT NULL OR (carried_invoice IS NULL AND NOT awaits_payment))
 );
 CREATE INDEX grants_by_membership ON grants (membership_id) WHERE membership_id IS NOT NULL;
+-- What was carried over without its payment is one grant, however often it is carried over.
+CREATE UNIQUE INDEX grants_carried ON grants (membership_id) WHERE order_id IS NULL AND carried_until IS NOT NULL;
 
 CREATE TABLE jobs (
   id          UUID        NOT NULL PRIMARY KEY,

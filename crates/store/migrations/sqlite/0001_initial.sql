@@ -160,9 +160,16 @@ CREATE TABLE grants (
   revoked_at       INTEGER,
   revoked_reason   TEXT,
   delivered_at     INTEGER,
-  CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL))
+  -- Carried over from another system: access until just then, not a length of its own.
+  carried_until    INTEGER,
+  carried_invoice  TEXT,
+  awaits_payment   INTEGER NOT NULL CHECK (awaits_payment IN (0, 1)),
+  CHECK ((revoked_at IS NULL) = (revoked_reason IS NULL)),
+  CHECK (carried_until IS NOT NULL OR (carried_invoice IS NULL AND awaits_payment = 0))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX grants_by_membership ON grants (membership_id) WHERE membership_id IS NOT NULL;
+-- What was carried over without its payment is one grant, however often it is carried over.
+CREATE UNIQUE INDEX grants_carried ON grants (membership_id) WHERE order_id IS NULL AND carried_until IS NOT NULL;
 
 CREATE TABLE jobs (
   id          BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),

@@ -12,7 +12,7 @@ use tollhouse_core::id::{
 };
 use tollhouse_core::job::{Job, JobState, Lease};
 use tollhouse_core::link::PayLink;
-use tollhouse_core::membership::{Grant, Invite, Membership, MembershipStatus, Period, Revocation};
+use tollhouse_core::membership::{Carried, Grant, Invite, Membership, MembershipStatus, Period, Revocation};
 use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::order::{Invoice, Order, OrderSource, OrderState, Ruling};
 use tollhouse_core::payment::Payment;
@@ -310,6 +310,10 @@ pub(crate) fn grant(row: &mut impl Columns) -> Result<Grant, Failure> {
             at.zip(reason).map(|(at, reason)| Revocation { at, reason })
         },
         delivered_at: row.time()?,
+        carried: {
+            let (until, invoice_id, awaits_payment) = (row.time()?, row.owned()?, row.must_flag()?);
+            until.map(|until| Carried { until, invoice_id, awaits_payment })
+        },
     })
 }
 

@@ -247,6 +247,9 @@ impl Record for Grant {
         sink.time(self.revoked.as_ref().map(|revocation| revocation.at));
         maybe_words(sink, self.revoked.as_ref().map(|revocation| revocation.reason.as_str()));
         sink.time(self.delivered_at);
+        sink.time(self.carried.as_ref().map(|carried| carried.until));
+        maybe_words(sink, self.carried.as_ref().and_then(|carried| carried.invoice_id.as_deref()));
+        sink.flag(self.carried.as_ref().is_some_and(|carried| carried.awaits_payment));
     }
 }
 

@@ -21,6 +21,10 @@ pub(crate) fn unavailable(path: &Path, what: &str) -> OpenError {
 
 /// Opens the connection that writes.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Connection, Checkpoints), OpenError> {
+    if !options.migrate && !path.exists() {
+        // Whoever may not change the schema makes no file either.
+        return Err(OpenError::Older { found: 0, known: newest_known() });
+    }
     let mut connection = connect(path)?;
     if options.migrate {
         run_migrations(&mut connection, path)?;
@@ -119,6 +123,10 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
         connection.prepare("SELECT number, checksum FROM schema_migrations ORDER BY number")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
+}
+
+fn newest_known() -> i64 {
+    SQLITE.last().map_or(0, |migration| migration.number)
 }
 
 fn newest(applied: &[(i64, String)]) -> i64 {

@@ -191,7 +191,11 @@ fn in_full(membership: &view::Membership) -> String {
         membership.grants.iter().map(|grant| {
             [
                 when(grant.granted_at),
-                grant.duration.to_string(),
+                if grant.carried_until.is_some() {
+                    "carried over".to_owned()
+                } else {
+                    grant.duration.to_string()
+                },
                 or_nothing(grant.order_id),
                 grant.ends_at.map_or_else(|| "never".to_owned(), when),
                 or_nothing(grant.revoked_at.map(|at| {

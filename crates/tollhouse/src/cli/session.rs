@@ -123,7 +123,7 @@ pub(super) fn unexpected(outcome: &Outcome) -> CliError {
 }
 
 /// Who acts: the user's name, or their number where there is no name.
-fn actor() -> String {
+pub(super) fn actor() -> String {
     let name: String = std::env::var("USER")
         .unwrap_or_default()
         .chars()

@@ -50,6 +50,9 @@ pub struct Grant {
     pub starts_at: Timestamp,
     /// Its end; `null` for a lifetime.
     pub ends_at: Option<Timestamp>,
+    /// Until when exactly, where another system gave it and it was carried over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_until: Option<Timestamp>,
     /// When the access was sent.
     pub delivered_at: Option<Timestamp>,
     /// When it was taken back.
@@ -90,6 +93,7 @@ impl From<&CoreGrant> for Grant {
             granted_at: grant.granted_at,
             starts_at: grant.period.starts_at,
             ends_at: grant.period.ends_at,
+            carried_until: grant.carried.as_ref().map(|carried| carried.until),
             delivered_at: grant.delivered_at,
             revoked_at: grant.revoked.as_ref().map(|revoked| revoked.at),
             revoked_reason: grant.revoked.as_ref().map(|revoked| revoked.reason.clone()),

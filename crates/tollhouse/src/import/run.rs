@@ -1,0 +1,350 @@
+//! Goes through the tables: channels, then members, then payments, since each leans on the one before.
+
+use std::collections::BTreeMap;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tollhouse_core::command::{Command, Outcome};
+use tollhouse_core::import::{ImportChange, Imported, Remark};
+use tollhouse_store::StoreError;
+use tollhouse_store::paygateprime::{ClientRow, MemberRow, ProcessedRow, Source, SourceError, SourceRow};
+
+use super::channels::Directory;
+use super::finding::{Finding, Why};
+use super::target::Target;
+use super::{channels, members, payments};
+
+/// How many commands are under way at once: as many as the writer takes into one commit.
+const UNDER_WAY_MAX: usize = 128;
+/// How many findings of each reason are listed. A report of a broken table would else hold a million alike; the others are counted.
+const LISTED_MAX: u64 = 1_000;
+
+/// Why an import stopped. What was carried over until then stays, and is known at the next run.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The predecessor's database.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Our database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something else than expected came of a command.
+    #[error("the import came to something else than expected, please report it: {0}")]
+    Unexpected(String),
+}
+
+/// What became of the things of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rows that were read.
+    pub read: u64,
+    /// That were not here.
+    pub new: u64,
+    /// That were here and have more now: a later end, an owner.
+    pub changed: u64,
+    /// That were here as they are.
+    pub known: u64,
+    /// Rows that could not be carried over.
+    pub not_carried: u64,
+}
+
+impl Counts {
+    fn count(&mut self, change: ImportChange) {
+        match change {
+            ImportChange::New => self.new += 1,
+            ImportChange::Changed => self.changed += 1,
+            ImportChange::Known => self.known += 1,
+        }
+    }
+}
+
+/// What an import came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// From where.
+    pub from: String,
+    /// As which zone's time its dates were read.
+    pub zone: String,
+    /// Channel pairs.
+    pub channels: Counts,
+    /// Members' rows.
+    pub memberships: Counts,
+    /// Payments: those of the members' rows, and those that were processed.
+    pub payments: Counts,
+    /// What could not be carried over.
+    pub not_carried: Vec<Finding>,
+    /// What was carried over, but should be known.
+    pub notes: Vec<Finding>,
+    /// How many there are of each reason, also of those that are not listed.
+    pub reasons: BTreeMap<&'static str, u64>,
+}
+
+impl Report {
+    fn list(&mut self, finding: Finding, is_carried: bool) {
+        let count = self.reasons.entry(finding.reason).or_default();
+        *count += 1;
+        if *count <= LISTED_MAX {
+            let list = if is_carried { &mut self.notes } else { &mut self.not_carried };
+            list.push(finding);
+        }
+    }
+
+    fn remark(&mut self, table: &'static str, key: &str, remark: Remark) {
+        let why = match remark {
+            Remark::PlansLeft => Why::PlansLeft,
+            Remark::PaymentOfAnother => Why::PaymentOfAnother,
+            Remark::TakenBack => Why::TakenBack,
+        };
+        self.list(Finding::new(table, key, why, ""), true);
+    }
+}
+
+/// Carries everything over; `now` decides what is over.
+///
+/// # Errors
+/// One of the two databases; what was carried over until then stays.
+pub async fn run(
+    source: &Source,
+    target: &Target,
+    zone: &TimeZone,
+    actor: &str,
+    now: Timestamp,
+) -> Result<Report, ImportError> {
+    let report = Report {
+        dry_run: target.is_dry(),
+        from: source.shown().to_owned(),
+        zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+        channels: Counts::default(),
+        memberships: Counts::default(),
+        payments: Counts::default(),
+        not_carried: Vec::new(),
+        notes: Vec::new(),
+        reasons: BTreeMap::new(),
+    };
+    let mut import = Import { source, target, zone, actor, now, directory: Directory::default(), report };
+    import.channels().await?;
+    import.members().await?;
+    import.payments().await?;
+    Ok(import.report)
+}
+
+struct Import<'i> {
+    source: &'i Source,
+    target: &'i Target,
+    zone: &'i TimeZone,
+    actor: &'i str,
+    now: Timestamp,
+    directory: Directory,
+    report: Report,
+}
+
+/// What came of a command: carried over, or refused with a sentence.
+type Came = Result<Imported, String>;
+
+impl Import<'_> {
+    async fn channels(&mut self) -> Result<(), ImportError> {
+        let mut rows = self.source.clients().await?;
+        loop {
+            let page = rows.next_page().await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            // One after the other: which of two rows has a chat is then the same at each run.
+            for row in page {
+                self.report.channels.read += 1;
+                let mapped = channels::understand(&row, self.actor, &mut self.directory);
+                let is_carried = match mapped.channel {
+                    None => false,
+                    Some(channel) => {
+                        let came = carry_out(self.target, Command::ImportChannel(Box::new(channel))).await?;
+                        self.channel_came(&mapped.key, came)
+                    }
+                };
+                self.report.channels.not_carried += u64::from(!is_carried);
+                for note in mapped.notes {
+                    self.report.list(note, is_carried);
+                }
+            }
+        }
+    }
+
+    fn channel_came(&mut self, key: &str, came: Came) -> bool {
+        match came {
+            Ok(imported) => {
+                self.report.channels.count(imported.change);
+                if let Some(remark) = imported.remark {
+                    self.report.remark(ClientRow::TABLE, key, remark);
+                }
+                true
+            }
+            Err(refusal) => {
+                self.report.list(Finding::new(ClientRow::TABLE, key, Why::ChannelRefused, refusal), false);
+                false
+            }
+        }
+    }
+
+    async fn members(&mut self) -> Result<(), ImportError> {
+        let mut rows = self.source.members().await?;
+        let mut last = None;
+        loop {
+            let page = rows.next_page().await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            let mapped: Vec<members::Mapped> = page
+                .iter()
+                .map(|row| members::understand(row, self.actor, &self.directory, self.zone, self.now))
+                .collect();
+            let (target, under_way) = (self.target, self.under_way());
+            let came: Vec<(members::Mapped, Option<Came>, Option<Came>)> = stream::iter(mapped)
+                .map(|mut mapped| async move {
+                    let refund = match mapped.refund.take() {
+                        Some(command) => Some(carry_out(target, command).await?),
+                        None => None,
+                    };
+                    let key = mapped.member.as_ref().map(who);
+                    let member = match mapped.member.take() {
+                        Some(command) => Some(carry_out(target, command).await?),
+                        None => None,
+                    };
+                    Ok::<_, ImportError>(((mapped, refund, member), key))
+                })
+                .buffered(under_way)
+                .map_ok(|((mapped, refund, member), key)| (note_twin(mapped, key, &mut last), refund, member))
+                .try_collect()
+                .await?;
+            for (mapped, refund, member) in came {
+                self.member_came(mapped, refund, member);
+            }
+        }
+    }
+
+    fn member_came(&mut self, mapped: members::Mapped, refund: Option<Came>, member: Option<Came>) {
+        let table = MemberRow::TABLE;
+        self.report.memberships.read += 1;
+        if let Some(Ok(refund)) = refund {
+            self.payment_came(refund);
+        }
+        for note in mapped.notes {
+            self.report.list(note, true);
+        }
+        if let Some(finding) = mapped.not_carried {
+            self.report.memberships.not_carried += 1;
+            self.report.list(finding, false);
+        }
+        match member {
+            None => {}
+            Some(Ok(imported)) => {
+                self.report.memberships.count(imported.change);
+                self.report.payments.new += u64::from(imported.payment);
+                if let Some(remark) = imported.remark {
+                    self.report.remark(table, &mapped.key, remark);
+                }
+            }
+            Some(Err(refusal)) => {
+                self.report.memberships.not_carried += 1;
+                self.report.list(Finding::new(table, &mapped.key, Why::Refused, refusal), false);
+            }
+        }
+    }
+
+    async fn payments(&mut self) -> Result<(), ImportError> {
+        let table = ProcessedRow::TABLE;
+        let mut rows = self.source.processed().await?;
+        loop {
+            let page = rows.next_page().await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            let mapped: Vec<payments::Mapped> = page
+                .iter()
+                .map(|row| payments::understand(row, self.actor, &self.directory, self.zone))
+                .collect();
+            let (target, under_way) = (self.target, self.under_way());
+            let came: Vec<Result<(String, Came), Option<Finding>>> = stream::iter(mapped)
+                .map(|mapped| async move {
+                    Ok::<_, ImportError>(match mapped {
+                        payments::Mapped::Granted(key, command) => {
+                            Ok((key, carry_out(target, command).await?))
+                        }
+                        payments::Mapped::NeverSent(id, _) if target.knows_payment(id).await? => Err(None),
+                        payments::Mapped::NeverSent(_, finding) | payments::Mapped::NotCarried(finding) => {
+                            Err(Some(finding))
+                        }
+                    })
+                })
+                .buffered(under_way)
+                .try_collect()
+                .await?;
+            for came in came {
+                self.report.payments.read += 1;
+                match came {
+                    Ok((key, Ok(imported))) => {
+                        self.payment_came(imported);
+                        if let Some(remark) = imported.remark {
+                            self.report.remark(table, &key, remark);
+                        }
+                    }
+                    Ok((key, Err(refusal))) => {
+                        self.report.payments.not_carried += 1;
+                        self.report.list(Finding::new(table, &key, Why::Refused, refusal), false);
+                    }
+                    Err(None) => self.report.payments.known += 1,
+                    Err(Some(finding)) => {
+                        self.report.payments.not_carried += 1;
+                        self.report.list(finding, false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn payment_came(&mut self, imported: Imported) {
+        if imported.payment {
+            self.report.payments.new += 1;
+        } else {
+            self.report.payments.known += 1;
+        }
+    }
+
+    /// In a dry run each command must see what the one before would have done.
+    fn under_way(&self) -> usize {
+        if self.target.is_dry() { 1 } else { UNDER_WAY_MAX }
+    }
+}
+
+/// Whose row it is.
+fn who(command: &Command) -> Option<(i64, i64)> {
+    match command {
+        Command::ImportMember(member) => Some((member.private_chat.get(), member.user.get())),
+        _ => None,
+    }
+}
+
+/// Notes a second row of one member: rows come in the order of channel and member.
+fn note_twin(
+    mut mapped: members::Mapped,
+    who: Option<Option<(i64, i64)>>,
+    last: &mut Option<(i64, i64)>,
+) -> members::Mapped {
+    if let Some(who) = who.flatten() {
+        if *last == Some(who) {
+            mapped.notes.push(Finding::new(MemberRow::TABLE, &mapped.key, Why::DuplicateRow, ""));
+        }
+        *last = Some(who);
+    }
+    mapped
+}
+
+async fn carry_out(target: &Target, command: Command) -> Result<Came, ImportError> {
+    match target.carry_out(command).await? {
+        Ok(Outcome::Imported(imported)) => Ok(Ok(imported)),
+        Ok(other) => Err(ImportError::Unexpected(format!("{other:?}"))),
+        Err(refusal) => Ok(Err(refusal.to_string())),
+    }
+}
