@@ -471,7 +471,7 @@ fn take(world: &mut World, step: &Step) {
                 actor: "cli:alice".into(),
             });
         }
-        Step::Wait { hours } => world.now = world.now + SignedDuration::from_hours(*hours),
+        Step::Wait { hours } => world.now += SignedDuration::from_hours(*hours),
     }
 }
 

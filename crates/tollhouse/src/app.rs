@@ -4,6 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use nowpayments::verify::Verifier;
 use tollhouse_core::command::{Command, Outcome, Refusal};
+use tollhouse_core::id::OrderId;
+use tollhouse_core::order_ref::OrderRef;
 use tollhouse_store::{OpenError, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
@@ -103,6 +105,21 @@ impl App {
     /// A refusal, or a store that cannot.
     pub async fn submit(&self, command: Command) -> Result<Outcome, SubmitError> {
         Ok(self.store.submit(command).await??)
+    }
+
+    /// The newest order of a reference, in whichever of its spellings it was kept (F05).
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn order_of_reference(&self, reference: OrderRef) -> Result<Option<OrderId>, StoreError> {
+        if let OrderRef::Ours(id) = reference {
+            return Ok(Some(id));
+        }
+        let mut newest = None;
+        for spelling in reference.spellings() {
+            newest = newest.max(self.store.order_by_legacy_ref(&spelling).await?);
+        }
+        Ok(newest)
     }
 
     /// The bot's link, with a start payload; `None` until its name is known.

@@ -1,5 +1,6 @@
 //! Coming over from the predecessor: a database in its own schema, with its dirt, by the real binary into both engines.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test panics to say what does not hold")]
+#![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as the provider does")]
 
 mod town;
 
@@ -91,10 +92,6 @@ impl Binary<'_> {
         let roles = Roles { http: true, ..nothing() };
         let running = Running::start(Arc::clone(&app), roles).await.unwrap();
         let url = format!("http://{}", running.addr.unwrap());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a test speaks HTTP from outside, as the provider does"
-        )]
         let client = reqwest::Client::new();
         let output = visit(url, client).await;
         running.stop().await;
@@ -104,10 +101,6 @@ impl Binary<'_> {
     async fn notify(&self, payment_id: i64, order_id: &str, price: &str) -> Value {
         let body = town::body(payment_id, "finished", Some(order_id), price);
         self.served(|url, client| async move {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "a test speaks HTTP from outside, as the provider does"
-            )]
             let answer = client
                 .post(format!("{url}/webhooks/nowpayments"))
                 .header("content-type", "application/json")
@@ -246,7 +239,6 @@ async fn status(binary: &Binary<'_>, reference: &str) -> Value {
     let reference = reference.replace('|', "%7C");
     binary
         .served(|url, client| async move {
-            #[expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside")]
             let answer =
                 client.get(format!("{url}/api/payment-status?order_id={reference}")).send().await.unwrap();
             answer.json().await.unwrap()

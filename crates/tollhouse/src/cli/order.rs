@@ -181,8 +181,8 @@ pub(super) fn view_of(session: &Session, order: &Order) -> view::Order {
 async fn show(session: &Session, named: &str) -> Result<(), CliError> {
     let id = match OrderRef::parse(named) {
         Some(OrderRef::Ours(id)) => id,
-        Some(OrderRef::Legacy { .. }) => {
-            session.app.store.order_by_legacy_ref(named.trim()).await?.ok_or_else(|| missing(named))?
+        Some(reference @ OrderRef::Legacy { .. }) => {
+            session.app.order_of_reference(reference).await?.ok_or_else(|| missing(named))?
         }
         None => return Err(CliError::Usage(format!("{named:?} is not an order (ord_…)"))),
     };

@@ -180,7 +180,7 @@ async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
         _ if text.len() > ORDER_REF_LENGTH_MAX => return Ok(Asked::Bad),
         Some(OrderRef::Ours(id)) => id,
         Some(reference @ OrderRef::Legacy { .. }) if app.config.import_mode => {
-            match newest_of(app, reference).await? {
+            match app.order_of_reference(reference).await? {
                 Some(id) => id,
                 None => return Ok(Asked::Unknown),
             }
@@ -189,15 +189,6 @@ async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
         None => return Ok(Asked::Bad),
     };
     Ok(OrderStory::load(app, id).await?.map_or(Asked::Unknown, |story| Asked::Known(Box::new(story))))
-}
-
-/// The newest order of a reference of the predecessor, in whichever of its spellings it came (F05).
-async fn newest_of(app: &App, reference: OrderRef) -> Result<Option<OrderId>, StoreError> {
-    let mut newest = None;
-    for spelling in reference.spellings() {
-        newest = newest.max(app.store.order_by_legacy_ref(&spelling).await?);
-    }
-    Ok(newest)
 }
 
 /// The status for programs.

@@ -73,7 +73,7 @@ pub struct Report {
     pub channels: Counts,
     /// Members' rows.
     pub memberships: Counts,
-    /// Payments: those of the members' rows, and those that were processed.
+    /// Payments: those that the members' rows name, and those that were processed. Many are both.
     pub payments: Counts,
     /// What could not be carried over.
     pub not_carried: Vec<Finding>,
@@ -201,54 +201,50 @@ impl Import<'_> {
                 .map(|row| members::understand(row, self.actor, &self.directory, self.zone, self.now))
                 .collect();
             let (target, under_way) = (self.target, self.under_way());
-            let came: Vec<(members::Mapped, Option<Came>, Option<Came>)> = stream::iter(mapped)
-                .map(|mut mapped| async move {
-                    let refund = match mapped.refund.take() {
-                        Some(command) => Some(carry_out(target, command).await?),
-                        None => None,
-                    };
-                    let key = mapped.member.as_ref().map(who);
-                    let member = match mapped.member.take() {
-                        Some(command) => Some(carry_out(target, command).await?),
-                        None => None,
-                    };
-                    Ok::<_, ImportError>(((mapped, refund, member), key))
-                })
+            let came: Vec<MemberCame> = stream::iter(mapped)
+                .map(|mapped| carry_member(target, mapped))
                 .buffered(under_way)
-                .map_ok(|((mapped, refund, member), key)| (note_twin(mapped, key, &mut last), refund, member))
                 .try_collect()
                 .await?;
-            for (mapped, refund, member) in came {
-                self.member_came(mapped, refund, member);
+            for came in came {
+                // Rows come in the order of channel and member.
+                if came.who.is_some() && came.who == last {
+                    let twin = Finding::new(MemberRow::TABLE, &came.mapped.key, Why::DuplicateRow, "");
+                    self.report.list(twin, true);
+                }
+                last = came.who.or(last);
+                self.member_came(came);
             }
         }
     }
 
-    fn member_came(&mut self, mapped: members::Mapped, refund: Option<Came>, member: Option<Came>) {
+    fn member_came(&mut self, came: MemberCame) {
         let table = MemberRow::TABLE;
         self.report.memberships.read += 1;
-        if let Some(Ok(refund)) = refund {
+        if let Some(Ok(refund)) = came.refund {
             self.payment_came(refund);
         }
-        for note in mapped.notes {
+        for note in came.mapped.notes {
             self.report.list(note, true);
         }
-        if let Some(finding) = mapped.not_carried {
+        if let Some(finding) = came.mapped.not_carried {
             self.report.memberships.not_carried += 1;
             self.report.list(finding, false);
         }
-        match member {
+        match came.member {
             None => {}
             Some(Ok(imported)) => {
                 self.report.memberships.count(imported.change);
-                self.report.payments.new += u64::from(imported.payment);
+                if came.names_payment {
+                    self.payment_came(imported);
+                }
                 if let Some(remark) = imported.remark {
-                    self.report.remark(table, &mapped.key, remark);
+                    self.report.remark(table, &came.mapped.key, remark);
                 }
             }
             Some(Err(refusal)) => {
                 self.report.memberships.not_carried += 1;
-                self.report.list(Finding::new(table, &mapped.key, Why::Refused, refusal), false);
+                self.report.list(Finding::new(table, &came.mapped.key, Why::Refused, refusal), false);
             }
         }
     }
@@ -282,7 +278,6 @@ impl Import<'_> {
                 .try_collect()
                 .await?;
             for came in came {
-                self.report.payments.read += 1;
                 match came {
                     Ok((key, Ok(imported))) => {
                         self.payment_came(imported);
@@ -291,11 +286,16 @@ impl Import<'_> {
                         }
                     }
                     Ok((key, Err(refusal))) => {
+                        self.report.payments.read += 1;
                         self.report.payments.not_carried += 1;
                         self.report.list(Finding::new(table, &key, Why::Refused, refusal), false);
                     }
-                    Err(None) => self.report.payments.known += 1,
+                    Err(None) => {
+                        self.report.payments.read += 1;
+                        self.report.payments.known += 1;
+                    }
                     Err(Some(finding)) => {
+                        self.report.payments.read += 1;
                         self.report.payments.not_carried += 1;
                         self.report.list(finding, false);
                     }
@@ -305,6 +305,7 @@ impl Import<'_> {
     }
 
     fn payment_came(&mut self, imported: Imported) {
+        self.report.payments.read += 1;
         if imported.payment {
             self.report.payments.new += 1;
         } else {
@@ -318,27 +319,32 @@ impl Import<'_> {
     }
 }
 
-/// Whose row it is.
-fn who(command: &Command) -> Option<(i64, i64)> {
-    match command {
-        Command::ImportMember(member) => Some((member.private_chat.get(), member.user.get())),
-        _ => None,
-    }
+/// What came of a member's row.
+struct MemberCame {
+    mapped: members::Mapped,
+    /// Whose row it is; none if it was not carried.
+    who: Option<(i64, i64)>,
+    names_payment: bool,
+    refund: Option<Came>,
+    member: Option<Came>,
 }
 
-/// Notes a second row of one member: rows come in the order of channel and member.
-fn note_twin(
-    mut mapped: members::Mapped,
-    who: Option<Option<(i64, i64)>>,
-    last: &mut Option<(i64, i64)>,
-) -> members::Mapped {
-    if let Some(who) = who.flatten() {
-        if *last == Some(who) {
-            mapped.notes.push(Finding::new(MemberRow::TABLE, &mapped.key, Why::DuplicateRow, ""));
+async fn carry_member(target: &Target, mut mapped: members::Mapped) -> Result<MemberCame, ImportError> {
+    let refund = match mapped.refund.take() {
+        Some(command) => Some(carry_out(target, command).await?),
+        None => None,
+    };
+    let (who, names_payment) = match &mapped.member {
+        Some(Command::ImportMember(member)) => {
+            (Some((member.private_chat.get(), member.user.get())), member.payment.is_some())
         }
-        *last = Some(who);
-    }
-    mapped
+        _ => (None, false),
+    };
+    let member = match mapped.member.take() {
+        Some(command) => Some(carry_out(target, command).await?),
+        None => None,
+    };
+    Ok(MemberCame { mapped, who, names_payment, refund, member })
 }
 
 async fn carry_out(target: &Target, command: Command) -> Result<Came, ImportError> {
