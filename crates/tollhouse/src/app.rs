@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use nowpayments::verify::Verifier;
 use tollhouse_core::command::{Command, Outcome, Refusal};
-use tollhouse_core::id::OrderId;
+use tollhouse_core::id::{OrderId, TelegramUserId};
 use tollhouse_core::order_ref::OrderRef;
 use tollhouse_store::{OpenError, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError, TelegramMode};
 use crate::metrics;
 use crate::provider::Provider;
 use crate::pulse::Pulse;
+use crate::texts::Language;
 use crate::urls::Addresses;
 
 /// The program's version.
@@ -122,6 +123,36 @@ impl App {
         Ok(newest)
     }
 
+    /// The language of a Telegram account, as the bot last heard it. Not knowing it holds up no message.
+    pub async fn language_of(&self, user: TelegramUserId) -> Language {
+        match self.store.get_state(&language_key(user)).await {
+            Ok(tag) => Language::of_account(tag.as_deref()),
+            Err(error) => {
+                tracing::warn!(%error, "the language of a message could not be looked up; it is English");
+                Language::default()
+            }
+        }
+    }
+
+    /// Notes the language of an account, from the `language_code` of an update of its own; what it has now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn learn_language(
+        &self,
+        user: TelegramUserId,
+        language_code: Option<&str>,
+    ) -> Result<Language, StoreError> {
+        let language = Language::of_account(language_code);
+        let key = language_key(user);
+        let known = self.store.get_state(&key).await?;
+        // Nobody is English by default only to have a row of it.
+        if known.as_deref().unwrap_or(Language::default().tag()) != language.tag() {
+            self.store.put_state(&key, language.tag()).await?;
+        }
+        Ok(language)
+    }
+
     /// The bot's link, with a start payload; `None` until its name is known.
     #[must_use]
     pub fn bot_link(&self, payload: &str) -> Option<String> {
@@ -143,4 +174,9 @@ impl App {
 
 fn wrong(key: &str, error: &dyn std::error::Error) -> ConfigError {
     ConfigError { key: key.to_owned(), problem: error.to_string() }
+}
+
+/// Where the language of an account is kept.
+fn language_key(user: TelegramUserId) -> String {
+    format!("language:{user}")
 }

@@ -89,6 +89,7 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
             else {
                 return Ok(());
             };
+            app.learn_language(user, request.from.language_code.as_deref()).await?;
             submit(app, Command::JoinRequest { chat, user, update_id: update.id.0 }).await.map(|_| ())
         }
         UpdateKind::ChatMember(change) => {
@@ -122,15 +123,16 @@ async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result
     let Some(from) = message.from.as_ref().filter(|_| message.chat.id.is_private()) else { return Ok(()) };
     let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
     let Some(("start", payload)) = message.command() else { return Ok(()) };
+    let language = app.learn_language(user, from.language_code.as_deref()).await?;
     let claim = payload
         .strip_prefix("c_")
         .and_then(|hex| format!("{}{hex}", ClaimToken::PREFIX).parse::<ClaimToken>().ok());
     let answer = match claim {
         Some(claim) => match submit(app, Command::ClaimOrder { claim, user }).await? {
-            None => texts::claimed(),
+            None => texts::claimed(language),
             Some(sentence) => Html::text(&sentence),
         },
-        None => texts::hello(),
+        None => texts::hello(language),
     };
     submit(app, Command::UserStarted { user }).await?;
     say(gateway, from.id, &answer).await;

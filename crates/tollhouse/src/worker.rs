@@ -154,15 +154,19 @@ async fn perform(app: &App, action: Action) -> Outcome {
             .await
             .map(|made| Outcome::InviteCreated { link: made.url }),
         Action::SendAccess { user, title, link, ends_at, inside } => {
-            let keyboard =
-                Keyboard::column([Button::url(if inside { "Open the channel" } else { "Join" }, link)]);
-            send(gateway, user, &texts::access(&title, ends_at, inside), Some(&keyboard)).await
+            let language = app.language_of(user).await;
+            let keyboard = Keyboard::column([Button::url(texts::access_button(language, inside), link)]);
+            send(gateway, user, &texts::access(language, &title, ends_at, inside), Some(&keyboard)).await
         }
         Action::Approve { chat, user } => approve(gateway, chat, user).await,
-        Action::Decline { chat, user, title } => decline(gateway, chat, user, &title).await,
+        Action::Decline { chat, user, title } => {
+            let why = texts::declined(app.language_of(user).await, &title);
+            decline(gateway, chat, user, &why).await
+        }
         Action::Remove { chat, user } => remove(gateway, chat, user).await,
         Action::Notify { owner, title, notice } => {
-            send(gateway, owner, &texts::owner(&title, &notice), None).await
+            let language = app.language_of(owner).await;
+            send(gateway, owner, &texts::owner(language, &title, &notice), None).await
         }
         Action::Nothing | Action::GiveUp { .. } | Action::CreateInvoice { .. } => Ok(Outcome::Nothing),
     };
@@ -199,10 +203,10 @@ async fn decline(
     gateway: &Gateway,
     chat: PrivateChatId,
     user: TelegramUserId,
-    title: &str,
+    why: &Html,
 ) -> Result<Outcome, TelegramError> {
     // The reason is a courtesy: if it does not arrive the request is declined all the same.
-    if let Err(error) = send(gateway, user, &texts::declined(title), None).await {
+    if let Err(error) = send(gateway, user, why, None).await {
         tracing::debug!(%error, "the reason for a declined join request was not delivered");
     }
     match gateway.decline_chat_join_request(chat_id(chat), UserId(user.get())).await {

@@ -512,6 +512,31 @@ async fn a_stop_answers_what_it_holds(engine: Engine) {
     assert!(taken > 0, "the stop came before everything else");
 }
 
+/// The bot learns the language of an account from its updates, and messages that come much later are in it.
+async fn a_buyer_is_written_to_in_their_own_language(engine: Engine) {
+    const RUSSIAN: i64 = 77_001;
+    let town = Town::new(engine).await;
+    people(&town.telegram).await;
+    let speaks = NewUser { language_code: Some("ru-RU".into()), ..NewUser::new(RUSSIAN, "Anna") };
+    town.telegram.add_user(speaks).unwrap();
+    town.telegram.start(UserId(RUSSIAN), "").unwrap();
+    let posts = async |who: i64, count: usize| {
+        let enough = move |world: &tollhouse_telegram::fake::World| {
+            let posts = world.bot_posts(UserId(who));
+            (posts.len() >= count).then(|| posts[count - 1].text.clone())
+        };
+        town.telegram.wait_for("a message", enough).await.unwrap()
+    };
+    assert!(posts(RUSSIAN, 1).await.starts_with("Здравствуйте!"));
+    for (payment_id, who) in [(81, RUSSIAN), (82, BUYER)] {
+        let reference = order(&town, Some(who)).await.to_string();
+        let (status, answer) = town.notify(&body(payment_id, "finished", Some(&reference), "2.50")).await;
+        assert_eq!((status, &answer["verdict"]), (200, &Value::from("applied")));
+    }
+    assert!(posts(RUSSIAN, 2).await.starts_with("Спасибо! Доступ к Signals & <Co> действует до "));
+    assert!(posts(BUYER, 2).await.starts_with("Thank you! Your access to Signals & <Co> lasts until "));
+}
+
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
@@ -532,6 +557,7 @@ on_both_engines!(
     f33_without_a_store_nothing_is_answered_as_taken,
     f30_f35_f65_a_bad_day_at_telegram_still_ends_in_one_message,
     what_was_parked_is_found_in_the_list,
+    a_buyer_is_written_to_in_their_own_language,
     health_and_metrics_say_what_is,
     f102_null_missing_and_odd_members_are_stored_all_the_same,
     f22_f100_f104_version_and_pulse_are_told,

@@ -9,7 +9,7 @@ use tollhouse_core::order::OrderState;
 
 use super::order::{InviteStage, OrderStory};
 use crate::app::App;
-use crate::texts;
+use crate::texts::Language;
 
 /// How often a page that waits asks again, in seconds.
 const REFRESH_SECONDS: u32 = 4;
@@ -129,7 +129,7 @@ fn partly(story: &OrderStory) -> Markup {
 
 fn paid(app: &App, story: &OrderStory) -> Markup {
     let invite = story.membership.as_ref().and_then(|membership| membership.invite.as_ref());
-    let ends = story.membership.as_ref().map(|membership| texts::until(membership.ends_at));
+    let ends = story.membership.as_ref().map(|membership| Language::default().until(membership.ends_at));
     html! {
         div.state.good role="status" {
             p { strong { "Paid. Thank you!" } }

@@ -1,0 +1,93 @@
+//! The bot's messages that have a choice in them; those that have none are methods of [`Language`] as they are.
+
+use jiff::Timestamp;
+use tollhouse_core::job::OwnerNotice;
+use tollhouse_telegram::Html;
+
+use super::Language;
+
+/// The message that brings access.
+#[must_use]
+pub fn access(language: Language, title: &str, ends_at: Option<Timestamp>, inside: bool) -> Html {
+    let until = language.until(ends_at);
+    if inside { language.access_longer(title, until) } else { language.access_link(title, until) }
+}
+
+/// The words on the button below it.
+#[must_use]
+pub fn access_button(language: Language, inside: bool) -> String {
+    if inside { language.button_open_channel() } else { language.button_join() }
+}
+
+/// What is said to somebody whose join request is declined.
+#[must_use]
+pub fn declined(language: Language, title: &str) -> Html {
+    language.join_declined(title)
+}
+
+/// What the bot answers to a bare /start.
+#[must_use]
+pub fn hello(language: Language) -> Html {
+    language.hello()
+}
+
+/// What the bot answers to a claim.
+#[must_use]
+pub fn claimed(language: Language) -> Html {
+    language.order_claimed()
+}
+
+/// What the owner is told.
+#[must_use]
+pub fn owner(language: Language, title: &str, notice: &OwnerNotice) -> Html {
+    match notice {
+        OwnerNotice::Sale { order_id, price, user, renewal } => {
+            let buyer = match user {
+                Some(user) => language.buyer_account(user.to_string()),
+                None => language.buyer_unknown(),
+            };
+            let (price, order) = (language.money(price), order_id.to_string());
+            if *renewal {
+                language.owner_renewed(title, price, buyer, order)
+            } else {
+                language.owner_sold(title, price, buyer, order)
+            }
+        }
+        OwnerNotice::PartialPayment { order_id, remaining } => {
+            let rest =
+                remaining.as_ref().map_or_else(|| language.rest_unknown(), |rest| language.money(rest));
+            language.owner_part_paid(title, rest, order_id.to_string())
+        }
+        OwnerNotice::Refund { order_id, price, kept } => {
+            let (price, order) = (language.money(price), order_id.to_string());
+            if *kept {
+                language.owner_refunded_kept(title, price, order)
+            } else {
+                language.owner_refunded(title, price, order)
+            }
+        }
+        OwnerNotice::Attention { reason, subject, detail } => {
+            language.owner_attention(title, reason.sentence(), subject, detail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f66_no_title_breaks_a_message() {
+        for language in Language::ALL {
+            for inside in [false, true] {
+                let html = access(language, "<b>&\"Signals_*{ $until }", None, inside);
+                assert!(
+                    html.as_str().contains("<b>&lt;b&gt;&amp;&quot;Signals_*{ $until }</b>"),
+                    "{}",
+                    html.as_str()
+                );
+                assert_eq!(html.as_str().matches("<b>").count(), 1);
+            }
+        }
+    }
+}
