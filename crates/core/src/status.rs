@@ -117,6 +117,13 @@ impl PaymentStatus {
         )
     }
 
+    /// Whether the provider has more to say of a payment with this status, as a rule: it is on its way, or a rest, a recovery or a
+    /// person's decision may follow. What is over is not asked for one by one; if it changes all the same, the list shows it.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        !matches!(self, Self::Expired | Self::Cancelled | Self::Failed | Self::Finished | Self::Refunded)
+    }
+
     /// Whether money has arrived at the merchant.
     #[must_use]
     pub fn is_credited(&self) -> bool {

@@ -75,6 +75,12 @@ filter!(
         /// Stuck: money that was credited before this instant, was not returned, and has ended neither in a grant of its order nor in an
         /// attention item that is open or that a person has closed by `dismiss` or `refund` (I3 says that there are none).
         stuck_before: Option<Timestamp>,
+        /// Only those of which the provider has more to say ([`PaymentStatus::is_pending`]).
+        pending: bool,
+        /// First heard of at this instant or later.
+        seen_from: Option<Timestamp>,
+        /// First heard of before this instant.
+        seen_until: Option<Timestamp>,
     }
 );
 filter!(

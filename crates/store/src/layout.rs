@@ -162,6 +162,7 @@ pub(crate) static PAYMENTS: Table = Table {
         ("credited_at", Time, Changes),
         ("updated_at", Time, Changes),
         ("is_unsettled", Flag, Changes),
+        ("is_pending", Flag, Changes),
     ],
 };
 

@@ -15,6 +15,8 @@ pub(crate) struct Dialect {
     pub(crate) parameter: char,
     /// Payments that are not settled, in the words of the partial index.
     pub(crate) unsettled: &'static str,
+    /// Payments of which more is to be heard, in the words of the partial index.
+    pub(crate) pending: &'static str,
     /// The hex digits of `payments.order_id`.
     pub(crate) order_hex: &'static str,
 }
@@ -22,12 +24,14 @@ pub(crate) struct Dialect {
 pub(crate) static SQLITE: Dialect = Dialect {
     parameter: '?',
     unsettled: "payments.is_unsettled = 1",
+    pending: "is_pending = 1",
     order_hex: "lower(hex(payments.order_id))",
 };
 
 pub(crate) static POSTGRES: Dialect = Dialect {
     parameter: '$',
     unsettled: "payments.is_unsettled",
+    pending: "is_pending",
     order_hex: "replace(payments.order_id::text, '-', '')",
 };
 
@@ -123,6 +127,9 @@ impl Dialect {
         Builder::new(self)
             .only(filter.stuck_before.is_some(), &self.stuck())
             .with("credited_at < {}", filter.stuck_before.map(Value::Time))
+            .only(filter.pending, self.pending)
+            .with("first_seen_at >= {}", filter.seen_from.map(Value::Time))
+            .with("first_seen_at < {}", filter.seen_until.map(Value::Time))
             .with("status = {}", status)
             .with("channel_id = {}", filter.channel.map(|id| Value::Uuid(id.0)))
             .with("id < {}", filter.before.map(|id| Value::Int(id.get())))

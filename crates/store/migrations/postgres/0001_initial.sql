@@ -108,11 +108,14 @@ CREATE TABLE payments (
   credited_at        TIMESTAMPTZ,
   updated_at         TIMESTAMPTZ NOT NULL,
   -- Money that had no grant when this row was written; wider than "stuck", so that the search for stuck payments is short.
-  is_unsettled       BOOLEAN     NOT NULL
+  is_unsettled       BOOLEAN     NOT NULL,
+  -- The provider has more to say of it, as a rule: what the reconciler asks for.
+  is_pending         BOOLEAN     NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX payments_by_order ON payments (order_id) WHERE order_id IS NOT NULL;
 CREATE INDEX payments_by_parent ON payments (parent_payment_id) WHERE parent_payment_id IS NOT NULL;
 CREATE INDEX payments_unsettled ON payments (credited_at) WHERE is_unsettled;
+CREATE INDEX payments_pending ON payments (first_seen_at) WHERE is_pending;
 
 -- The log of what arrived: only ever appended to.
 CREATE TABLE ipn_events (

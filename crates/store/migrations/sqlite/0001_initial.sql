@@ -106,11 +106,14 @@ CREATE TABLE payments (
   credited_at        INTEGER,
   updated_at         INTEGER NOT NULL,
   -- Money that had no grant when this row was written; wider than "stuck", so that the search for stuck payments is short.
-  is_unsettled       INTEGER NOT NULL CHECK (is_unsettled IN (0, 1))
+  is_unsettled       INTEGER NOT NULL CHECK (is_unsettled IN (0, 1)),
+  -- The provider has more to say of it, as a rule: what the reconciler asks for.
+  is_pending         INTEGER NOT NULL CHECK (is_pending IN (0, 1))
 ) STRICT;
 CREATE INDEX payments_by_order ON payments (order_id) WHERE order_id IS NOT NULL;
 CREATE INDEX payments_by_parent ON payments (parent_payment_id) WHERE parent_payment_id IS NOT NULL;
 CREATE INDEX payments_unsettled ON payments (credited_at) WHERE is_unsettled = 1;
+CREATE INDEX payments_pending ON payments (first_seen_at) WHERE is_pending = 1;
 
 -- The log of what arrived: only ever appended to.
 CREATE TABLE ipn_events (

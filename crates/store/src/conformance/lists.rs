@@ -76,7 +76,9 @@ pub async fn lists_filter(database: &dyn Fresh) {
     world.order(other, Some(8)).await;
     world.run(Notice::finished(1, paid).command()).await;
     world.run(Notice::finished(2, "nobody").command()).await;
-    world.run(Notice::finished(3, legacy_ref(9)).status("waiting").command()).await;
+    let mut late = Notice::finished(3, legacy_ref(9)).status("waiting");
+    late.at += SignedDuration::from_secs(1);
+    world.run(late.command()).await;
 
     let orders = async |filter: OrderFilter| world.store.orders(filter).await.unwrap().len();
     let user = |user| TelegramUserId::new(user).ok();
@@ -93,6 +95,20 @@ pub async fn lists_filter(database: &dyn Fresh) {
         2
     );
     assert_eq!(payments(PaymentFilter { channel: Some(channel), ..PaymentFilter::default() }).await, 2);
+    let pending =
+        world.store.payments(PaymentFilter { pending: true, ..PaymentFilter::default() }).await.unwrap();
+    assert_eq!(
+        pending.iter().map(|payment| payment.id.get()).collect::<Vec<_>>(),
+        [3],
+        "only it is on its way"
+    );
+    let seen = pending[0].first_seen_at;
+    let between =
+        |from, until| PaymentFilter { seen_from: from, seen_until: until, ..PaymentFilter::default() };
+    assert_eq!(payments(between(Some(seen), None)).await, 1, "the instant itself is in it");
+    assert_eq!(payments(between(None, Some(seen))).await, 2, "the end is not in it");
+    let unheard = PaymentFilter { pending: true, seen_until: Some(seen), ..PaymentFilter::default() };
+    assert_eq!(payments(unheard).await, 0);
 
     let members = async |filter: MembershipFilter| world.store.memberships(filter).await.unwrap().len();
     assert_eq!(members(MembershipFilter { user: user(7), ..MembershipFilter::default() }).await, 1);

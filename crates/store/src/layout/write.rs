@@ -207,6 +207,7 @@ impl Record for PaymentRow {
         sink.time(payment.credited_at);
         sink.time(Some(payment.updated_at));
         sink.flag(self.is_unsettled);
+        sink.flag(payment.status.is_pending());
     }
 }
 
