@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError, TelegramMode};
 use crate::metrics;
 use crate::provider::Provider;
 use crate::pulse::Pulse;
+use crate::reconcile::Reconcile;
 use crate::texts::Language;
 use crate::urls::Addresses;
 
@@ -34,6 +35,8 @@ pub struct App {
     pub gateway: Option<Gateway>,
     /// The way to the provider; none without a key.
     pub provider: Option<Provider>,
+    /// How the provider is asked for what we have not heard.
+    pub reconcile: Reconcile,
     /// The bot's name, once Telegram told it.
     pub bot_name: OnceLock<String>,
     /// Whether the parts of this process are at work.
@@ -96,8 +99,8 @@ impl App {
         };
         let provider = Provider::new(&config)?;
         let pulse = Pulse::new(clock.clone());
-        let bot_name = OnceLock::new();
-        Ok(Arc::new(Self { config, store, clock, verifier, gateway, provider, bot_name, pulse }))
+        let (reconcile, bot_name) = (Reconcile::default(), OnceLock::new());
+        Ok(Arc::new(Self { config, store, clock, verifier, gateway, provider, reconcile, bot_name, pulse }))
     }
 
     /// Carries a command out.

@@ -19,6 +19,7 @@ mod order;
 mod output;
 mod payment;
 mod policies;
+mod reconcile;
 mod recover;
 mod replay;
 mod sandbox;
@@ -91,6 +92,12 @@ enum DataCommand {
     /// Payments as the provider reported them
     #[command(subcommand)]
     Payment(payment::PaymentCommand),
+    /// Ask the provider for what we have not heard, take it in, and if asked write a statement of both sides
+    ///
+    /// `serve` does the first two by itself every few minutes. The provider's list needs TOLLHOUSE_NOWPAYMENTS_EMAIL and _PASSWORD;
+    /// without them only payments of which something was heard are asked for. Ends with 1 if the provider did not answer everything, or
+    /// if the statement has a difference that nothing here explains.
+    Reconcile(reconcile::ReconcileArgs),
     /// Who has access to which channel, and until when
     #[command(subcommand)]
     Membership(membership::MembershipCommand),
@@ -162,6 +169,7 @@ async fn in_session(session: &Session, command: DataCommand) -> Result<(), CliEr
         DataCommand::Link(command) => link::run(session, command).await,
         DataCommand::Order(command) => order::run(session, command).await,
         DataCommand::Payment(command) => payment::run(session, command).await,
+        DataCommand::Reconcile(args) => Box::pin(reconcile::run(session, args)).await,
         DataCommand::Membership(command) => membership::run(session, command).await,
         DataCommand::Attention(command) => attention::run(session, command).await,
         DataCommand::Audit(command) => audit::run(session, command).await,

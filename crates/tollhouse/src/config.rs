@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use tollhouse_core::money::Currency;
 use tollhouse_core::policy::Policies;
@@ -19,6 +20,13 @@ const PREFIX: &str = "TOLLHOUSE_";
 const FILE_DEFAULT: &str = "tollhouse.toml";
 /// What the tests use is none of the configuration's business.
 const IGNORED_PREFIX: &str = "TOLLHOUSE_TEST_";
+/// How often the provider is asked for what is missing, in seconds, if nothing else is said. A buyer whose page is open is looked after
+/// at once; for the others five minutes are bearable, and an account with a few hundred payments a week costs one question each time.
+pub const RECONCILE_INTERVAL_SECONDS_DEFAULT: i64 = 300;
+/// The shortest interval, in seconds: the provider's limits are not documented, and nobody is helped by more.
+const RECONCILE_INTERVAL_SECONDS_MIN: i64 = 10;
+/// The longest interval, in seconds: a day. Whoever waits longer has no safety net.
+const RECONCILE_INTERVAL_SECONDS_MAX: i64 = 24 * 3600;
 /// Largest configuration or secret file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -33,6 +41,8 @@ const KEYS: &[&str] = &[
     "nowpayments_email",
     "nowpayments_password",
     "nowpayments_payout_currency",
+    "nowpayments_shared_account",
+    "reconcile_interval",
     "telegram_bot_token",
     "telegram_api_url",
     "telegram_mode",
@@ -77,6 +87,8 @@ pub struct Config {
     pub telegram: Telegram,
     /// What a new channel's policies are, unless it is registered with others.
     pub policies: Policies,
+    /// How often the provider is asked for what is missing.
+    pub reconcile_interval: SignedDuration,
     /// Networks whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
     /// Whether the predecessor's guessable order references answer at `/api/payment-status`.
@@ -100,6 +112,16 @@ pub struct Nowpayments {
     pub password: Option<SecretString>,
     /// In which coin the account is paid out; smallest amounts are asked for with it.
     pub payout_currency: Option<Currency>,
+    /// Whether other programs use the account too: their payments are then none of ours.
+    pub shared_account: bool,
+}
+
+impl Nowpayments {
+    /// Whether the provider can be asked for a list of payments.
+    #[must_use]
+    pub fn can_list(&self) -> bool {
+        self.api_key.is_some() && self.email.is_some() && self.password.is_some()
+    }
 }
 
 /// Telegram.
@@ -210,6 +232,7 @@ impl Config {
             payout_currency: values.parse("nowpayments_payout_currency", |text| {
                 Currency::new(text).map_err(|error| error.to_string())
             })?,
+            shared_account: values.parse("nowpayments_shared_account", yes_or_no)?.unwrap_or(false),
         };
         nowpayments.check_login()?;
         let bot_token = values.parse("telegram_bot_token", bot_token)?;
@@ -242,6 +265,9 @@ impl Config {
                 mode,
             },
             policies: policies::read(&mut values)?,
+            reconcile_interval: values
+                .parse("reconcile_interval", interval)?
+                .unwrap_or(SignedDuration::from_secs(RECONCILE_INTERVAL_SECONDS_DEFAULT)),
             trusted_proxies: values.parse("trusted_proxies", networks)?.unwrap_or_default(),
             import_mode: values.parse("import_mode", yes_or_no)?.unwrap_or(false),
             log: values.parse("log", log_filter)?.unwrap_or_else(|| "info".to_owned()),
@@ -442,6 +468,26 @@ fn telegram_mode(text: &str) -> Result<TelegramMode, String> {
     }
 }
 
+fn interval(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("{text:?} is not a time from 10s to 24h such as 5m");
+    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds_of_unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let seconds = digits.parse::<i64>().ok().and_then(|count| count.checked_mul(seconds_of_unit));
+    match seconds {
+        Some(seconds)
+            if (RECONCILE_INTERVAL_SECONDS_MIN..=RECONCILE_INTERVAL_SECONDS_MAX).contains(&seconds) =>
+        {
+            Ok(SignedDuration::from_secs(seconds))
+        }
+        _ => Err(wrong()),
+    }
+}
+
 fn networks(text: &str) -> Result<Vec<String>, String> {
     text.split(',').map(str::trim).map(|part| network(part).map(|()| part.to_owned())).collect()
 }
@@ -531,6 +577,11 @@ mod tests {
             ("TOLLHOUSE_LOG_FORMAT", "xml"),
             ("TOLLHOUSE_IMPORT_MODE", "maybe"),
             ("TOLLHOUSE_NOWPAYMENTS_PAYOUT_CURRENCY", "U$D"),
+            ("TOLLHOUSE_RECONCILE_INTERVAL", "5"),
+            ("TOLLHOUSE_RECONCILE_INTERVAL", "9s"),
+            ("TOLLHOUSE_RECONCILE_INTERVAL", "25h"),
+            ("TOLLHOUSE_RECONCILE_INTERVAL", "5µ"),
+            ("TOLLHOUSE_NOWPAYMENTS_SHARED_ACCOUNT", "perhaps"),
         ] {
             assert_eq!(load(&[(key, value)]).unwrap_err().key, key);
         }
@@ -567,6 +618,9 @@ mod tests {
         let config = load(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(config.reconcile_interval, SignedDuration::from_mins(5));
+        let hourly = load(&[("TOLLHOUSE_RECONCILE_INTERVAL", "1h")]).unwrap();
+        assert_eq!(hourly.reconcile_interval, SignedDuration::from_hours(1));
         assert_eq!(load(&[("PORT", "9000")]).unwrap().listen.to_string(), "0.0.0.0:9000");
         assert_eq!(load(&[("PORT", "9000"), ("TOLLHOUSE_LISTEN", "127.0.0.1:1")]).unwrap().listen.port(), 1);
     }

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod no_store;
 pub mod provider;
 pub mod pulse;
+pub mod reconcile;
 pub mod serve;
 pub mod texts;
 pub mod urls;

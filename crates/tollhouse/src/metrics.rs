@@ -46,6 +46,9 @@ fn describe() {
     for operation in ["inserted", "updated"] {
         counter!("tollhouse_payment_write_total", "operation" => operation).absolute(0);
     }
+    for outcome in ["done", "failed"] {
+        counter!("tollhouse_reconcile_passes_total", "outcome" => outcome).absolute(0);
+    }
     for reason in
         ["signature_missing", "signature_mismatch", "signature_malformed", "too_large", "unavailable"]
     {
@@ -81,6 +84,28 @@ pub fn delivered(granted_at: Timestamp, now: Timestamp) {
 /// The provider was asked.
 pub fn provider_call(call: &'static str, outcome: &'static str) {
     counter!("tollhouse_provider_requests_total", "call" => call, "outcome" => outcome).increment(1);
+}
+
+/// The provider knew more of a payment than we did, and it was taken in.
+pub fn reconciled(verdict: &'static str) {
+    counter!("tollhouse_reconcile_taken_in_total", "verdict" => verdict).increment(1);
+}
+
+/// A pass of the reconciler ended.
+pub fn reconcile_pass(outcome: &'static str) {
+    counter!("tollhouse_reconcile_passes_total", "outcome" => outcome).increment(1);
+}
+
+/// A single question was called for.
+pub fn look(trigger: &'static str, outcome: &'static str) {
+    counter!("tollhouse_provider_looks_total", "trigger" => trigger, "outcome" => outcome).increment(1);
+}
+
+/// How long ago a pass of the reconciler last came to its end.
+pub fn reconcile_age(done_at: Option<Timestamp>, now: Timestamp) {
+    if let Some(at) = done_at {
+        gauge!("tollhouse_reconcile_age_seconds").set(now.duration_since(at).as_secs_f64().max(0.0));
+    }
 }
 
 /// Counts the calls to Telegram.

@@ -5,8 +5,10 @@ mod minimum;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use nowpayments::client::{Client, ClientConfig, ClientError, Login, NewInvoice};
-use nowpayments::{Notification, ProviderPaymentId as TheirPaymentId};
+use nowpayments::client::{
+    Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, PaymentAnswer, PaymentPage,
+};
+use nowpayments::{Notification, ProviderInvoiceId, ProviderPaymentId as TheirPaymentId};
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
 use tollhouse_core::job::{Failure, Outcome};
 use tollhouse_core::money::Money;
@@ -28,6 +30,7 @@ pub struct Provider {
     addresses: Addresses,
     payout_currency: Option<String>,
     minimums: Arc<minimum::Minimums>,
+    can_list: bool,
 }
 
 /// An answer about a payment, with the bytes that it came in.
@@ -37,6 +40,39 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// What they say.
     pub notification: Notification,
+    /// When the payment was made, by the provider's clock, where it says so.
+    pub created_at: Option<Timestamp>,
+}
+
+impl From<PaymentAnswer> for Answer {
+    fn from(answer: PaymentAnswer) -> Self {
+        Self {
+            created_at: answer.created_at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            body: answer.raw.clone().into_bytes(),
+            notification: answer.into_notification(),
+        }
+    }
+}
+
+/// A page of the provider's list of payments.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The payments, in the order asked for.
+    pub answers: Vec<Answer>,
+    /// Rows that name no payment, so that nothing can be done with them but to tell.
+    pub unreadable: usize,
+    /// How many pages there are in all, if the provider says so.
+    pub pages: Option<u64>,
+}
+
+impl From<PaymentPage> for Listed {
+    fn from(page: PaymentPage) -> Self {
+        Self {
+            answers: page.payments.into_iter().map(Answer::from).collect(),
+            unreadable: page.unreadable_rows,
+            pages: page.pages_count,
+        }
+    }
 }
 
 /// Why the provider gave no answer.
@@ -73,7 +109,14 @@ impl Provider {
             addresses: Addresses::new(&config.public_url),
             payout_currency: settings.payout_currency.as_ref().map(|coin| coin.as_str().to_owned()),
             minimums: Arc::default(),
+            can_list: settings.can_list(),
         }))
+    }
+
+    /// Whether it can be asked for a list of payments: that takes the account's email and password beside the key.
+    #[must_use]
+    pub fn can_list(&self) -> bool {
+        self.can_list
     }
 
     /// Whether the provider answers at all.
@@ -95,12 +138,31 @@ impl Provider {
         let answer = self.client.get_payment(theirs).await;
         count("get_payment", &answer);
         match answer {
-            Ok(answer) => {
-                Ok(Answer { body: answer.raw.clone().into_bytes(), notification: answer.into_notification() })
-            }
+            Ok(answer) => Ok(answer.into()),
             Err(ClientError::NotFound { .. }) => Err(ProviderError::NotFound),
             Err(error) => Err(ProviderError::Client(error)),
         }
+    }
+
+    /// Asks for a page of the account's payments.
+    ///
+    /// # Errors
+    /// No answer came, or no login is configured.
+    pub async fn list(&self, query: &ListQuery) -> Result<Listed, ProviderError> {
+        let answer = self.client.list_payments(query).await;
+        count("list_payments", &answer);
+        answer.map(Listed::from).map_err(ProviderError::Client)
+    }
+
+    /// Asks for every payment that was made for an invoice.
+    ///
+    /// # Errors
+    /// The invoice is none of the provider's, no answer came, or no login is configured.
+    pub async fn payments_of_invoice(&self, invoice_id: &str) -> Result<Listed, ProviderError> {
+        let invoice_id = ProviderInvoiceId::parse(invoice_id).ok_or(ProviderError::NotFound)?;
+        let answer = self.client.payments_of_invoice(invoice_id).await;
+        count("list_payments", &answer);
+        answer.map(Listed::from).map_err(ProviderError::Client)
     }
 
     /// Whether a price can be paid, as far as the provider says.

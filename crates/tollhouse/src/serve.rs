@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, TelegramMode};
 use crate::no_store::NoStore;
-use crate::{bot, http, metrics, worker};
+use crate::{bot, http, metrics, reconcile, worker};
 
 /// How long a stop may take, in seconds; what is not done by then is done after the next start.
 pub const STOP_SECONDS_MAX: u64 = 10;
@@ -29,13 +29,15 @@ pub struct Roles {
     pub worker: bool,
     /// Updates from Telegram.
     pub bot: bool,
+    /// The search for notifications that never came.
+    pub reconcile: bool,
 }
 
 impl Roles {
     /// Every part.
     #[must_use]
     pub fn all() -> Self {
-        Self { http: true, worker: true, bot: true }
+        Self { http: true, worker: true, bot: true, reconcile: true }
     }
 }
 
@@ -82,11 +84,21 @@ impl Running {
         if let Some((listener, routes)) = door {
             addr = Some(listener.local_addr()?);
             parts.spawn(serve_http(listener, routes, stopped.clone()));
+            parts.spawn(reconcile::looks::run(Arc::clone(&app), stopped.clone()));
         }
         let talks = app.config.telegram.mode != TelegramMode::Off;
         // Without anybody to call, claiming jobs only to put them off would cost a write each, over and over: they wait as they are.
         if roles.worker && (app.talks_to_telegram() || app.provider.is_some()) {
             parts.spawn(worker::run(Arc::clone(&app), stopped.clone()));
+        }
+        if roles.reconcile && app.provider.is_some() {
+            if !app.config.nowpayments.can_list() {
+                tracing::warn!(
+                    "no TOLLHOUSE_NOWPAYMENTS_EMAIL and TOLLHOUSE_NOWPAYMENTS_PASSWORD: payments of which a first notification came are \
+                     followed to their end; one of which none ever came is not found"
+                );
+            }
+            parts.spawn(reconcile::run(Arc::clone(&app), stopped.clone()));
         }
         if roles.bot && talks {
             if app.gateway.is_none() {
@@ -159,7 +171,7 @@ pub async fn run(config: Config, roles: Roles) -> anyhow::Result<()> {
 pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
     config.require_ipn_secret()?;
     let app = App::with_store(config, Clock::default(), NoStore::shared())?;
-    until_told(app, Roles { http: true, worker: false, bot: false }).await
+    until_told(app, Roles { http: true, worker: false, bot: false, reconcile: false }).await
 }
 
 async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ use tollhouse_telegram::{AdminRights, ChatId, UserId};
 use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, SECRET, SEED_REF, Town, body};
 
 const STRANGER: i64 = 666;
-const HTTP_ONLY: Roles = Roles { http: true, worker: false, bot: false };
+const HTTP_ONLY: Roles = Roles { http: true, worker: false, bot: false, reconcile: false };
 
 /// People, the private channel with the bot as its admin; the bot listens before anything happens.
 async fn people(telegram: &FakeHandle) {
@@ -297,7 +297,7 @@ async fn f10_f11_paid_without_any_helper_at_hand_still_ends_in_access(engine: En
     assert!(stats.outbox_due >= 2, "{stats:?}");
     let running = tollhouse::serve::Running::start(
         std::sync::Arc::clone(&town.app),
-        Roles { http: false, worker: true, bot: true },
+        Roles { http: false, worker: true, bot: true, reconcile: false },
     );
     let running = running.await.unwrap();
     town.telegram.add_user(NewUser::new(BUYER, "Ben")).unwrap();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::NewPlan;
 use tollhouse_core::id::{ChannelId, LinkId, MembershipId, ProviderPaymentId, TelegramUserId};
@@ -172,6 +172,39 @@ impl FromStr for SpanArg {
     }
 }
 
+/// A moment: a time before now (`2d`), a day (`2026-11-01`, its first instant in UTC) or an instant (`2026-11-01T08:00:00Z`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MomentArg {
+    /// So long before now.
+    Before(SignedDuration),
+    /// At that instant.
+    At(Timestamp),
+}
+
+impl MomentArg {
+    /// Which instant it is.
+    pub(super) fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Before(span) => now.checked_sub(span).unwrap_or(Timestamp::MIN),
+            Self::At(at) => at,
+        }
+    }
+}
+
+impl FromStr for MomentArg {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let day = format!("{text}T00:00:00Z").parse();
+        if let Ok(at) = text.parse().or(day) {
+            return Ok(Self::At(at));
+        }
+        text.parse::<SpanArg>().map(|span| Self::Before(span.0)).map_err(|_| {
+            format!("{text:?} is no time before now such as 2d, no day such as 2026-11-01 and no instant such as 2026-11-01T08:00:00Z")
+        })
+    }
+}
+
 /// Reads a payment's id in either form.
 pub(super) fn payment_arg(text: &str) -> Result<ProviderPaymentId, String> {
     crate::view::parse_payment_id(text).map_err(|_| {
@@ -201,6 +234,18 @@ mod tests {
         assert_eq!((monthly.label.as_str(), monthly.price.to_string().as_str()), ("Monthly", "5.00 USD"));
         assert_eq!(monthly.duration, PlanDuration::Days(30));
         assert_eq!(plan(" Life = 99 usdttrc20 / Lifetime ").unwrap().duration, PlanDuration::Lifetime);
+    }
+
+    #[test]
+    fn a_moment_is_a_time_before_now_a_day_or_an_instant() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let at = |text: &str| text.parse::<MomentArg>().map(|moment| moment.at(now).to_string());
+        assert_eq!(at("2d").unwrap(), "2026-11-22T12:00:00Z");
+        assert_eq!(at(" 2026-11-01 ").unwrap(), "2026-11-01T00:00:00Z");
+        assert_eq!(at("2026-11-01T10:00:00+02:00").unwrap(), "2026-11-01T08:00:00Z");
+        for wrong in ["yesterday", "2", "2026-11", "2026-02-30", ""] {
+            assert!(at(wrong).unwrap_err().contains("2d"), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `tollhouse doctor`: everything that must be right before money comes, each with what to mend.
 
+mod reconciler;
 mod telegram;
 
 use std::path::Path;
@@ -86,6 +87,7 @@ pub(super) async fn run(out: &Out, config: &Config) -> Result<ExitCode, CliError
     checks.push(ipn_secret(config));
     checks.push(public_url(config));
     checks.push(provider(config).await);
+    checks.push(reconciler::check(config, store.as_deref()).await);
     checks.extend(telegram::check(config, store.as_deref()).await);
     if let Some(store) = store {
         store.close().await;

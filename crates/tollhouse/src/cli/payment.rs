@@ -72,7 +72,10 @@ pub(super) async fn run(session: &Session, command: PaymentCommand) -> Result<()
             let channel = session.channel_id(channel.as_ref()).await?;
             let status = status.as_deref().map(PaymentStatus::new);
             let stuck_before = stuck.then(|| session.now() - SignedDuration::from_secs(STUCK_AFTER_SECONDS));
-            list(session, PaymentFilter { status, channel, stuck_before, before, limit: limit.limit }).await
+            let limit = limit.limit;
+            let filter =
+                PaymentFilter { status, channel, stuck_before, before, limit, ..PaymentFilter::default() };
+            list(session, filter).await
         }
         PaymentCommand::Recover { payment, order } => recover::run(session, payment, order).await,
         PaymentCommand::Replay { payment } => {

@@ -55,6 +55,10 @@ struct NowpaymentsAddresses {
     api_url: String,
     api_key: String,
     ipn_secret: String,
+    /// The account's email, for listing payments.
+    email: String,
+    /// The account's password, likewise.
+    password: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,6 +77,7 @@ pub(super) async fn run(out: &Out, args: SandboxArgs) -> Result<(), CliError> {
     if let Some(step) = args.step {
         config.step = step.0;
     }
+    let (email, password) = (config.email.clone(), config.password.clone());
     let cannot_listen = |addr: SocketAddr| {
         move |error: std::io::Error| {
             CliError::Failed(format!("cannot listen on {addr}: {error}; choose another address"))
@@ -100,6 +105,8 @@ pub(super) async fn run(out: &Out, args: SandboxArgs) -> Result<(), CliError> {
             api_url: nowpayments.api_url(),
             api_key: args.api_key,
             ipn_secret: args.ipn_secret,
+            email,
+            password,
         },
         telegram: telegram.as_ref().map(|telegram| TelegramAddresses {
             api_url: telegram.api_url().to_string(),
@@ -119,6 +126,8 @@ fn text(addresses: &Addresses) -> String {
         format!("TOLLHOUSE_NOWPAYMENTS_API_URL={}", nowpayments.api_url),
         format!("TOLLHOUSE_NOWPAYMENTS_API_KEY={}", nowpayments.api_key),
         format!("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET={}", nowpayments.ipn_secret),
+        format!("TOLLHOUSE_NOWPAYMENTS_EMAIL={}", nowpayments.email),
+        format!("TOLLHOUSE_NOWPAYMENTS_PASSWORD={}", nowpayments.password),
     ];
     if let Some(telegram) = &addresses.telegram {
         lines.insert(

@@ -31,6 +31,8 @@ enum Part {
     Worker,
     /// What people write to the bot, and requests to join
     Bot,
+    /// The search for notifications that never came
+    Reconcile,
 }
 
 #[derive(Debug, Args)]
@@ -53,7 +55,12 @@ fn roles(only: &[Part]) -> Roles {
         return Roles::all();
     }
     let has = |part| only.contains(&part);
-    Roles { http: has(Part::Http), worker: has(Part::Worker), bot: has(Part::Bot) }
+    Roles {
+        http: has(Part::Http),
+        worker: has(Part::Worker),
+        bot: has(Part::Bot),
+        reconcile: has(Part::Reconcile),
+    }
 }
 
 /// Shows the product; fails if it did not do what it promises.
@@ -71,7 +78,9 @@ mod tests {
     #[test]
     fn without_only_everything_runs_and_with_it_nothing_else() {
         assert_eq!(roles(&[]), Roles::all());
-        let split = Roles { http: true, worker: false, bot: true };
+        let split = Roles { http: true, worker: false, bot: true, reconcile: false };
         assert_eq!(roles(&[Part::Http, Part::Bot]), split);
+        let alone = Roles { http: false, worker: false, bot: false, reconcile: true };
+        assert_eq!(roles(&[Part::Reconcile]), alone);
     }
 }

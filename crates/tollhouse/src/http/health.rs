@@ -12,6 +12,7 @@ use serde_json::json;
 use super::problem::Problem;
 use crate::app::{App, VERSION};
 use crate::config::TelegramMode;
+use crate::reconcile::place::{Place, Standing};
 use crate::{metrics, pulse};
 
 /// How long a check of the database may take, in milliseconds.
@@ -43,10 +44,13 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
     let oldest = stats.as_ref().map_or(0.0, |stats| metrics::oldest_seconds(stats, now));
     let parts: BTreeMap<&str, &str> =
         app.pulse.silent_seconds().into_iter().map(|(part, silent)| (part, pulse::word(silent))).collect();
+    let place = place(&app).await;
+    let standing = place.as_ref().map(|place| place.standing(now, app.config.reconcile_interval));
     let healthy = database
         && app.verifier.is_some()
         && (oldest < OUTBOX_DEGRADED_SECONDS || !app.talks_to_telegram())
-        && parts.values().all(|word| *word == "ok");
+        && parts.values().all(|word| *word == "ok")
+        && standing != Some(Standing::Late);
     let body = json!({
         "service": "tollhouse",
         "version": VERSION,
@@ -58,10 +62,31 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
             "parts": parts,
             "telegram": telegram(&app),
             "provider": if app.provider.is_some() { "configured" } else { "not_configured" },
+            "reconciler": reconciler(&app, place.as_ref(), standing),
         },
     });
     let status = if database { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
+}
+
+/// How far the reconciler has come; `None` without a provider to ask, and while the database does not answer.
+async fn place(app: &App) -> Option<Place> {
+    app.provider.as_ref()?;
+    within(Place::load(&*app.store)).await?.ok()
+}
+
+fn reconciler(app: &App, place: Option<&Place>, standing: Option<Standing>) -> serde_json::Value {
+    let (Some(place), Some(standing)) = (place, standing) else {
+        let status = if app.provider.is_some() { "unknown" } else { "off" };
+        return json!({ "status": status });
+    };
+    json!({
+        "status": standing,
+        "last_done_at": place.done_at,
+        "failing_since": place.failing_since,
+        // Without it a payment of which no notification ever came is not found.
+        "lists_payments": app.config.nowpayments.can_list(),
+    })
 }
 
 #[expect(
@@ -87,6 +112,9 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     metrics::parts(&app.pulse.silent_seconds());
     if let Some(Ok(stats)) = within(app.store.stats(app.clock.now())).await {
         metrics::stats(&stats, app.clock.now());
+    }
+    if let Some(place) = place(&app).await {
+        metrics::reconcile_age(place.done_at, app.clock.now());
     }
     match metrics::recorder() {
         Some(recorder) => {

@@ -24,6 +24,8 @@ use crate::metrics;
 pub const ANSWER_MS_MAX: u64 = 2_500;
 /// How much of a body that is too large is read away before it is refused, in bytes. Who sends more finds the connection closed.
 const DRAIN_BYTES_MAX: usize = 1024 * 1024;
+/// Why a notification was refused whose signature is well-formed and wrong.
+const SIGNATURE_MISMATCH: &str = "signature_mismatch";
 /// The headers that are kept with an event. Never a cookie or an authorisation.
 const KEPT_HEADERS: [&str; 5] =
     [SIGNATURE_HEADER, "content-type", "user-agent", "x-forwarded-for", "x-request-id"];
@@ -49,7 +51,11 @@ async fn take(app: &App, request: Request) -> Result<serde_json::Value, Refused>
     let begun = Instant::now();
     let (parts, body) = request.into_parts();
     let body = read(&parts.headers, body).await?;
-    let signature_form = verify(app, &parts.headers, &body)?;
+    let signature_form = verify(app, &parts.headers, &body).inspect_err(|(reason, _)| {
+        if *reason == SIGNATURE_MISMATCH {
+            look(app, &body);
+        }
+    })?;
     let notification = match nowpayments::parse(&body) {
         Ok(Said::Payment(notification)) => notification,
         Ok(Said::NotAPayment(_)) => {
@@ -178,6 +184,15 @@ fn verify(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<&'static str, R
             let status = StatusCode::from_u16(rejection.http_status()).unwrap_or(StatusCode::FORBIDDEN);
             Err(refuse(rejection.as_str(), status, &rejection.to_string()))
         }
+    }
+}
+
+/// A wrong signature is a stranger's, or a proxy has rewritten what the provider signed. If the body names a payment that we know the
+/// provider is asked for it; nothing else of what it says is used.
+fn look(app: &App, body: &[u8]) {
+    let Ok(Said::Payment(notification)) = nowpayments::parse(body) else { return };
+    if let Ok(id) = notification.payment_id.to_string().parse() {
+        app.reconcile.looks.payment_named(app, id);
     }
 }
 

@@ -188,6 +188,7 @@ async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
         Some(OrderRef::Legacy { .. }) => return Ok(Asked::Unknown),
         None => return Ok(Asked::Bad),
     };
+    app.reconcile.looks.order_opened(app, id);
     Ok(OrderStory::load(app, id).await?.map_or(Asked::Unknown, |story| Asked::Known(Box::new(story))))
 }
 
@@ -280,6 +281,7 @@ fn states(
             if !watch.wait().await {
                 return None;
             }
+            watch.app.reconcile.looks.order_opened(&watch.app, watch.id);
         }
     })
 }

@@ -101,6 +101,7 @@ fn help_is_an_answer_and_names_every_command() {
         "link",
         "order",
         "payment",
+        "reconcile",
         "membership",
         "attention",
         "audit",

@@ -5,5 +5,6 @@
 mod checks;
 mod money;
 mod policies;
+mod reconcile;
 mod shop;
 mod support;

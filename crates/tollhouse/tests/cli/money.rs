@@ -301,7 +301,7 @@ async fn an_order_comes_with_its_invoice_while_a_worker_runs() {
         .with("TOLLHOUSE_NOWPAYMENTS_API_KEY", "the-key")
         .with("TOLLHOUSE_NOWPAYMENTS_API_URL", &sandbox.api_url());
     let (channel, plan) = place.channel();
-    let roles = Roles { http: false, worker: true, bot: false };
+    let roles = Roles { http: false, worker: true, bot: false, reconcile: false };
     let running = Running::start(Arc::clone(&place.app().await), roles).await.unwrap();
     let order = place.json(&["order", "create", "--channel", &channel, "--plan", &plan]);
     let invoice = &sandbox.invoices()[0];

@@ -1,0 +1,188 @@
+//! Questions to the provider: never more than so many a second, and none while it is away.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use nowpayments::client::{ClientError, ListQuery};
+use tollhouse_core::id::{IdSource as _, ProviderPaymentId};
+
+use crate::app::App;
+use crate::clock::Ids;
+use crate::provider::{Answer, Listed, ProviderError};
+
+/// Between two questions, in milliseconds. The provider's limits are not documented; five a second is what a person with a script does.
+const PACE_MS: u64 = 200;
+/// How long the provider is left alone after the first question without an answer, in seconds: most troubles are shorter.
+const BACKOFF_FIRST_SECONDS: i64 = 5;
+/// How long at most, in seconds: so soon after its return it is asked again.
+const BACKOFF_LONGEST_SECONDS: i64 = 300;
+/// The longest wait that the provider may ask for, in seconds. An hour, as with jobs: beyond it somebody mistook a date for a time.
+const RETRY_AFTER_SECONDS_MAX: i64 = 3_600;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoAnswer {
+    /// There is no key with which to ask.
+    #[error("TOLLHOUSE_NOWPAYMENTS_API_KEY is missing; without it the provider cannot be asked")]
+    NoKey,
+    /// It was not asked, since it has given no answer a moment ago.
+    #[error("NOWPayments has given no answer; it is asked again at {0}")]
+    Away(Timestamp),
+    /// It was asked.
+    #[error(transparent)]
+    Provider(ProviderError),
+}
+
+impl NoAnswer {
+    /// Whether the provider as a whole is to be left alone, rather than that this one answer cannot be used.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::NoKey | Self::Away(_) => true,
+            Self::Provider(ProviderError::NotFound) => false,
+            Self::Provider(ProviderError::Client(error)) => is_away(error),
+        }
+    }
+}
+
+/// A wrong key helps no question; a wrong login only keeps lists from us, and payments can be asked for all the same.
+fn is_away(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::InvalidKey { .. }
+            | ClientError::RateLimited { .. }
+            | ClientError::Unavailable { .. }
+            | ClientError::NotJson { .. }
+    )
+}
+
+/// Bounds what is asked of the provider.
+#[derive(Debug, Default)]
+pub struct Asking {
+    next: tokio::sync::Mutex<Option<tokio::time::Instant>>,
+    away: Mutex<Away>,
+}
+
+#[derive(Debug, Default)]
+struct Away {
+    /// How many questions in a row had no answer.
+    failures: u32,
+    until: Option<Timestamp>,
+}
+
+impl Asking {
+    /// Until when the provider is left alone; `None` if it may be asked.
+    #[must_use]
+    pub fn away_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).until.filter(|until| now < *until)
+    }
+
+    /// Asks for a payment.
+    ///
+    /// # Errors
+    /// As [`NoAnswer`] says.
+    pub async fn payment(&self, app: &App, id: ProviderPaymentId) -> Result<Answer, NoAnswer> {
+        let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
+        self.turn(app).await?;
+        self.note(app, provider.payment(id).await)
+    }
+
+    /// Asks for a page of the list.
+    ///
+    /// # Errors
+    /// As [`NoAnswer`] says.
+    pub async fn list(&self, app: &App, query: &ListQuery) -> Result<Listed, NoAnswer> {
+        let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
+        self.turn(app).await?;
+        self.note(app, provider.list(query).await)
+    }
+
+    /// Asks for the payments of an invoice.
+    ///
+    /// # Errors
+    /// As [`NoAnswer`] says.
+    pub async fn payments_of_invoice(&self, app: &App, invoice_id: &str) -> Result<Listed, NoAnswer> {
+        let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
+        self.turn(app).await?;
+        self.note(app, provider.payments_of_invoice(invoice_id).await)
+    }
+
+    /// Waits for our turn; refuses while the provider is away.
+    async fn turn(&self, app: &App) -> Result<(), NoAnswer> {
+        let refuse = || self.away_until(app.clock.now()).map_or(Ok(()), |until| Err(NoAnswer::Away(until)));
+        refuse()?;
+        let mut next = self.next.lock().await;
+        if let Some(at) = *next {
+            tokio::time::sleep_until(at).await;
+        }
+        *next = Some(tokio::time::Instant::now() + Duration::from_millis(PACE_MS));
+        drop(next);
+        // Somebody before us in the line may have found it away.
+        refuse()
+    }
+
+    fn note<T>(&self, app: &App, answer: Result<T, ProviderError>) -> Result<T, NoAnswer> {
+        let answer = answer.map_err(NoAnswer::Provider);
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        match &answer {
+            Err(error) if error.is_away() => {
+                let said = match error {
+                    NoAnswer::Provider(ProviderError::Client(error)) => error.retry_after(),
+                    _ => None,
+                };
+                let wait = said.map_or_else(|| backoff(away.failures, Ids.random()), retry_after);
+                away.failures = away.failures.saturating_add(1);
+                away.until = app.clock.now().checked_add(wait).ok();
+            }
+            // An answer, be it a refusal of just this question.
+            _ => *away = Away::default(),
+        }
+        answer
+    }
+}
+
+fn retry_after(said: Duration) -> SignedDuration {
+    let seconds = i64::try_from(said.as_secs()).unwrap_or(i64::MAX);
+    SignedDuration::from_secs(seconds.clamp(1, RETRY_AFTER_SECONDS_MAX))
+}
+
+/// How long to wait after so many failures before: doubling, at most [`BACKOFF_LONGEST_SECONDS`], of which the second half is by chance, so
+/// that several that lost it together do not come back together.
+pub(super) fn backoff(failures: u32, random: u64) -> SignedDuration {
+    let longest = BACKOFF_FIRST_SECONDS
+        .checked_shl(failures.min(16))
+        .map_or(BACKOFF_LONGEST_SECONDS, |seconds| seconds.min(BACKOFF_LONGEST_SECONDS));
+    let half_ms = u64::try_from(longest).unwrap_or(0) * 500;
+    let wait_ms = half_ms + random % (half_ms + 1);
+    SignedDuration::from_millis(i64::try_from(wait_ms).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_a_bound_and_keeps_at_least_its_half() {
+        let bounds: Vec<(i128, i128)> = (0..40)
+            .map(|failures| (backoff(failures, 0).as_millis(), backoff(failures, u64::MAX).as_millis()))
+            .collect();
+        assert_eq!(bounds[0].0, 2_500);
+        for (failures, (least, most)) in bounds.iter().enumerate() {
+            let longest = (5_000_i128 << failures.min(16)).min(300_000);
+            assert!(
+                longest / 2 <= *least && *least <= *most && *most <= longest,
+                "{failures}: {least} to {most}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_provider_may_not_send_us_away_for_ever() {
+        assert_eq!(retry_after(Duration::ZERO), SignedDuration::from_secs(1));
+        assert_eq!(
+            retry_after(Duration::from_secs(u64::MAX)),
+            SignedDuration::from_secs(RETRY_AFTER_SECONDS_MAX)
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! Single questions that something gave rise to: somebody opened an order's page, or a notification with a wrong signature named a payment
+//! that we know. A look changes nothing by itself; what the provider answers may.
+//!
+//! Strangers can give rise to looks, so each kind is bounded for each subject and altogether, and they are done one after the other by one
+//! task. What is beyond the bounds is dropped: the reconciler comes by anyway.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::order::{Order, OrderState};
+use tollhouse_core::payment::Payment;
+use tollhouse_core::snapshot::Needs;
+
+use super::Trouble;
+use super::pass::{Tally, ask_for, asked_since};
+use super::take::take;
+use crate::app::App;
+use crate::metrics;
+
+/// How many looks may wait. More than the bounds below let through in a minute.
+const WAITING_MAX: usize = 128;
+/// Between two looks at the same order, and since we last heard of it, in seconds: who watches a page for half a minute wants news.
+pub const ORDER_REST_SECONDS: i64 = 30;
+/// Looks at orders altogether, a minute: half of what may be asked at the usual pace, so that the reconciler has the other half.
+pub const ORDERS_PER_MINUTE_MAX: usize = 120;
+/// Between two looks at the same payment for wrongly signed notifications, in seconds. Whoever sends them is a stranger or a proxy that
+/// rewrites bodies; against the latter the provider's repeats come minutes apart.
+pub const PAYMENT_REST_SECONDS: i64 = 60;
+/// Looks for wrongly signed notifications altogether, a minute.
+pub const PAYMENTS_PER_MINUTE_MAX: usize = 12;
+/// How many subjects are remembered. Beyond that those whose rest is over are forgotten, and if there are none the look is dropped.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// What to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Look {
+    /// Somebody has its page open.
+    Order(OrderId),
+    /// A notification with a wrong signature named it.
+    Payment(ProviderPaymentId),
+}
+
+/// Where looks are asked for.
+#[derive(Debug)]
+pub struct Looks {
+    sender: mpsc::Sender<Look>,
+    receiver: Mutex<Option<mpsc::Receiver<Look>>>,
+    orders: Mutex<Bound>,
+    payments: Mutex<Bound>,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        Self {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            orders: Mutex::new(Bound::new(ORDER_REST_SECONDS, ORDERS_PER_MINUTE_MAX)),
+            payments: Mutex::new(Bound::new(PAYMENT_REST_SECONDS, PAYMENTS_PER_MINUTE_MAX)),
+        }
+    }
+}
+
+impl Looks {
+    /// Somebody has an order's page open. Returns at once; what the provider answers shows as any commit does.
+    pub fn order_opened(&self, app: &App, id: OrderId) {
+        if app.provider.is_some() && self.may(&self.orders, Look::Order(id), app.clock.now()) {
+            let _ = self.sender.try_send(Look::Order(id));
+        }
+    }
+
+    /// A notification with a wrong signature named a payment. Returns at once, whether the payment is known or not, so that the sender
+    /// learns nothing.
+    pub fn payment_named(&self, app: &App, id: ProviderPaymentId) {
+        if app.provider.is_some() {
+            let _ = self.sender.try_send(Look::Payment(id));
+        }
+    }
+
+    /// Does no look from now on, unless somebody does them already.
+    pub fn close(&self) {
+        drop(self.take_work());
+    }
+
+    fn take_work(&self) -> Option<mpsc::Receiver<Look>> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn may(&self, bound: &Mutex<Bound>, look: Look, now: Timestamp) -> bool {
+        bound.lock().unwrap_or_else(PoisonError::into_inner).take(look, now)
+    }
+}
+
+/// How often something may happen: for each subject, and altogether.
+#[derive(Debug)]
+struct Bound {
+    rest: SignedDuration,
+    per_minute: usize,
+    minute: Timestamp,
+    in_minute: usize,
+    last: HashMap<Look, Timestamp>,
+}
+
+impl Bound {
+    fn new(rest_seconds: i64, per_minute: usize) -> Self {
+        Self {
+            rest: SignedDuration::from_secs(rest_seconds),
+            per_minute,
+            minute: Timestamp::MIN,
+            in_minute: 0,
+            last: HashMap::new(),
+        }
+    }
+
+    /// Whether it may happen now; if so it is counted.
+    fn take(&mut self, look: Look, now: Timestamp) -> bool {
+        let rests = |at: Timestamp| now.duration_since(at) < self.rest;
+        if self.last.get(&look).copied().is_some_and(rests) {
+            return false;
+        }
+        if self.last.len() >= REMEMBERED_MAX {
+            let rest = self.rest;
+            self.last.retain(|_, at| now.duration_since(*at) < rest);
+        }
+        if now.duration_since(self.minute) >= SignedDuration::from_mins(1) {
+            self.minute = now;
+            self.in_minute = 0;
+        }
+        if self.in_minute >= self.per_minute || self.last.len() >= REMEMBERED_MAX {
+            return false;
+        }
+        self.in_minute += 1;
+        self.last.insert(look, now);
+        true
+    }
+}
+
+/// Does the looks until told to stop. The first who calls gets the work; nobody else is needed.
+pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let receiver = app.reconcile.looks.take_work();
+    let working = async {
+        // Somebody else does the work, or nobody is to: this part is there all the same, until it is told to stop.
+        let Some(mut receiver) = receiver else { return std::future::pending().await };
+        while let Some(look) = receiver.recv().await {
+            match perform(&app, look).await {
+                Ok(outcome) => metrics::look(look.as_str(), outcome),
+                Err(trouble) => {
+                    metrics::look(look.as_str(), "failed");
+                    tracing::info!(?look, %trouble, "the provider was to be asked, and nothing came of it");
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = working => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+impl Look {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Order(_) => "page",
+            Self::Payment(_) => "wrong_signature",
+        }
+    }
+}
+
+/// Does one look, and says what came of it.
+async fn perform(app: &App, look: Look) -> Result<&'static str, Trouble> {
+    let found = match look {
+        Look::Order(id) => look_at_order(app, id).await?,
+        Look::Payment(id) => look_at_payment(app, id).await?,
+    };
+    Ok(match found {
+        None => "not_asked",
+        Some(0) => "nothing_new",
+        Some(_) => "taken_in",
+    })
+}
+
+/// Asks for a payment that we know, if it was not asked for a moment ago. How many payments told something new; `None` if nothing was asked.
+async fn look_at_payment(app: &App, id: ProviderPaymentId) -> Result<Option<usize>, Trouble> {
+    let mut needs = Needs::default();
+    needs.payments.insert(id);
+    let snapshot = app.store.snapshot(needs).await?;
+    let looks = &app.reconcile.looks;
+    if !snapshot.payments.contains(&id) || !looks.may(&looks.payments, Look::Payment(id), app.clock.now()) {
+        return Ok(None);
+    }
+    let mut tally = Tally::default();
+    ask_for(app, id, &mut BTreeSet::new(), false, &mut tally).await?;
+    Ok(Some(tally.found.len()))
+}
+
+/// Asks for what there may be of an order: the payments that are on their way, and if there is none those of its invoice. How many payments
+/// told something new; `None` if nothing was asked.
+///
+/// # Errors
+/// Why nothing can be said.
+pub async fn look_at_order(app: &App, id: OrderId) -> Result<Option<usize>, Trouble> {
+    let mut needs = Needs::default();
+    needs.orders.insert(id);
+    let snapshot = app.store.snapshot(needs).await?;
+    let Some(order) = snapshot.orders.get(&id) else { return Ok(None) };
+    let payments = snapshot.payments_of(id);
+    if !is_worth_a_look(order, &payments, app.clock.now()) {
+        return Ok(None);
+    }
+    let mut tally = Tally::default();
+    let mut seen = BTreeSet::new();
+    for payment in payments.iter().filter(|payment| payment.status.is_pending()) {
+        ask_for(app, payment.id, &mut seen, false, &mut tally).await?;
+    }
+    let invoice = order.invoice.as_ref().filter(|_| app.config.nowpayments.can_list());
+    if let Some(invoice) = invoice.filter(|_| seen.is_empty()) {
+        let listed = app.reconcile.asking.payments_of_invoice(app, &invoice.id).await?;
+        tally.found.extend(take(app, listed.answers, false).await?.found);
+    } else if seen.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(tally.found.len()))
+}
+
+/// Whether money may have come of which we have not heard: the order waits for some, is not too old for it, and nothing was heard for a
+/// moment.
+fn is_worth_a_look(order: &Order, payments: &[&Payment], now: Timestamp) -> bool {
+    let waits = match order.state {
+        OrderState::Open | OrderState::Seen | OrderState::PartiallyPaid | OrderState::Expired => true,
+        OrderState::Paid | OrderState::Failed | OrderState::Refunded => false,
+    };
+    let heard = payments.iter().map(|payment| payment.updated_at).chain([order.updated_at]).max();
+    waits
+        && order.created_at >= asked_since(now)
+        && heard.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(ORDER_REST_SECONDS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_bounded_for_each_subject_and_altogether() {
+        let start: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let at = |seconds| start + SignedDuration::from_secs(seconds);
+        let payment = |id| Look::Payment(ProviderPaymentId::new(id).unwrap());
+        let mut bound = Bound::new(60, 3);
+        assert!(bound.take(payment(1), at(0)));
+        assert!(!bound.take(payment(1), at(59)), "it rests");
+        assert!(bound.take(payment(2), at(59)));
+        assert!(bound.take(payment(1), at(60)));
+        let taken = (10..30).filter(|id| bound.take(payment(*id), at(61))).count();
+        assert_eq!(taken, 2, "one of this minute was taken before");
+        assert!(!bound.take(payment(50), at(119)));
+        assert!(bound.take(payment(50), at(120)));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let start: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let payment = |id| Look::Payment(ProviderPaymentId::new(id).unwrap());
+        let mut bound = Bound::new(60, usize::MAX);
+        let many = i64::try_from(REMEMBERED_MAX).unwrap();
+        assert!((1..=many).all(|id| bound.take(payment(id), start)));
+        assert!(!bound.take(payment(many + 1), start));
+        assert!(bound.take(payment(many + 1), start + SignedDuration::from_secs(60)));
+        assert_eq!(bound.last.len(), 1);
+    }
+}
