@@ -8,6 +8,7 @@ use crate::channel::{Payout, PlanDuration};
 use crate::command::NewPlan;
 use crate::id::{PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId};
 use crate::money::{Currency, Money};
+use crate::policy::Policies;
 use crate::status::PaymentStatus;
 
 /// How long before the other system's grant a payment may have been finished to be the one that it granted, in hours: it granted by
@@ -40,6 +41,8 @@ pub struct ImportChannel {
     pub payout: Option<Payout>,
     /// What was on sale. May be nothing: the members come all the same.
     pub plans: Vec<NewPlan>,
+    /// What it starts with; one that is here keeps its own.
+    pub policies: Policies,
     /// Who, and from where.
     pub origin: Origin,
 }

@@ -16,6 +16,7 @@ use tollhouse_core::import::{
 use tollhouse_core::job::{JobKind, JobState, Outcome as JobOutcome};
 use tollhouse_core::membership::{Grant, MembershipStatus};
 use tollhouse_core::order::{OrderSource, OrderState};
+use tollhouse_core::policy::Policies;
 use tollhouse_core::status::PaymentStatus;
 use world::{BUYER, Note, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, World, at, days, payment_id, user};
 
@@ -351,6 +352,7 @@ fn money_that_waited_for_its_channel_is_taken_for_what_the_predecessor_granted()
             price: "2.50 USD".parse().unwrap(),
             duration: PlanDuration::Days(30),
         }],
+        policies: Policies::default(),
         origin: origin(),
     };
     world.run(Command::ImportChannel(Box::new(channel)));
@@ -391,6 +393,7 @@ fn a_channel_is_filled_in_and_never_overwritten() {
             price: "9 USD".parse().unwrap(),
             duration: PlanDuration::Days(9),
         }],
+        policies: Policies::default(),
         origin: origin(),
     };
     let run = |world: &mut World, channel| world.try_run(Command::ImportChannel(Box::new(channel)));

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod backup;
 mod batch;
 mod closure;
 #[cfg(feature = "conformance")]

@@ -2,6 +2,7 @@
 //! beside a running server) may write too: SQLite lets one at a time.
 
 mod apply;
+mod backup;
 mod checkpoint;
 mod load;
 mod open;
@@ -30,6 +31,7 @@ use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 
+pub(crate) use backup::{backup, restore};
 pub(crate) use open::migrate;
 
 use crate::counts::DoneCounts;

@@ -6,6 +6,7 @@
 mod args;
 mod attention;
 mod audit;
+mod backup;
 mod channel;
 mod doctor;
 mod error;
@@ -67,6 +68,10 @@ enum Command {
     Doctor,
     #[command(flatten)]
     Data(DataCommand),
+    /// Copy the whole database into a file, also while `serve` runs (SQLite)
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database; nothing may be using it (SQLite)
+    Restore(backup::RestoreArgs),
     /// Come over from another system
     #[command(subcommand)]
     Import(import::ImportCommand),
@@ -152,6 +157,8 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Sandbox(args) => Box::pin(sandbox::run(&out, args)).await?,
         Command::Migrate => migrate::run(&out, &config).await?,
         Command::Doctor => return Box::pin(doctor::run(&out, &config)).await,
+        Command::Backup(args) => backup::back_up(&out, &config, args).await?,
+        Command::Restore(args) => backup::restore(&out, &config, args).await?,
         Command::Import(command) => Box::pin(import::run(out, config, command)).await?,
         Command::Data(command) => {
             let session = Session::open(config, out).await?;

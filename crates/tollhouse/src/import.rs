@@ -14,5 +14,5 @@ mod target;
 mod text;
 
 pub use finding::{Finding, Why};
-pub use run::{Counts, ImportError, Report, run};
+pub use run::{Counts, ImportError, Report, Terms, run};
 pub use target::Target;

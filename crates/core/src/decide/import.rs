@@ -52,6 +52,7 @@ pub(super) fn channel(work: &mut Work<'_>, new: &ImportChannel) -> Result<Outcom
 }
 
 fn add(work: &mut Work<'_>, new: &ImportChannel) -> Result<(), Refusal> {
+    new.policies.check().map_err(Refusal::Invalid)?;
     let id = ChannelId(work.ids.uuid());
     let mut channel = Channel {
         id,
@@ -60,7 +61,7 @@ fn add(work: &mut Work<'_>, new: &ImportChannel) -> Result<(), Refusal> {
         title: shop::words(&new.title, "a title")?,
         owner: new.owner,
         payout: new.payout.clone(),
-        policies: crate::policy::Policies::default(),
+        policies: new.policies.clone(),
         archived_at: None,
         created_at: work.now,
         plans: Vec::new(),

@@ -10,6 +10,7 @@ use tollhouse_core::import::{
     ImportChange, ImportChannel, ImportGranted, ImportMember, Imported, ImportedPayment, Origin,
 };
 use tollhouse_core::money::Currency;
+use tollhouse_core::policy::Policies;
 use tollhouse_core::snapshot::Needs;
 use tollhouse_core::status::PaymentStatus;
 
@@ -36,6 +37,7 @@ fn channel() -> Command {
         owner: Some(TelegramUserId::new(42).unwrap()),
         payout: Some(Payout { address: "T1".to_owned(), currency: Currency::new("usdttrc20").unwrap() }),
         plans: vec![plan("30 days", "5.00 USD", 30), plan("365 days", "50 USD", 365)],
+        policies: Policies::default(),
         origin: origin("main_clients_database open_channel_id=-1003016667267"),
     }))
 }

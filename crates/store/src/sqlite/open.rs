@@ -61,7 +61,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// Waits until nobody else opens the database; the turn ends when the file is dropped, or with the process.
-fn opening_turn(path: &Path) -> std::io::Result<File> {
+pub(crate) fn opening_turn(path: &Path) -> std::io::Result<File> {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".open.lock");
     let file = File::options().create(true).truncate(false).write(true).open(lock)?;
@@ -110,7 +110,7 @@ fn run_migrations(connection: &mut Connection, path: &Path) -> Result<Migrated, 
     }
 }
 
-fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+pub(crate) fn applied(connection: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
     let is_there: bool = connection.query_row(
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations')",
         [],
@@ -129,6 +129,6 @@ fn newest_known() -> i64 {
     SQLITE.last().map_or(0, |migration| migration.number)
 }
 
-fn newest(applied: &[(i64, String)]) -> i64 {
+pub(crate) fn newest(applied: &[(i64, String)]) -> i64 {
     applied.last().map_or(0, |(number, _)| *number)
 }

@@ -17,7 +17,7 @@ use super::replay::{TakenUp, take_up};
 use super::session::{Session, actor};
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
-use crate::import::{Counts, Finding, Report, Target};
+use crate::import::{Counts, Finding, Report, Target, Terms};
 use crate::no_store::NoStore;
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,9 @@ pub(super) async fn run(out: Out, config: Config, command: ImportCommand) -> Res
         let clock = Clock::default();
         let now = clock.now();
         let target = Target::dry(Arc::clone(&store), clock);
-        let came = crate::import::run(&source, &target, &zone, &actor(), now).await;
+        let actor = actor();
+        let terms = Terms { zone: &zone, policies: &config.policies, actor: &actor, now };
+        let came = crate::import::run(&source, &target, terms).await;
         store.close().await;
         let done = Done { report: came.map_err(stopped)?, taken_up: Vec::new() };
         return Ok(out.answer(&done, in_full)?);
@@ -87,8 +89,9 @@ pub(super) async fn run(out: Out, config: Config, command: ImportCommand) -> Res
 
 async fn carry_over(session: &Session, source: &Source, zone: &TimeZone) -> Result<Done, CliError> {
     let target = Target::real(Arc::clone(&session.app.store));
-    let report =
-        crate::import::run(source, &target, zone, &session.actor, session.now()).await.map_err(stopped)?;
+    let policies = &session.app.config.policies;
+    let terms = Terms { zone, policies, actor: &session.actor, now: session.now() };
+    let report = crate::import::run(source, &target, terms).await.map_err(stopped)?;
     // Only now: what the predecessor granted is known, and is not granted again by a notification that waited.
     let mut taken_up = take_up(session, Reason::UnknownChannel).await?;
     taken_up.extend(take_up(session, Reason::NoPlan).await?);

@@ -7,6 +7,7 @@ use tollhouse_core::command::NewPlan;
 use tollhouse_core::id::{PrivateChatId, PublicChatId};
 use tollhouse_core::import::{ImportChannel, Origin};
 use tollhouse_core::money::{Currency, Money};
+use tollhouse_core::policy::Policies;
 use tollhouse_store::paygateprime::{ClientRow, SourceRow};
 
 use super::finding::{Finding, Why};
@@ -56,7 +57,7 @@ pub struct Mapped {
 }
 
 /// Understands a row.
-pub fn understand(row: &ClientRow, actor: &str, directory: &mut Directory) -> Mapped {
+pub fn understand(row: &ClientRow, actor: &str, policies: &Policies, directory: &mut Directory) -> Mapped {
     let key = format!("open_channel_id={}", row.open_channel_id.as_deref().unwrap_or("null").trim());
     let mut notes = Vec::new();
     let mut note = |why, detail: String| notes.push(Finding::new(TABLE, &key, why, detail));
@@ -105,6 +106,7 @@ pub fn understand(row: &ClientRow, actor: &str, directory: &mut Directory) -> Ma
         owner,
         payout,
         plans,
+        policies: policies.clone(),
         origin: Origin { actor: actor.to_owned(), row: format!("{TABLE} {key}") },
     };
     Mapped { key, channel: Some(channel), notes }
@@ -251,7 +253,7 @@ mod tests {
     #[test]
     fn f40_a_tier_without_days_is_reported_and_an_unused_one_is_not() {
         let mut directory = Directory::default();
-        let mapped = understand(&row(), "cli:test", &mut directory);
+        let mapped = understand(&row(), "cli:test", &Policies::default(), &mut directory);
         let channel = mapped.channel.unwrap();
         assert_eq!(channel.title, "Signals");
         let plans: Vec<String> =
@@ -265,13 +267,13 @@ mod tests {
     #[test]
     fn f64_a_chat_id_means_the_closed_channel_first() {
         let mut directory = Directory::default();
-        understand(&row(), "cli:test", &mut directory);
+        understand(&row(), "cli:test", &Policies::default(), &mut directory);
         let other = ClientRow {
             open_channel_id: Some("-1003202734748".to_owned()),
             closed_channel_id: Some("-1009".to_owned()),
             ..ClientRow::default()
         };
-        understand(&other, "cli:test", &mut directory);
+        understand(&other, "cli:test", &Policies::default(), &mut directory);
         let found = |chat| directory.find(chat).map(|(chat, by_open)| (chat.get(), by_open));
         assert_eq!(found(-1_003_202_734_748), Some((-1_003_202_734_748, false)));
         assert_eq!(found(-1_003_016_667_267), Some((-1_003_202_734_748, true)));

@@ -280,7 +280,12 @@ mod tests {
             closed_channel_id: Some("-1003202734748".to_owned()),
             ..ClientRow::default()
         };
-        channels::understand(&client, "cli:test", &mut directory);
+        channels::understand(
+            &client,
+            "cli:test",
+            &tollhouse_core::policy::Policies::default(),
+            &mut directory,
+        );
         directory
     }
 

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::import::{ImportChange, Imported, Remark};
+use tollhouse_core::policy::Policies;
 use tollhouse_store::StoreError;
 use tollhouse_store::paygateprime::{ClientRow, MemberRow, ProcessedRow, Source, SourceError, SourceRow};
 
@@ -103,21 +104,28 @@ impl Report {
     }
 }
 
-/// Carries everything over; `now` decides what is over.
+/// How to carry over.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'t> {
+    /// As which zone's time the predecessor's dates are read.
+    pub zone: &'t TimeZone,
+    /// What new channels start with.
+    pub policies: &'t Policies,
+    /// Who, for the audit log.
+    pub actor: &'t str,
+    /// Now: what ended before is over.
+    pub now: Timestamp,
+}
+
+/// Carries everything over.
 ///
 /// # Errors
 /// One of the two databases; what was carried over until then stays.
-pub async fn run(
-    source: &Source,
-    target: &Target,
-    zone: &TimeZone,
-    actor: &str,
-    now: Timestamp,
-) -> Result<Report, ImportError> {
+pub async fn run(source: &Source, target: &Target, terms: Terms<'_>) -> Result<Report, ImportError> {
     let report = Report {
         dry_run: target.is_dry(),
         from: source.shown().to_owned(),
-        zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+        zone: terms.zone.iana_name().unwrap_or("UTC").to_owned(),
         channels: Counts::default(),
         memberships: Counts::default(),
         payments: Counts::default(),
@@ -125,7 +133,9 @@ pub async fn run(
         notes: Vec::new(),
         reasons: BTreeMap::new(),
     };
-    let mut import = Import { source, target, zone, actor, now, directory: Directory::default(), report };
+    let Terms { zone, policies, actor, now } = terms;
+    let directory = Directory::default();
+    let mut import = Import { source, target, zone, policies, actor, now, directory, report };
     import.channels().await?;
     import.members().await?;
     import.payments().await?;
@@ -136,6 +146,7 @@ struct Import<'i> {
     source: &'i Source,
     target: &'i Target,
     zone: &'i TimeZone,
+    policies: &'i Policies,
     actor: &'i str,
     now: Timestamp,
     directory: Directory,
@@ -156,7 +167,7 @@ impl Import<'_> {
             // One after the other: which of two rows has a chat is then the same at each run.
             for row in page {
                 self.report.channels.read += 1;
-                let mapped = channels::understand(&row, self.actor, &mut self.directory);
+                let mapped = channels::understand(&row, self.actor, self.policies, &mut self.directory);
                 let is_carried = match mapped.channel {
                     None => false,
                     Some(channel) => {
