@@ -347,6 +347,8 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
         OrderState::Open | OrderState::Expired | OrderState::Failed if live.len() < payments.len() => {
             OrderState::Refunded
         }
+        // The whole of it is there and waits for a person: nothing is missing.
+        _ if enough => OrderState::Seen,
         state => state,
     };
     let completes = policies.top_up == TopUpPolicy::Complete && policies.child_payment == ChildPolicy::Add;

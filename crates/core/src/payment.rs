@@ -15,6 +15,10 @@ use crate::status::{PaymentStatus, StatusSet};
 /// repeat is still recognised by changing nothing.
 pub const DIGESTS_SEEN_MAX: usize = 64;
 
+/// How far back an event's own time is believed, in hours: a year. Repeats come weeks later (nowpayments.md section 5); what claims to be
+/// older has a clock that cannot be used.
+const EVENT_AGE_HOURS_MAX: i64 = 366 * 24;
+
 /// What is known of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -58,7 +62,8 @@ pub struct Payment {
     pub digests_seen: Vec<u64>,
     /// When we first heard of it.
     pub first_seen_at: Timestamp,
-    /// When we first heard of money on chain.
+    /// The earliest that is known of money on chain: by the provider's own time where it tells one, else when we heard of it. A
+    /// notification that was long under way does not make a payment late.
     pub on_chain_at: Option<Timestamp>,
     /// When we first heard that money arrived.
     pub credited_at: Option<Timestamp>,
@@ -169,8 +174,9 @@ impl Payment {
     fn join_status(&mut self, event: &Received) {
         let facts = &event.facts;
         self.seen.insert(&facts.status);
-        if facts.status.is_on_chain() && self.on_chain_at.is_none() {
-            self.on_chain_at = Some(event.received_at);
+        if facts.status.is_on_chain() {
+            let at = happened_at(event);
+            self.on_chain_at = Some(self.on_chain_at.map_or(at, |known| known.min(at)));
         }
         if facts.status.is_credited() && self.credited_at.is_none() {
             self.credited_at = Some(event.received_at);
@@ -311,6 +317,16 @@ pub fn at_least_share(paid: Decimal, asked: Decimal, share: Decimal) -> bool {
         return true;
     }
     asked.checked_mul(share).is_some_and(|least| paid >= least)
+}
+
+/// When the provider says that it was, if that can be; else when we heard of it.
+fn happened_at(event: &Received) -> Timestamp {
+    let said = event.facts.updated_at_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let can_be = |said: &Timestamp| {
+        let age = event.received_at.duration_since(*said);
+        !age.is_negative() && age.as_hours() <= EVENT_AGE_HOURS_MAX
+    };
+    said.filter(can_be).unwrap_or(event.received_at)
 }
 
 fn money(reported: &ReportedMoney) -> Option<Money> {

@@ -281,6 +281,30 @@ fn more_money_on_a_payment_whose_refund_was_noted_is_not_silent() {
 }
 
 #[test]
+fn a_payment_in_time_is_not_late_because_its_notification_was() {
+    for (paid_after_days, late) in [(0, false), (9, true)] {
+        for first in ["confirming", "finished"] {
+            let mut world = World::with(Policies { late: LatePolicy::Attention, ..Policies::default() });
+            let order = world.order("Month", Some(BUYER));
+            let paid_at = world.now + days(paid_after_days);
+            let at = |note: Note| Note { updated_at_ms: Some(paid_at.as_millisecond()), ..note };
+            world.now += days(20);
+            world.notify(&at(Note::for_order(1, first, order)));
+            world.notify(&at(Note::for_order(1, "finished", order)));
+            assert_eq!(world.membership(BUYER).is_none(), late, "{first}");
+            let state = if late { OrderState::Seen } else { OrderState::Paid };
+            assert_eq!(world.get(order).state, state, "nothing is missing");
+        }
+    }
+    // A time that cannot be is none.
+    let mut world = World::with(Policies { late: LatePolicy::Attention, ..Policies::default() });
+    let order = world.order("Month", Some(BUYER));
+    world.now += days(9);
+    world.notify(&Note { updated_at_ms: Some(0), ..Note::for_order(1, "finished", order) });
+    assert_eq!(world.open_reasons(), [Reason::Late]);
+}
+
+#[test]
 fn money_for_an_order_that_was_refunded_as_a_whole_is_not_silent() {
     let mut world = World::with(Policies { late: LatePolicy::Attention, ..Policies::default() });
     let order = world.order("Month", Some(BUYER));

@@ -1,5 +1,6 @@
 //! `tollhouse doctor`: everything that must be right before money comes, each with what to mend.
 
+mod prices;
 mod reconciler;
 mod telegram;
 
@@ -86,7 +87,12 @@ pub(super) async fn run(out: &Out, config: &Config) -> Result<ExitCode, CliError
     checks.push(database);
     checks.push(ipn_secret(config));
     checks.push(public_url(config));
-    checks.push(provider(config).await);
+    let provider = provider(config).await;
+    let answers = provider.status == Status::Ok;
+    checks.push(provider);
+    if answers {
+        checks.extend(prices::check(config, store.as_deref()).await);
+    }
     checks.push(reconciler::check(config, store.as_deref()).await);
     checks.extend(telegram::check(config, store.as_deref()).await);
     if let Some(store) = store {

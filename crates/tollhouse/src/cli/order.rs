@@ -116,26 +116,29 @@ async fn create(session: &Session, args: CreateArgs) -> Result<(), CliError> {
     };
     let outcome = session.submit(create).await?;
     let Outcome::Order(id) = outcome else { return Err(unexpected(&outcome)) };
-    let order = if wants_invoice { with_invoice(session, id).await? } else { load(session, id).await? };
+    let order = load(session, id).await?;
+    // Asked before waiting: for an invoice that cannot come nobody has to wait.
+    let warning = match &session.app.provider {
+        Some(provider) => provider.payable(session.now(), &order.price).await.warning(&order.price),
+        None => None,
+    };
+    let order = if wants_invoice && warning.is_none() { with_invoice(session, id).await? } else { order };
     if order.invoice.is_none() {
-        output::hint(&why_no_invoice(session, &order).await);
+        output::hint(&why_no_invoice(wants_invoice, warning, &order));
     }
     Ok(session.out.answer(&view_of(session, &order), in_full)?)
 }
 
 /// What stands between a buyer and the invoice.
-async fn why_no_invoice(session: &Session, order: &Order) -> String {
-    let Some(provider) = &session.app.provider else {
-        return "no invoice is made: set TOLLHOUSE_NOWPAYMENTS_API_KEY to have one made for every order"
-            .to_owned();
-    };
-    if let Some(problem) = &order.invoice_problem {
-        return problem.sentence();
-    }
-    let payable = provider.payable(session.now(), &order.price).await;
-    payable.warning(&order.price).unwrap_or_else(|| {
-        "the invoice is not made yet: `tollhouse serve` makes it, and the order's page then shows it"
-            .to_owned()
+fn why_no_invoice(wanted: bool, warning: Option<String>, order: &Order) -> String {
+    let problem = order.invoice_problem.as_ref().map(InvoiceProblem::sentence);
+    warning.or(problem).unwrap_or_else(|| {
+        let why = if wanted {
+            "the invoice is not made yet: `tollhouse serve` makes it, and the order's page then shows it"
+        } else {
+            "no invoice is made: set TOLLHOUSE_NOWPAYMENTS_API_KEY to have one made for every order"
+        };
+        why.to_owned()
     })
 }
 

@@ -67,6 +67,10 @@ pub fn order(app: &App, story: &OrderStory) -> Markup {
         p.amount { (order.price.to_string()) }
         @match state {
             OrderState::Open => (open(story)),
+            // All of it is there, and still the order is not paid: a person decides.
+            OrderState::Seen if story.payments.iter().any(tollhouse_core::payment::Payment::is_credited) => {
+                div.state.warn role="status" { p { strong { "Your payment has arrived." } " The owner of the channel has been told and decides about it." } }
+            }
             OrderState::Seen => {
                 div.state role="status" { p { strong { "Your payment was seen." } " It is being confirmed by the network; nothing more to do." } }
             }

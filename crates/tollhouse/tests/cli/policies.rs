@@ -103,4 +103,14 @@ async fn a_price_that_nobody_can_pay_is_told_when_it_is_set_and_when_it_is_order
     let ordered = place.run(&["order", "create", "--channel", &id, "--plan", &day, "--json"]);
     assert!(ordered.stderr.contains("below the smallest amount"), "{ordered:?}");
     assert_eq!(ordered.json()["invoice_url"], json!(null));
+
+    let checks = place.run(&["doctor", "--json"]);
+    let checks: serde_json::Value = serde_json::from_str(&checks.stdout).unwrap();
+    let prices = checks.as_array().unwrap().iter().find(|check| check["check"] == "prices").unwrap();
+    assert_eq!(prices["status"], "warn");
+    let message = text(&prices["message"]);
+    assert!(
+        message.contains("0.30 USD") && message.contains("0.10 USD") && !message.contains("5.00"),
+        "{message}"
+    );
 }
