@@ -16,7 +16,8 @@ use tollhouse_core::status::PaymentStatus;
 use super::Fresh;
 use super::world::{Clock, Notice, SeededIds, World, legacy_ref};
 
-/// How many orders are played. The number is the promise (issue "no payment is ever lost"); it makes this test one of the longest.
+/// How many orders are played. The number is the promise that is to be shown, and why this takes ten seconds: some 35,000 commands, each
+/// committed, by a program that is not optimised.
 const ORDERS: u64 = 10_000;
 /// How many notifications are under way at once.
 const AT_ONCE: usize = 512;
