@@ -445,6 +445,59 @@ async fn f33_an_answer_about_another_payment_is_not_used(engine: Engine) {
     assert_eq!(shop.state(order).await, (OrderState::Paid, true));
 }
 
+/// A wrong password keeps the list from us, not the payments; and it is not tried over and over, which would lock the account.
+async fn a_refused_login_is_left_alone_and_payments_are_asked_for_all_the_same(engine: Engine) {
+    let wrong = ("TOLLHOUSE_NOWPAYMENTS_PASSWORD", "wrong");
+    let shop = Shop::with(engine, Login::Yes, None, &[wrong]).await;
+    let order = shop.order(7).await;
+    shop.work().await;
+    let payment = shop.choose(order).await;
+    let answer = shop.app.provider.as_ref().unwrap().payment(ours(&payment)).await.unwrap();
+    tollhouse::reconcile::take::take(&shop.app, vec![answer], false).await.unwrap();
+    shop.provider.pay_exactly(payment.id).unwrap();
+    let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+    assert!(matches!(reconciler.turn().await, Turn::Failed(..)), "without its list a pass is not whole");
+    assert_eq!(shop.state(order).await, (OrderState::Paid, true));
+    let logins = shop.provider.calls(ApiCall::Auth);
+    for _ in 0..11 {
+        shop.clock.advance(INTERVAL);
+        assert!(matches!(reconciler.turn().await, Turn::Failed(..)));
+    }
+    assert_eq!(shop.provider.calls(ApiCall::Auth), logins, "not within the hour");
+    shop.clock.advance(INTERVAL);
+    assert!(matches!(reconciler.turn().await, Turn::Failed(..)));
+    assert!(shop.provider.calls(ApiCall::Auth) > logins);
+}
+
+/// A provider that does not come to an answer keeps no page, no notification and no stop waiting.
+async fn f33_a_slow_provider_keeps_nobody_waiting(engine: Engine) {
+    let roles = Roles { reconcile: true, ..HTTP_ONLY };
+    let begun = std::time::Instant::now();
+    let shop = Shop::new(engine, Login::Yes).await;
+    let order = shop.order(7).await;
+    shop.work().await;
+    shop.pay(order, BuyerAction::Exactly).await;
+    shop.fail(None, FaultKind::Slow(std::time::Duration::from_secs(60)), u64::MAX);
+    shop.clock.advance(SignedDuration::from_secs(31));
+    let config = config(&shop.database, &shop.provider, Login::Yes, &[]);
+    let app = App::open(config, shop.clock.clone()).await.unwrap();
+    let running = Running::start(Arc::clone(&app), roles).await.unwrap();
+    while shop.provider.calls(ApiCall::Auth) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let url = format!("http://{}", running.addr.unwrap());
+    let answer = reqwest::get(format!("{url}/o/{order}")).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let body = town::body(5, "finished", Some(&order.to_string()), "2.50");
+    let request = reqwest::Client::new()
+        .post(format!("{url}/webhooks/nowpayments"))
+        .header("content-type", "application/json")
+        .header(nowpayments::SIGNATURE_HEADER, nowpayments::sign(SECRET, body.as_bytes()).unwrap());
+    assert_eq!(request.body(body).send().await.unwrap().status().as_u16(), 200);
+    running.stop().await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "less than one of its answers takes");
+}
+
 /// A price that is not the order's, in amount or currency, is for a person, also when the provider's own answer says it.
 async fn f13_f16_another_price_in_the_answer_grants_nothing(engine: Engine) {
     let shop = Shop::new(engine, Login::Yes).await;
@@ -707,6 +760,8 @@ on_both_engines!(
     f33_an_hour_without_the_provider_loses_nothing_and_brings_no_storm,
     f33_a_bad_answer_grants_nothing_and_is_asked_again,
     f33_an_answer_about_another_payment_is_not_used,
+    a_refused_login_is_left_alone_and_payments_are_asked_for_all_the_same,
+    f33_a_slow_provider_keeps_nobody_waiting,
     f13_f16_another_price_in_the_answer_grants_nothing,
     a_wrong_signature_asks_the_provider_once_about_a_payment_that_we_know,
     f29_an_open_page_asks_the_provider,

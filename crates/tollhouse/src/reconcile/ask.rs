@@ -20,6 +20,10 @@ const BACKOFF_LONGEST_SECONDS: i64 = 300;
 /// The longest wait that the provider may ask for, in seconds. An hour, as with jobs: beyond it somebody mistook a date for a time.
 const RETRY_AFTER_SECONDS_MAX: i64 = 3_600;
 
+/// How long no list is asked for after the account's login was refused, in seconds: whoever tries a wrong password every few minutes finds
+/// the account locked. A mended password means a restart, which asks at once.
+const LOGIN_REST_SECONDS: i64 = 3_600;
+
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NoAnswer {
@@ -29,6 +33,9 @@ pub enum NoAnswer {
     /// It was not asked, since it has given no answer a moment ago.
     #[error("NOWPayments has given no answer; it is asked again at {0}")]
     Away(Timestamp),
+    /// The list was not asked for, since the login was refused a while ago.
+    #[error("NOWPayments has refused the account's login; it is tried again at {0}, or after a restart")]
+    LoginRefused(Timestamp),
     /// It was asked.
     #[error(transparent)]
     Provider(ProviderError),
@@ -40,7 +47,7 @@ impl NoAnswer {
     pub fn is_away(&self) -> bool {
         match self {
             Self::NoKey | Self::Away(_) => true,
-            Self::Provider(ProviderError::NotFound) => false,
+            Self::LoginRefused(_) | Self::Provider(ProviderError::NotFound) => false,
             Self::Provider(ProviderError::Client(error)) => is_away(error),
         }
     }
@@ -69,6 +76,7 @@ struct Away {
     /// How many questions in a row had no answer.
     failures: u32,
     until: Option<Timestamp>,
+    no_login_until: Option<Timestamp>,
 }
 
 impl Asking {
@@ -94,6 +102,7 @@ impl Asking {
     /// As [`NoAnswer`] says.
     pub async fn list(&self, app: &App, query: &ListQuery) -> Result<Listed, NoAnswer> {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
+        self.may_log_in(app.clock.now())?;
         self.turn(app).await?;
         self.note(app, provider.list(query).await)
     }
@@ -104,8 +113,14 @@ impl Asking {
     /// As [`NoAnswer`] says.
     pub async fn payments_of_invoice(&self, app: &App, invoice_id: &str) -> Result<Listed, NoAnswer> {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
+        self.may_log_in(app.clock.now())?;
         self.turn(app).await?;
         self.note(app, provider.payments_of_invoice(invoice_id).await)
+    }
+
+    fn may_log_in(&self, now: Timestamp) -> Result<(), NoAnswer> {
+        let until = self.away.lock().unwrap_or_else(PoisonError::into_inner).no_login_until;
+        until.filter(|until| now < *until).map_or(Ok(()), |until| Err(NoAnswer::LoginRefused(until)))
     }
 
     /// Waits for our turn; refuses while the provider is away.
@@ -135,8 +150,15 @@ impl Asking {
                 away.failures = away.failures.saturating_add(1);
                 away.until = app.clock.now().checked_add(wait).ok();
             }
+            Err(NoAnswer::Provider(ProviderError::Client(ClientError::NotAuthorized { .. }))) => {
+                let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
+                *away = Away { no_login_until: app.clock.now().checked_add(rest).ok(), ..Away::default() };
+            }
             // An answer, be it a refusal of just this question.
-            _ => *away = Away::default(),
+            _ => {
+                away.failures = 0;
+                away.until = None;
+            }
         }
         answer
     }

@@ -91,7 +91,8 @@ pub async fn scheduled(
     }
     let now = app.clock.now();
     let mut pending = pending(app).await?;
-    asked.retain(|id, _| pending.iter().any(|payment| payment.id == *id));
+    let ids: BTreeSet<ProviderPaymentId> = pending.iter().map(|payment| payment.id).collect();
+    asked.retain(|id, _| ids.contains(id));
     pending.retain(|payment| !seen.contains(&payment.id) && is_due(app, payment, asked, now));
     // Those that have waited longest go first; of those that were never asked for, the newest.
     pending.sort_by_key(|payment| {
