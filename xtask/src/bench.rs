@@ -4,6 +4,8 @@
 use anyhow::Result;
 
 #[cfg(feature = "bench")]
+mod expiry;
+#[cfg(feature = "bench")]
 mod ingest;
 #[cfg(feature = "bench")]
 pub(crate) mod loadgen;
@@ -50,10 +52,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     enum Benchmark {
         /// Requests per second and latency of the notification endpoint: without a store, with SQLite, with PostgreSQL
         Ingest(ingest::Options),
+        /// What it costs on PostgreSQL to find the memberships that end, among few and among many
+        Expiry(expiry::Options),
     }
 
     let name = String::from("cargo xtask bench");
     match Benchmark::parse_from(std::iter::once(&name).chain(arguments)) {
         Benchmark::Ingest(options) => ingest::run(&options),
+        Benchmark::Expiry(options) => expiry::run(&options),
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AttentionId, ChannelId, JobId, OrderId, ProviderPaymentId};
+use crate::id::{AttentionId, ChannelId, JobId, OrderId, ProviderPaymentId, RunId, TelegramUserId};
 
 /// Longest reason that a person gives, in characters.
 pub const PERSON_REASON_LENGTH_MAX: usize = 1_000;
@@ -17,6 +17,15 @@ pub enum Subject {
     Order(OrderId),
     /// A job that gave up.
     Job(JobId),
+    /// A run of removals.
+    Run(RunId),
+    /// Somebody in a channel.
+    Member {
+        /// The channel.
+        channel_id: ChannelId,
+        /// Who.
+        user: TelegramUserId,
+    },
 }
 
 impl std::fmt::Display for Subject {
@@ -25,6 +34,8 @@ impl std::fmt::Display for Subject {
             Self::Payment(id) => write!(f, "payment:{id}"),
             Self::Order(id) => write!(f, "order:{id}"),
             Self::Job(id) => write!(f, "job:{id}"),
+            Self::Run(id) => write!(f, "run:{id}"),
+            Self::Member { channel_id, user } => write!(f, "member:{channel_id}:{user}"),
         }
     }
 }
@@ -37,6 +48,13 @@ impl std::str::FromStr for Subject {
             ("payment", id) => id.parse().map(Self::Payment).map_err(|_| refuse()),
             ("order", id) => id.parse().map(Self::Order).map_err(|_| refuse()),
             ("job", id) => id.parse().map(Self::Job).map_err(|_| refuse()),
+            ("run", id) => id.parse().map(Self::Run).map_err(|_| refuse()),
+            ("member", both) => {
+                let (channel, user) = both.split_once(':').ok_or_else(refuse)?;
+                let channel_id = channel.parse().map_err(|_| refuse())?;
+                let user = user.parse().map_err(|_| refuse())?;
+                Ok(Self::Member { channel_id, user })
+            }
             _ => Err(refuse()),
         }
     }
@@ -103,6 +121,12 @@ reasons! {
     PaidAfterRefund = "paid_after_refund", "More money arrived for an order after its refund was noted. Grant, or note this refund too.";
     /// Paid after the order's expiry, and the policy leaves that to the owner.
     Late = "late", "The payment came after the order had expired. Grant, or note the refund.";
+    /// Somebody is inside who has no membership.
+    StrangerInside = "stranger_inside", "Somebody is inside who has no membership. Resolve as grant to let them stay (the white list), remove them in Telegram, or dismiss.";
+    /// A member who has paid was banned by a person.
+    MemberBanned = "member_banned", "Somebody has paid who was banned from the chat by an administrator, so that they cannot get in. Lift the ban in Telegram, or `membership revoke` and give the money back.";
+    /// A run has reached its limit.
+    RemovalsStopped = "removals_stopped", "More members would be removed from the channel today than its limit allows, so removals have stopped. `membership sweep --dry-run` lists who is waiting and why. Resolve as grant to let them go on, or dismiss to freeze the channel until `channel unfreeze`.";
     /// A job gave up.
     JobDead = "job_dead", "A step was tried as often as is sensible and failed. Mend the cause that it names, then resolve as grant to run it again, or dismiss.";
     /// The provider takes no amount as small as an order's price.
@@ -141,16 +165,18 @@ impl Reason {
             | Self::UnknownStatus
             | Self::Contradiction
             | Self::Late => &[Resolution::Grant, Resolution::Refund, Resolution::Dismiss],
-            Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade => {
-                &[Resolution::Grant, Resolution::Dismiss]
-            }
+            Self::JobDead
+            | Self::BelowMinimum
+            | Self::InvoiceNotMade
+            | Self::StrangerInside
+            | Self::RemovalsStopped => &[Resolution::Grant, Resolution::Dismiss],
             Self::NoOrderId
             | Self::UnknownOrder
             | Self::UnknownChannel
             | Self::NoPlan
             | Self::PaidTwice
             | Self::Overpaid => &[Resolution::Refund, Resolution::Dismiss],
-            Self::Internal => &[Resolution::Dismiss],
+            Self::MemberBanned | Self::Internal => &[Resolution::Dismiss],
         }
     }
 }
@@ -159,7 +185,7 @@ impl Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
-    /// Give what the order bought (for a job: run it again).
+    /// Give what the order bought (for a job: run it again; for removals: let them go on; for a stranger: let them stay).
     Grant,
     /// Nothing is to be done.
     Dismiss,

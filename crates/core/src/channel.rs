@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramUserId};
 use crate::money::Money;
 use crate::policy::Policies;
+use crate::removal::Freeze;
 
 /// Longest title or label, in characters; Telegram's own limit for a chat's title is 255.
 pub const TITLE_LENGTH_MAX: usize = 255;
@@ -95,6 +96,10 @@ pub struct Channel {
     pub policies: Policies,
     /// Since when nothing new is sold; members keep what they have (F50).
     pub archived_at: Option<Timestamp>,
+    /// Who froze the removals of its members, if somebody did.
+    pub frozen: Option<Freeze>,
+    /// Since when the chat has its present number; links that are older lead nowhere (F51).
+    pub chat_since: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
     /// All its plans, oldest first.

@@ -7,7 +7,7 @@ use crate::channel::{Payout, PlanDuration};
 use crate::event::{Parent, Received, Verdict};
 use crate::id::{
     AttentionId, ChannelId, ClaimToken, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
-    PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId,
+    PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
 };
 use crate::import::{ImportChannel, ImportGranted, ImportMember, Imported};
 use crate::job::{Job, Outcome as JobOutcome};
@@ -15,6 +15,7 @@ use crate::money::Money;
 use crate::order::{OrderSource, OrderState};
 use crate::order_ref::OrderRef;
 use crate::policy::{Policies, PolicyChange};
+use crate::presence::Standing;
 use crate::snapshot::{DueJobs, Needs};
 
 /// A plan to be made.
@@ -221,8 +222,60 @@ pub enum Command {
         chat: PrivateChatId,
         /// Who.
         user: TelegramUserId,
-        /// Whether inside.
-        inside: bool,
+        /// How they stand to it now.
+        standing: Standing,
+        /// When Telegram saw that.
+        at: Timestamp,
+    },
+    /// A group became a supergroup, with another number (F51).
+    ChatMigrated {
+        /// The number that it had.
+        from: PrivateChatId,
+        /// The number that it has.
+        to: PrivateChatId,
+    },
+    /// A member asks for their way in again (F37).
+    ReissueInvites {
+        /// Who.
+        user: TelegramUserId,
+    },
+    /// Freeze removals, or let them go on.
+    FreezeRemovals {
+        /// Of which channel; of all if none is named.
+        channel_id: Option<ChannelId>,
+        /// Whether to freeze.
+        freeze: bool,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
+    /// Let somebody be inside without paying, or no longer.
+    Whitelist {
+        /// In which channel.
+        channel_id: ChannelId,
+        /// Whom.
+        user: TelegramUserId,
+        /// Whether they may.
+        listed: bool,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
+    /// Look at the end of a membership now: what was held may go on.
+    LookAtEnd {
+        /// Of which.
+        membership_id: MembershipId,
+    },
+    /// Note that everybody of a run was invited back; nobody else is removed in it.
+    NoteRunUndone {
+        /// Which.
+        run_id: RunId,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
     },
     /// A worker takes due jobs.
     ClaimJobs {
@@ -322,15 +375,40 @@ impl Command {
                 needs.private_chats.insert(*chat);
                 needs.joiners.insert((*chat, *user));
             }
-            Self::UserStarted { user } => {
+            Self::UserStarted { user } | Self::ReissueInvites { user } => {
                 needs.users.insert(*user);
+            }
+            Self::ChatMigrated { from, to } => {
+                needs.private_chats.extend([*from, *to]);
+            }
+            Self::FreezeRemovals { channel_id, .. } => match channel_id {
+                Some(id) => {
+                    needs.channels.insert(*id);
+                }
+                None => {
+                    needs.switches.insert(crate::removal::SwitchName::Removals);
+                }
+            },
+            Self::Whitelist { channel_id, user, .. } => {
+                needs.channels.insert(*channel_id);
+                needs.members.insert((*channel_id, *user));
+                needs.presences.insert((*channel_id, *user));
+            }
+            Self::LookAtEnd { membership_id } => {
+                needs.memberships.insert(*membership_id);
+            }
+            Self::NoteRunUndone { run_id, .. } => {
+                needs.runs.insert(*run_id);
             }
             Self::ClaimJobs { limit, now } => {
                 needs.due_jobs = Some(DueJobs { now: *now, limit: *limit });
             }
-            Self::FinishJob { job, .. } => {
+            Self::FinishJob { job, outcome, .. } => {
                 needs = job.kind.needs();
                 needs.jobs.insert(job.id);
+                if let JobOutcome::Migrated { to } = outcome {
+                    needs.private_chats.insert(*to);
+                }
             }
             Self::RetryJob { job_id } => {
                 needs.jobs.insert(*job_id);
@@ -382,6 +460,8 @@ pub enum Outcome {
     Order(OrderId),
     /// A membership was changed.
     Membership(MembershipId),
+    /// So many members are sent their way in again.
+    Reissued(u32),
     /// Jobs were claimed.
     Jobs(Vec<Job>),
     /// Something was carried over from another system.

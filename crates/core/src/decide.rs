@@ -3,10 +3,13 @@
 mod access;
 mod attention;
 mod delivery;
+mod departure;
 mod grants;
+mod guard;
 mod import;
 mod jobs;
 mod notification;
+mod reminders;
 mod shop;
 
 use jiff::Timestamp;
@@ -68,8 +71,20 @@ pub fn decide(
             Ok(access::join_request(&mut work, *chat, *user, *update_id))
         }
         Command::UserStarted { user } => Ok(access::user_started(&mut work, *user)),
-        Command::MemberSeen { chat, user, inside } => {
-            Ok(access::member_seen(&mut work, *chat, *user, *inside))
+        Command::MemberSeen { chat, user, standing, at } => {
+            Ok(guard::member_seen(&mut work, *chat, *user, *standing, *at))
+        }
+        Command::ChatMigrated { from, to } => guard::chat_migrated(&mut work, *from, *to),
+        Command::ReissueInvites { user } => Ok(access::reissue(&mut work, *user)),
+        Command::FreezeRemovals { channel_id, freeze, reason, actor } => {
+            departure::freeze(&mut work, *channel_id, *freeze, reason, actor)
+        }
+        Command::Whitelist { channel_id, user, listed, reason, actor } => {
+            guard::whitelist(&mut work, *channel_id, *user, *listed, reason, actor)
+        }
+        Command::LookAtEnd { membership_id } => departure::look(&mut work, *membership_id),
+        Command::NoteRunUndone { run_id, reason, actor } => {
+            departure::note_undone(&mut work, *run_id, reason, actor)
         }
         Command::ClaimJobs { limit, .. } => Ok(jobs::claim(&mut work, *limit)),
         Command::FinishJob { job, token, outcome } => Ok(jobs::finish(&mut work, job, *token, outcome)),

@@ -107,6 +107,14 @@ opaque_id!(
     AttentionId, "att_"
 );
 opaque_id!(
+    /// What is known of one person in one channel.
+    PresenceId, "prs_"
+);
+opaque_id!(
+    /// A run: what one day removes in a channel.
+    RunId, "run_"
+);
+opaque_id!(
     /// A lease on a job: who holds the current one may finish it, nobody else.
     LeaseToken, "lse_"
 );

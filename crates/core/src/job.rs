@@ -9,10 +9,13 @@ use crate::attention::Reason;
 use crate::id::{
     ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramUserId,
 };
-use crate::membership::MembershipStatus;
+use crate::membership::{MembershipStatus, usable_invite};
 use crate::money::Money;
 use crate::order::{Invoice, OrderState};
+use crate::presence::Standing;
+use crate::removal::is_frozen;
 use crate::snapshot::{Needs, Snapshot};
+use crate::stay;
 
 /// How often a job is tried before it becomes a dead letter. With the backoff below that is two to four hours.
 pub const ATTEMPTS_MAX: u32 = 16;
@@ -103,6 +106,29 @@ pub enum JobKind {
         /// Whether the removal was decided under lock; the next step does it.
         removing: bool,
     },
+    /// Remind a member of the end, again and again until it is there. One row follows a membership through all its reminders.
+    RemindMember {
+        /// Which.
+        membership_id: MembershipId,
+        /// The end that the reminders are for.
+        for_end: Timestamp,
+        /// Up to which instant they were told.
+        told_until: Timestamp,
+    },
+    /// Tell a member who was shown out, and the way back.
+    SayFarewell {
+        /// Which membership.
+        membership_id: MembershipId,
+        /// Of which removal.
+        removed_at: Timestamp,
+    },
+    /// Show somebody out who got in without a membership.
+    ExpelStranger {
+        /// From which channel.
+        channel_id: ChannelId,
+        /// Whom.
+        user: TelegramUserId,
+    },
     /// Tell the owner.
     NotifyOwner {
         /// Whom.
@@ -123,6 +149,9 @@ impl JobKind {
             Self::DeliverAccess { .. } => "deliver_access",
             Self::AnswerJoinRequest { .. } => "answer_join_request",
             Self::EndMembership { .. } => "end_membership",
+            Self::RemindMember { .. } => "remind_member",
+            Self::SayFarewell { .. } => "say_farewell",
+            Self::ExpelStranger { .. } => "expel_stranger",
             Self::NotifyOwner { .. } => "notify_owner",
         }
     }
@@ -138,6 +167,7 @@ impl JobKind {
             Self::DeliverAccess { grant_id, membership_id } => {
                 needs.grants.insert(*grant_id);
                 needs.memberships.insert(*membership_id);
+                needs.presence_of.insert(*membership_id);
             }
             Self::AnswerJoinRequest { channel_id, user, .. } => {
                 needs.channels.insert(*channel_id);
@@ -145,6 +175,16 @@ impl JobKind {
             }
             Self::EndMembership { membership_id, .. } => {
                 needs.memberships.insert(*membership_id);
+                needs.departures.insert(*membership_id);
+            }
+            Self::RemindMember { membership_id, .. } | Self::SayFarewell { membership_id, .. } => {
+                needs.memberships.insert(*membership_id);
+            }
+            Self::ExpelStranger { channel_id, user } => {
+                needs.channels.insert(*channel_id);
+                needs.members.insert((*channel_id, *user));
+                needs.presences.insert((*channel_id, *user));
+                needs.switches.insert(crate::removal::SwitchName::Removals);
             }
             Self::NotifyOwner { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
@@ -284,6 +324,37 @@ pub enum Action {
         ends_at: Option<Timestamp>,
         /// Whether the member is inside already.
         inside: bool,
+        /// In which chat a ban is to be lifted first: of somebody who comes back, and whom a removal may have left banned.
+        lift_ban: Option<PrivateChatId>,
+    },
+    /// Count a channel's members; a read, no call.
+    CountMembers {
+        /// Of which channel.
+        channel_id: ChannelId,
+    },
+    /// Remind a member of the end.
+    Remind {
+        /// Whom.
+        user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+        /// When the membership ends.
+        ends_at: Timestamp,
+        /// Whether that has come.
+        is_over: bool,
+        /// When they are shown out.
+        leaves_at: Timestamp,
+        /// By which membership they can buy again; `None` if nothing is on sale.
+        renews: Option<MembershipId>,
+    },
+    /// Tell a member who was shown out.
+    Farewell {
+        /// Whom.
+        user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+        /// By which membership they can buy again; `None` if nothing is on sale.
+        renews: Option<MembershipId>,
     },
     /// Let somebody in.
     Approve {
@@ -340,6 +411,16 @@ pub enum Outcome {
     Done,
     /// The member cannot be removed and need not be: the owner, an admin.
     NotRemovable,
+    /// The channel has so many members.
+    Counted {
+        /// How many.
+        members: u32,
+    },
+    /// The group has become a supergroup with another number (F51).
+    Migrated {
+        /// The new number.
+        to: PrivateChatId,
+    },
     /// It did not work.
     Failed(Failure),
 }
@@ -388,7 +469,7 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
         JobKind::DeliverAccess { grant_id, membership_id } => {
             deliver(now, snapshot, *grant_id, *membership_id)
         }
-        JobKind::AnswerJoinRequest { chat, channel_id, user } => {
+        JobKind::AnswerJoinRequest { channel_id, user, .. } => {
             let Some(channel) = snapshot.channels.get(channel_id) else {
                 return Action::Nothing;
             };
@@ -396,9 +477,9 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                 .membership_of(*channel_id, *user)
                 .is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
             if entitled {
-                Action::Approve { chat: *chat, user: *user }
+                Action::Approve { chat: channel.private_chat, user: *user }
             } else {
-                Action::Decline { chat: *chat, user: *user, title: channel.title.clone() }
+                Action::Decline { chat: channel.private_chat, user: *user, title: channel.title.clone() }
             }
         }
         JobKind::EndMembership { membership_id, removing } => {
@@ -409,12 +490,22 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                 return Action::Nothing;
             };
             let due = membership.removal_due(channel.policies.grace()).is_some_and(|at| at <= now);
-            if *removing && due {
+            let stays = is_frozen(snapshot, channel.id) || stay::is_guest(snapshot, channel, membership.user);
+            if due && *removing && !stays {
                 Action::Remove { chat: channel.private_chat, user: membership.user }
+            } else if due && !*removing && stay::needs_count(now, snapshot, channel, membership.user) {
+                Action::CountMembers { channel_id: channel.id }
             } else {
                 Action::Nothing
             }
         }
+        JobKind::RemindMember { membership_id, for_end, told_until } => {
+            stay::remind(now, snapshot, *membership_id, *for_end, *told_until)
+        }
+        JobKind::SayFarewell { membership_id, removed_at } => {
+            stay::farewell(snapshot, *membership_id, *removed_at)
+        }
+        JobKind::ExpelStranger { channel_id, user } => stay::expel(now, snapshot, *channel_id, *user),
         JobKind::NotifyOwner { owner, channel_id, notice } => {
             let title =
                 snapshot.channels.get(channel_id).map_or_else(String::new, |channel| channel.title.clone());
@@ -452,15 +543,20 @@ fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id
     if grant.revoked.is_some() || !membership.entitles(now, channel.policies.grace()) {
         return Action::Nothing;
     }
-    match &membership.invite {
-        None => Action::CreateInvite { chat: channel.private_chat, name: invite_name(membership_id) },
-        Some(invite) => Action::SendAccess {
-            user: membership.user,
-            title: channel.title.clone(),
-            link: invite.link.clone(),
-            ends_at: membership.ends_at,
-            inside: membership.joined_at.is_some() && membership.status == MembershipStatus::Active,
-        },
+    let Some(invite) = usable_invite(membership, channel.chat_since) else {
+        return Action::CreateInvite { chat: channel.private_chat, name: invite_name(membership_id) };
+    };
+    let standing =
+        snapshot.presences.get(&(channel.id, membership.user)).and_then(|presence| presence.standing);
+    let returns = membership.joined_at.is_none() && snapshot.grants_of(membership_id).len() > 1;
+    Action::SendAccess {
+        user: membership.user,
+        title: channel.title.clone(),
+        link: invite.link.clone(),
+        ends_at: membership.ends_at,
+        inside: membership.joined_at.is_some() && membership.status == MembershipStatus::Active,
+        // What a person has banned only a person lets in again.
+        lift_ban: (returns && standing != Some(Standing::Banned)).then_some(channel.private_chat),
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::PlanDuration;
-use crate::id::{ChannelId, GrantId, MembershipId, OrderId, TelegramUserId};
+use crate::id::{ChannelId, GrantId, MembershipId, OrderId, RunId, TelegramUserId};
 
 /// The last instant that is given as an end; a later one is written as this. The year 9999 is what every engine and format holds.
 pub const END_LATEST_SECONDS: i64 = 253_402_207_200;
@@ -76,6 +76,8 @@ pub struct Membership {
     pub joined_at: Option<Timestamp>,
     /// When Telegram confirmed that the member is out (I9).
     pub removed_at: Option<Timestamp>,
+    /// The run in which their last removal was decided.
+    pub removal_run: Option<RunId>,
     /// When something last changed.
     pub updated_at: Timestamp,
 }
@@ -93,6 +95,12 @@ impl Membership {
         let end = self.ends_at?;
         if self.status == MembershipStatus::Revoked { Some(end) } else { Some(later(end, grace)) }
     }
+}
+
+/// A link that still leads somewhere: one that was made for the chat's present number.
+#[must_use]
+pub fn usable_invite(membership: &Membership, chat_since: Timestamp) -> Option<&Invite> {
+    membership.invite.as_ref().filter(|invite| invite.created_at >= chat_since)
 }
 
 /// A period that was given. Never deleted; what a refund takes back is marked.

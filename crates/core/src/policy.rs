@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::membership_policy::{MembershipPolicies, Reminders, StrangerPolicy};
+
 /// Default share of the price that may be missing from a partial payment: 1 % (design section 6).
 pub const UNDERPAYMENT_TOLERANCE_DEFAULT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 /// Default share that a `finished` payment must have brought where it reports an amount: 99 %. The provider lets an account
@@ -138,6 +140,8 @@ pub struct Policies {
     pub unmatched_price: UnmatchedPricePolicy,
     /// Hours between a membership's end and the removal.
     pub grace_hours: u32,
+    /// Reminders, strangers, and how many may be removed at once.
+    pub membership: MembershipPolicies,
 }
 
 impl Default for Policies {
@@ -152,6 +156,7 @@ impl Default for Policies {
             refund: RefundPolicy::default(),
             unmatched_price: UnmatchedPricePolicy::default(),
             grace_hours: GRACE_HOURS_DEFAULT,
+            membership: MembershipPolicies::default(),
         }
     }
 }
@@ -175,7 +180,8 @@ impl Policies {
     /// A sentence that names the policy that does not.
     pub fn check(&self) -> Result<(), String> {
         share("underpayment_tolerance", self.underpayment_tolerance)?;
-        share("finished_floor", self.finished_floor)
+        share("finished_floor", self.finished_floor)?;
+        self.membership.check()
     }
 }
 
@@ -208,6 +214,14 @@ pub struct PolicyChange {
     pub unmatched_price: Option<UnmatchedPricePolicy>,
     /// [`Policies::grace_hours`]
     pub grace_hours: Option<u32>,
+    /// [`MembershipPolicies::reminder_hours`]
+    pub reminders: Option<Reminders>,
+    /// [`MembershipPolicies::strangers`]
+    pub strangers: Option<StrangerPolicy>,
+    /// [`MembershipPolicies::removals_max`]
+    pub removals_max: Option<u32>,
+    /// [`MembershipPolicies::removals_share`]
+    pub removals_share: Option<Decimal>,
 }
 
 impl PolicyChange {
@@ -224,6 +238,15 @@ impl PolicyChange {
             refund: self.refund.unwrap_or(before.refund),
             unmatched_price: self.unmatched_price.unwrap_or(before.unmatched_price),
             grace_hours: self.grace_hours.unwrap_or(before.grace_hours),
+            membership: MembershipPolicies {
+                reminder_hours: self.reminders.as_ref().map_or_else(
+                    || before.membership.reminder_hours.clone(),
+                    |reminders| reminders.0.clone(),
+                ),
+                strangers: self.strangers.unwrap_or(before.membership.strangers),
+                removals_max: self.removals_max.unwrap_or(before.membership.removals_max),
+                removals_share: self.removals_share.unwrap_or(before.membership.removals_share),
+            },
         }
     }
 }

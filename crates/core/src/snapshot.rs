@@ -13,13 +13,15 @@ use crate::channel::Channel;
 use crate::event::{Received, Verdict};
 use crate::id::{
     AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
-    ProviderPaymentId, PublicChatId, TelegramUserId,
+    ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
 };
 use crate::job::{ArmJob, Job};
 use crate::link::PayLink;
 use crate::membership::{Grant, Membership};
 use crate::order::Order;
 use crate::payment::Payment;
+use crate::presence::Presence;
+use crate::removal::{RemovalRun, Switch, SwitchName};
 
 /// What a command must have loaded. The store follows the references from here, in this order, and locks what it finds, each
 /// table by ascending key:
@@ -31,8 +33,10 @@ use crate::payment::Payment;
 ///    always with all their plans;
 /// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),
 ///    of `joiners` (in the channel of that private chat), and all of `users`; then every grant of these memberships;
-/// 6. the attention items, open or resolved, whose subject is one of the payments, orders or jobs;
-/// 7. `jobs` by id; `due_jobs`, skipping what another process has locked.
+/// 6. `presences` by member, of `presence_of` and `departures`, and of `joiners`; `runs` by id, and of `departures` the newest of the
+///    channel; `switches`, and all of them for `departures`;
+/// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs;
+/// 8. `jobs` by id; `due_jobs`, skipping what another process has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Needs {
     /// Payments by the provider's id.
@@ -63,6 +67,16 @@ pub struct Needs {
     pub joiners: BTreeSet<(PrivateChatId, TelegramUserId)>,
     /// Every membership of a user.
     pub users: BTreeSet<TelegramUserId>,
+    /// What is known of somebody's presence.
+    pub presences: BTreeSet<(ChannelId, TelegramUserId)>,
+    /// The same of the members of these memberships.
+    pub presence_of: BTreeSet<MembershipId>,
+    /// The same, and what decides whether they may be removed now.
+    pub departures: BTreeSet<MembershipId>,
+    /// Runs by id.
+    pub runs: BTreeSet<RunId>,
+    /// Switches.
+    pub switches: BTreeSet<SwitchName>,
     /// Attention items by id.
     pub attention: BTreeSet<AttentionId>,
     /// Jobs by id.
@@ -97,6 +111,11 @@ impl Needs {
         self.legacy_members.extend(other.legacy_members);
         self.joiners.extend(other.joiners);
         self.users.extend(other.users);
+        self.presences.extend(other.presences);
+        self.presence_of.extend(other.presence_of);
+        self.departures.extend(other.departures);
+        self.runs.extend(other.runs);
+        self.switches.extend(other.switches);
         self.attention.extend(other.attention);
         self.jobs.extend(other.jobs);
         self.due_jobs = match (self.due_jobs, other.due_jobs) {
@@ -217,6 +236,12 @@ pub struct Snapshot {
     pub memberships: Rows<MembershipId, Membership>,
     /// Grants.
     pub grants: Rows<GrantId, Grant>,
+    /// Who is inside.
+    pub presences: Rows<(ChannelId, TelegramUserId), Presence>,
+    /// Runs of removals.
+    pub runs: Rows<RunId, RemovalRun>,
+    /// Switches.
+    pub switches: Rows<SwitchName, Switch>,
     /// Attention items.
     pub attention: Rows<AttentionId, Attention>,
     /// Jobs that were loaded.
@@ -283,6 +308,9 @@ impl Snapshot {
             || self.payments.is_dirty()
             || self.memberships.is_dirty()
             || self.grants.is_dirty()
+            || self.presences.is_dirty()
+            || self.runs.is_dirty()
+            || self.switches.is_dirty()
             || self.attention.is_dirty()
             || self.jobs.is_dirty()
             || !self.events.is_empty()

@@ -31,9 +31,11 @@ fn work(world: &mut World) -> Vec<Action> {
                 Action::Nothing => JobOutcome::Nothing,
                 Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
                 Action::Approve { .. } => JobOutcome::Approved,
+                Action::CountMembers { .. } => JobOutcome::Counted { members: 1 },
                 _ => JobOutcome::Done,
             };
-            if act != Action::Nothing {
+            let is_told = matches!(act, Action::Remind { .. } | Action::Farewell { .. });
+            if !is_told && !matches!(act, Action::Nothing | Action::CountMembers { .. }) {
                 done.push(act);
             }
             world.finish(&job, outcome);
@@ -206,10 +208,11 @@ fn f44_a_removal_that_telegram_did_not_do_is_not_recorded() {
 fn end_job(world: &mut World) -> Job {
     loop {
         for job in world.claim() {
-            if matches!(action(world.now, &world.rows, &job), Action::Remove { .. }) {
-                return job;
-            }
-            world.finish(&job, JobOutcome::Nothing);
+            match action(world.now, &world.rows, &job) {
+                Action::Remove { .. } => return job,
+                Action::CountMembers { .. } => world.finish(&job, JobOutcome::Counted { members: 1 }),
+                _ => world.finish(&job, JobOutcome::Nothing),
+            };
         }
     }
 }

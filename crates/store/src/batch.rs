@@ -16,6 +16,8 @@ use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{END_LATEST_SECONDS, Grant, Membership};
 use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::{RemovalRun, Switch};
 use tollhouse_core::snapshot::{EventRecord, Needs, Snapshot, Write};
 use tollhouse_core::status::PaymentStatus;
 
@@ -42,6 +44,7 @@ pub(crate) fn normalize(command: &mut Command) {
             member.granted_at = truncate(member.granted_at);
         }
         Command::ImportGranted(granted) => granted.granted_at = granted.granted_at.map(truncate),
+        Command::MemberSeen { at, .. } => *at = truncate(*at),
         _ => {}
     }
 }
@@ -91,6 +94,9 @@ pub(crate) struct Writes {
     pub(crate) payments: Vec<Write<PaymentRow>>,
     pub(crate) memberships: Vec<Write<Membership>>,
     pub(crate) grants: Vec<Write<Grant>>,
+    pub(crate) presences: Vec<Write<Presence>>,
+    pub(crate) runs: Vec<Write<RemovalRun>>,
+    pub(crate) switches: Vec<Write<Switch>>,
     pub(crate) attention: Vec<Write<Attention>>,
     pub(crate) jobs: Vec<Write<Job>>,
     /// By kind and subject, each once.
@@ -142,6 +148,9 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
         payments: payments.collect(),
         memberships,
         grants,
+        presences: snapshot.presences.take_writes(),
+        runs: snapshot.runs.take_writes(),
+        switches: snapshot.switches.take_writes(),
         attention,
         jobs,
         arm,

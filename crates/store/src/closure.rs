@@ -1,8 +1,8 @@
 //! Follows the references from what a batch needs to all that must be loaded ([`Needs`] says how), the same for both engines.
 //!
 //! It goes in rounds: a round's questions depend only on answers that are there, so that an engine over a network may send them
-//! at once, in their order. Rows are locked in one order by everybody: links, payments, orders, memberships, attention, jobs. Where a
-//! reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
+//! at once, in their order. Rows are locked in one order by everybody: links, payments, orders, memberships, presences, runs, attention,
+//! jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use tollhouse_core::channel::Channel;
 use tollhouse_core::event::Parent;
 use tollhouse_core::id::{
     AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
-    ProviderPaymentId, PublicChatId, TelegramUserId,
+    ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
 };
 use tollhouse_core::job::Job;
 use tollhouse_core::link::PayLink;
@@ -19,6 +19,8 @@ use tollhouse_core::membership::{Grant, Membership};
 use tollhouse_core::order::Order;
 use tollhouse_core::order_ref::OrderRef;
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::{RemovalRun, Switch, SwitchName};
 use tollhouse_core::snapshot::{DueJobs, Needs, Snapshot};
 
 /// A question to the database. Keys ascend, and there are some.
@@ -49,6 +51,12 @@ pub(crate) enum Ask {
     MembershipsById(Vec<MembershipId>),
     MembershipsByMember(Vec<(ChannelId, TelegramUserId)>),
     MembershipsByUser(Vec<TelegramUserId>),
+    PresencesByMember(Vec<(ChannelId, TelegramUserId)>),
+    RunsById(Vec<RunId>),
+    /// The newest run of each channel.
+    NewestRuns(Vec<ChannelId>),
+    /// Not locked: every removal reads them, and hardly anybody changes them.
+    Switches(Vec<SwitchName>),
     AttentionBySubject(Vec<Subject>),
     JobsById(Vec<JobId>),
     DueJobs(DueJobs),
@@ -64,6 +72,9 @@ pub(crate) enum Found {
     Grants(Vec<Grant>),
     Channels(Vec<Channel>),
     Memberships(Vec<Membership>),
+    Presences(Vec<Presence>),
+    Runs(Vec<RemovalRun>),
+    Switches(Vec<Switch>),
     Jobs(Vec<Job>),
 }
 
@@ -122,8 +133,14 @@ pub(crate) struct Closure {
     memberships: Keys<MembershipId>,
     members: Keys<(ChannelId, TelegramUserId)>,
     users: Keys<TelegramUserId>,
+    presences: Keys<(ChannelId, TelegramUserId)>,
+    runs: Keys<RunId>,
+    newest_runs: Keys<ChannelId>,
+    switches: Keys<SwitchName>,
     subjects: Keys<Subject>,
     jobs: Keys<JobId>,
+    presence_of: BTreeSet<MembershipId>,
+    departures: BTreeSet<MembershipId>,
     due_jobs: Option<DueJobs>,
     legacy_members: BTreeSet<(PublicChatId, TelegramUserId)>,
     joiners: BTreeSet<(PrivateChatId, TelegramUserId)>,
@@ -150,8 +167,14 @@ impl Closure {
             memberships: Keys::new(needs.memberships),
             members: Keys::new(needs.members),
             users: Keys::new(needs.users),
+            presences: Keys::new(BTreeSet::new()),
+            runs: Keys::new(BTreeSet::new()),
+            newest_runs: Keys::new(BTreeSet::new()),
+            switches: Keys::new(needs.switches),
             subjects: Keys::new(BTreeSet::new()),
             jobs: Keys::new(BTreeSet::new()),
+            presence_of: needs.presence_of,
+            departures: needs.departures,
             due_jobs: needs.due_jobs,
             legacy_members: needs.legacy_members,
             joiners: needs.joiners,
@@ -164,6 +187,15 @@ impl Closure {
         }
         for id in needs.jobs {
             closure.want_job(id);
+        }
+        for id in needs.runs {
+            closure.want_run(id);
+        }
+        for (channel, user) in needs.presences {
+            closure.want_presence(channel, user);
+        }
+        if !closure.departures.is_empty() {
+            closure.switches.want(SwitchName::Removals);
         }
         for (chat, _) in closure.legacy_members.clone() {
             closure.public_chats.want(chat);
@@ -199,10 +231,16 @@ impl Closure {
         self.channels.ask(asks, Ask::ChannelsById);
         self.memberships_grants.ask(asks, Ask::GrantsByMembership);
         if !finds_orders {
-            self.memberships.ask(asks, Ask::MembershipsById);
-            self.members.ask(asks, Ask::MembershipsByMember);
-            self.users.ask(asks, Ask::MembershipsByUser);
+            let mut finds_members = self.memberships.ask(asks, Ask::MembershipsById);
+            finds_members |= self.members.ask(asks, Ask::MembershipsByMember);
+            finds_members |= self.users.ask(asks, Ask::MembershipsByUser);
+            // Whose presence is wanted is known only when the membership is there, and comes before the rest.
+            finds_more |= finds_members && !(self.presence_of.is_empty() && self.departures.is_empty());
             if !finds_more {
+                self.presences.ask(asks, Ask::PresencesByMember);
+                self.runs.ask(asks, Ask::RunsById);
+                self.newest_runs.ask(asks, Ask::NewestRuns);
+                self.switches.ask(asks, Ask::Switches);
                 self.subjects.ask(asks, Ask::AttentionBySubject);
                 self.jobs.ask(asks, Ask::JobsById);
                 if let Some(due) = self.due_jobs.take() {
@@ -228,6 +266,17 @@ impl Closure {
             Found::Grants(grants) => grants.into_iter().for_each(|grant| self.grant(ask, grant)),
             Found::Channels(channels) => channels.into_iter().for_each(|channel| self.channel(channel)),
             Found::Memberships(memberships) => memberships.into_iter().for_each(|one| self.membership(one)),
+            Found::Presences(presences) => {
+                for one in presences {
+                    self.snapshot.presences.load((one.channel_id, one.user), one);
+                }
+            }
+            Found::Runs(runs) => runs.into_iter().for_each(|run| self.run(run)),
+            Found::Switches(switches) => {
+                for switch in switches {
+                    self.snapshot.switches.load(switch.name, switch);
+                }
+            }
             Found::Jobs(jobs) => {
                 for job in jobs {
                     self.snapshot.jobs.load(job.id, job);
@@ -262,12 +311,34 @@ impl Closure {
         self.subjects.want(Subject::Job(id));
     }
 
+    fn want_run(&mut self, id: RunId) {
+        self.runs.want(id);
+        self.subjects.want(Subject::Run(id));
+    }
+
+    fn want_presence(&mut self, channel_id: ChannelId, user: TelegramUserId) {
+        self.channels.want(channel_id);
+        self.presences.want((channel_id, user));
+        self.subjects.want(Subject::Member { channel_id, user });
+    }
+
+    fn run(&mut self, run: RemovalRun) {
+        self.channels.want(run.channel_id);
+        self.subjects.want(Subject::Run(run.id));
+        self.snapshot.runs.load(run.id, run);
+    }
+
     fn attention(&mut self, ask: &Ask, item: Attention) {
         if matches!(ask, Ask::PeekAttention(_)) {
             match item.subject {
                 Subject::Payment(id) => self.want_payment(id),
                 Subject::Order(id) => self.want_order(id),
                 Subject::Job(id) => self.want_job(id),
+                Subject::Run(id) => self.want_run(id),
+                Subject::Member { channel_id, user } => {
+                    self.members.want((channel_id, user));
+                    self.want_presence(channel_id, user);
+                }
             }
         } else {
             self.snapshot.attention.load(item.id, item);
@@ -346,9 +417,10 @@ impl Closure {
                 self.members.want((id, *user));
             }
         }
-        for (chat, user) in &self.joiners {
-            if channel.private_chat == *chat {
-                self.members.want((id, *user));
+        for (chat, user) in self.joiners.clone() {
+            if channel.private_chat == chat {
+                self.members.want((id, user));
+                self.want_presence(id, user);
             }
         }
         self.snapshot.channels.load(id, channel);
@@ -359,6 +431,13 @@ impl Closure {
         self.memberships_grants.want(membership.id);
         self.memberships.asked.insert(membership.id);
         self.memberships.wanted.remove(&membership.id);
+        let leaves = self.departures.contains(&membership.id);
+        if leaves || self.presence_of.contains(&membership.id) {
+            self.want_presence(membership.channel_id, membership.user);
+        }
+        if leaves {
+            self.newest_runs.want(membership.channel_id);
+        }
         self.snapshot.memberships.load(membership.id, membership);
     }
 }

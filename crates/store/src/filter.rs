@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 use tollhouse_core::id::{
-    AttentionId, ChannelId, JobId, LinkId, MembershipId, OrderId, ProviderPaymentId, TelegramUserId,
+    AttentionId, ChannelId, JobId, LinkId, MembershipId, OrderId, PresenceId, ProviderPaymentId, RunId,
+    TelegramUserId,
 };
 use tollhouse_core::job::JobState;
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::order::OrderState;
+use tollhouse_core::presence::Standing;
 use tollhouse_core::status::PaymentStatus;
 
 /// Most rows that one list gives; a higher limit counts as this. Bounds the memory of an answer.
@@ -92,6 +94,28 @@ filter!(
         user: Option<TelegramUserId>,
         /// With this status.
         status: Option<MembershipStatus>,
+        /// Whose removal was decided in this run last.
+        run: Option<RunId>,
+        /// That end before this instant, and whose member was neither shown out nor let stay.
+        leaves_before: Option<Timestamp>,
+    }
+);
+filter!(
+    /// What is known of people in channels.
+    PresenceFilter before PresenceId {
+        /// In a channel.
+        channel: Option<ChannelId>,
+        /// With this standing.
+        standing: Option<Standing>,
+        /// Only those on the white list.
+        listed: bool,
+    }
+);
+filter!(
+    /// Which runs of removals.
+    RunFilter before RunId {
+        /// In a channel.
+        channel: Option<ChannelId>,
     }
 );
 filter!(

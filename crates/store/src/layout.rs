@@ -6,7 +6,7 @@ mod write;
 
 pub(crate) use read::{
     Columns, attention, channel, due_job, event, grant, in_order, job, link, membership, order, payment,
-    plan, sealed,
+    plan, presence, run, sealed, switch,
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 
@@ -68,6 +68,10 @@ pub(crate) static CHANNELS: Table = Table {
         ("payout_currency", Text, Changes),
         ("policies", Text, Changes),
         ("archived_at", Time, Changes),
+        ("frozen_at", Time, Changes),
+        ("frozen_by", Text, Changes),
+        ("frozen_reason", Text, Changes),
+        ("chat_since", Time, Changes),
         ("created_at", Time, Fixed),
     ],
 };
@@ -179,6 +183,7 @@ pub(crate) static MEMBERSHIPS: Table = Table {
         ("invite_created_at", Time, Changes),
         ("joined_at", Time, Changes),
         ("removed_at", Time, Changes),
+        ("removal_run_id", Uuid, Changes),
         ("updated_at", Time, Changes),
     ],
 };
@@ -219,6 +224,46 @@ pub(crate) static JOBS: Table = Table {
         ("last_error", Text, Changes),
         ("created_at", Time, Fixed),
         ("finished_at", Time, Changes),
+    ],
+};
+
+pub(crate) static PRESENCES: Table = Table {
+    name: "presences",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("telegram_user", Int, Fixed),
+        ("standing", Text, Changes),
+        ("since", Time, Changes),
+        ("listed_at", Time, Changes),
+        ("listed_by", Text, Changes),
+        ("listed_reason", Text, Changes),
+    ],
+};
+
+pub(crate) static RUNS: Table = Table {
+    name: "removal_runs",
+    columns: &[
+        ("id", Uuid, Fixed),
+        ("channel_id", Uuid, Fixed),
+        ("number", Int, Fixed),
+        ("started_at", Time, Fixed),
+        ("until_at", Time, Changes),
+        ("members", Int, Fixed),
+        ("removals_max", Int, Fixed),
+        ("decided", Int, Changes),
+        ("state", Text, Changes),
+        ("undone_at", Time, Changes),
+    ],
+};
+
+pub(crate) static SWITCHES: Table = Table {
+    name: "switches",
+    columns: &[
+        ("name", Text, Fixed),
+        ("frozen_at", Time, Changes),
+        ("frozen_by", Text, Changes),
+        ("frozen_reason", Text, Changes),
     ],
 };
 

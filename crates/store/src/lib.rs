@@ -43,12 +43,14 @@ use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::Membership;
 use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::RemovalRun;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_core::status::PaymentStatus;
 
 pub use filter::{
     AttentionFilter, AuditFilter, ChannelFilter, JobFilter, LinkFilter, MembershipFilter, OrderFilter,
-    PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX, PaymentFilter,
+    PAGE_LENGTH_DEFAULT, PAGE_LENGTH_MAX, PaymentFilter, PresenceFilter, RunFilter,
 };
 pub use migrate::Migrated;
 pub use role::RoleGuard;
@@ -326,6 +328,24 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// Out of reach, or rows that cannot be read.
     async fn memberships(&self, filter: MembershipFilter) -> Result<Vec<Membership>, StoreError>;
+
+    /// What is known of people in channels, what was learnt of last first.
+    ///
+    /// # Errors
+    /// Out of reach, or rows that cannot be read.
+    async fn presences(&self, filter: PresenceFilter) -> Result<Vec<Presence>, StoreError>;
+
+    /// Runs of removals, the newest first.
+    ///
+    /// # Errors
+    /// Out of reach, or rows that cannot be read.
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RemovalRun>, StoreError>;
+
+    /// How many members a channel has whose time is not over, those in grace among them.
+    ///
+    /// # Errors
+    /// Out of reach.
+    async fn count_members(&self, channel: ChannelId) -> Result<u64, StoreError>;
 
     /// Attention items, the newest first.
     ///

@@ -3,10 +3,12 @@
 use tollhouse_core::id::ProviderPaymentId;
 use uuid::Uuid;
 
-use crate::layout::{ATTENTION, AUDIT, CHANNELS, EVENTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, Table};
+use crate::layout::{
+    ATTENTION, AUDIT, CHANNELS, EVENTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PRESENCES, RUNS, Table,
+};
 use crate::{
     AttentionFilter, AuditFilter, ChannelFilter, JobFilter, LinkFilter, MembershipFilter, OrderFilter,
-    PAGE_LENGTH_MAX, PaymentFilter,
+    PAGE_LENGTH_MAX, PaymentFilter, PresenceFilter, RunFilter,
 };
 
 /// How an engine spells what the two spell differently.
@@ -141,8 +143,28 @@ impl Dialect {
             .with("channel_id = {}", filter.channel.map(|id| Value::Uuid(id.0)))
             .with("telegram_user = {}", filter.user.map(|user| Value::Int(user.get())))
             .with("status = {}", filter.status.map(|status| Value::Text(status.as_str().to_owned())))
+            .with("removal_run_id = {}", filter.run.map(|id| Value::Uuid(id.0)))
+            .only(filter.leaves_before.is_some(), "removed_at IS NULL AND status <> 'expired'")
+            .with("ends_at < {}", filter.leaves_before.map(Value::Time))
             .with("id < {}", filter.before.map(|id| Value::Uuid(id.0)))
             .finish(&MEMBERSHIPS, "", "id DESC", filter.rows_max())
+    }
+
+    pub(crate) fn presences(&self, filter: &PresenceFilter) -> Listing {
+        let standing = filter.standing.map(|standing| Value::Text(standing.as_str().to_owned()));
+        Builder::new(self)
+            .with("channel_id = {}", filter.channel.map(|id| Value::Uuid(id.0)))
+            .with("standing = {}", standing)
+            .only(filter.listed, "listed_at IS NOT NULL")
+            .with("id < {}", filter.before.map(|id| Value::Uuid(id.0)))
+            .finish(&PRESENCES, "", "id DESC", filter.rows_max())
+    }
+
+    pub(crate) fn runs(&self, filter: &RunFilter) -> Listing {
+        Builder::new(self)
+            .with("channel_id = {}", filter.channel.map(|id| Value::Uuid(id.0)))
+            .with("id < {}", filter.before.map(|id| Value::Uuid(id.0)))
+            .finish(&RUNS, "", "id DESC", filter.rows_max())
     }
 
     pub(crate) fn attention(&self, filter: &AttentionFilter) -> Listing {
@@ -200,6 +222,14 @@ impl Dialect {
 /// The newest order of a reference; parameter 1.
 pub(crate) fn order_by_legacy_ref(dialect: &Dialect) -> String {
     format!("SELECT id FROM orders WHERE legacy_ref = {}1 ORDER BY id DESC LIMIT 1", dialect.parameter)
+}
+
+/// How many members a channel has whose time is not over; parameter 1 is the channel.
+pub(crate) fn count_members(dialect: &Dialect) -> String {
+    format!(
+        "SELECT count(*) FROM memberships WHERE channel_id = {}1 AND status IN ('active', 'grace')",
+        dialect.parameter
+    )
 }
 
 /// Jobs that are due, and since when the longest of them waits; parameter 1 is now.

@@ -22,12 +22,14 @@ use tollhouse_core::attention::Attention;
 use tollhouse_core::audit::Sealed;
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, Outcome, Refusal};
-use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::id::{ChannelId, OrderId, ProviderPaymentId};
 use tollhouse_core::job::Job;
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::Membership;
 use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::RemovalRun;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use uuid::Uuid;
 
@@ -43,8 +45,8 @@ use crate::queue::{Intake, Queue, queue};
 use crate::writer::Failure;
 use crate::{
     AttentionFilter, AuditFilter, ChannelFilter, Committed, JobFilter, LinkFilter, LoggedEvent,
-    MembershipFilter, OpenError, OpenOptions, OrderFilter, PaymentFilter, Ports, RoleGuard, Stats, Store,
-    StoreError,
+    MembershipFilter, OpenError, OpenOptions, OrderFilter, PaymentFilter, Ports, PresenceFilter, RoleGuard,
+    RunFilter, Stats, Store, StoreError,
 };
 use load::Purpose;
 use pipeline::Call;
@@ -149,6 +151,18 @@ impl Store for PostgresStore {
 
     async fn memberships(&self, filter: MembershipFilter) -> Result<Vec<Membership>, StoreError> {
         Ok(read::list(&self.pool, POSTGRES.memberships(&filter), |row| layout::membership(row)).await?)
+    }
+
+    async fn presences(&self, filter: PresenceFilter) -> Result<Vec<Presence>, StoreError> {
+        Ok(read::list(&self.pool, POSTGRES.presences(&filter), |row| layout::presence(row)).await?)
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RemovalRun>, StoreError> {
+        Ok(read::list(&self.pool, POSTGRES.runs(&filter), |row| layout::run(row)).await?)
+    }
+
+    async fn count_members(&self, channel: ChannelId) -> Result<u64, StoreError> {
+        Ok(read::count_members(&self.pool, channel).await?)
     }
 
     async fn attention(&self, filter: AttentionFilter) -> Result<Vec<Attention>, StoreError> {

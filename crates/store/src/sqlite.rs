@@ -23,12 +23,14 @@ use tollhouse_core::attention::Attention;
 use tollhouse_core::audit::Sealed;
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, Outcome, Refusal};
-use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::id::{ChannelId, OrderId, ProviderPaymentId};
 use tollhouse_core::job::Job;
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::Membership;
 use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::RemovalRun;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 
 pub(crate) use backup::{backup, restore};
@@ -40,8 +42,8 @@ use crate::listing::SQLITE;
 use crate::queue::{Queue, queue};
 use crate::{
     AttentionFilter, AuditFilter, ChannelFilter, Committed, JobFilter, LinkFilter, LoggedEvent,
-    MembershipFilter, OpenError, OpenOptions, OrderFilter, PaymentFilter, Ports, RoleGuard, Stats, Store,
-    StoreError,
+    MembershipFilter, OpenError, OpenOptions, OrderFilter, PaymentFilter, Ports, PresenceFilter, RoleGuard,
+    RunFilter, Stats, Store, StoreError,
 };
 use readers::Readers;
 
@@ -129,6 +131,20 @@ impl Store for SqliteStore {
     async fn memberships(&self, filter: MembershipFilter) -> Result<Vec<Membership>, StoreError> {
         let listing = SQLITE.memberships(&filter);
         self.readers.read(move |c| read::list(c, &listing, |row| layout::membership(row))).await
+    }
+
+    async fn presences(&self, filter: PresenceFilter) -> Result<Vec<Presence>, StoreError> {
+        let listing = SQLITE.presences(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::presence(row))).await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<RemovalRun>, StoreError> {
+        let listing = SQLITE.runs(&filter);
+        self.readers.read(move |c| read::list(c, &listing, |row| layout::run(row))).await
+    }
+
+    async fn count_members(&self, channel: ChannelId) -> Result<u64, StoreError> {
+        self.readers.read(move |c| read::count_members(c, channel)).await
     }
 
     async fn attention(&self, filter: AttentionFilter) -> Result<Vec<Attention>, StoreError> {

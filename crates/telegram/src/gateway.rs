@@ -5,6 +5,7 @@
 //! decoding error that holds the body, and reads `retry_after` into 16 bits. Sending JSON to one address is less than mending that.
 
 mod calls;
+mod limit;
 mod send;
 mod watch;
 
@@ -18,6 +19,7 @@ use url::Url;
 use crate::member::Right;
 
 pub use calls::Me;
+pub use limit::{Limits, Rate};
 pub use watch::{Observe, Unobserved};
 
 /// How long a call may take from the first byte to the last. The slowest that Telegram's servers were seen to be is some seconds.
@@ -44,6 +46,7 @@ struct Inner {
     /// `{api}/bot{token}/`, secret because of the token in its path.
     base: SecretString,
     call_timeout: Duration,
+    limiter: limit::Limiter,
     observe: Arc<dyn Observe>,
 }
 
@@ -56,15 +59,18 @@ pub struct GatewayConfig {
     pub api_url: Url,
     /// [`CALL_TIMEOUT`], less in a test of time-outs.
     pub call_timeout: Duration,
+    /// How many messages may be sent; [`Limits::TELEGRAM`], or none for a simulation.
+    pub limits: Limits,
     /// Told about every call.
     pub observe: Arc<dyn Observe>,
 }
 
 impl GatewayConfig {
-    /// With the usual time-out, and nobody watching.
+    /// With the usual time-out and Telegram's limits, and nobody watching.
     #[must_use]
     pub fn new(token: SecretString, api_url: Url) -> Self {
-        Self { token, api_url, call_timeout: CALL_TIMEOUT, observe: Arc::new(Unobserved) }
+        let observe = Arc::new(Unobserved);
+        Self { token, api_url, call_timeout: CALL_TIMEOUT, limits: Limits::TELEGRAM, observe }
     }
 }
 
@@ -88,7 +94,7 @@ impl Gateway {
     /// # Errors
     /// [`SetupError`], when the configuration cannot work.
     pub fn new(config: GatewayConfig) -> Result<Self, SetupError> {
-        let GatewayConfig { token, api_url, call_timeout, observe } = config;
+        let GatewayConfig { token, api_url, call_timeout, limits, observe } = config;
         if !has_token_form(token.expose_secret()) {
             return Err(SetupError::Token);
         }
@@ -104,7 +110,8 @@ impl Gateway {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| SetupError::Client(error.without_url().to_string()))?;
-        Ok(Self { inner: Arc::new(Inner { client, base: base.into(), call_timeout, observe }) })
+        let limiter = limit::Limiter::new(limits);
+        Ok(Self { inner: Arc::new(Inner { client, base: base.into(), call_timeout, limiter, observe }) })
     }
 }
 
@@ -163,6 +170,8 @@ pub enum Method {
     GetChatMember,
     /// Who runs a chat.
     GetChatAdministrators,
+    /// How many are in a chat.
+    GetChatMemberCount,
 }
 
 impl Method {
@@ -187,7 +196,13 @@ impl Method {
             Self::GetChat => "getChat",
             Self::GetChatMember => "getChatMember",
             Self::GetChatAdministrators => "getChatAdministrators",
+            Self::GetChatMemberCount => "getChatMemberCount",
         }
+    }
+
+    /// Whether it counts as a message in Telegram's limits.
+    const fn is_message(self) -> bool {
+        matches!(self, Self::SendMessage | Self::EditMessageText)
     }
 
     /// The right whose lack a refusal of this method means.
@@ -207,7 +222,8 @@ impl Method {
             | Self::AnswerCallbackQuery
             | Self::GetChat
             | Self::GetChatMember
-            | Self::GetChatAdministrators => Right::Administrator,
+            | Self::GetChatAdministrators
+            | Self::GetChatMemberCount => Right::Administrator,
         }
     }
 }

@@ -94,6 +94,7 @@ impl App {
             Some(token) => {
                 let mut settings = GatewayConfig::new(token.clone(), config.telegram.api_url.clone());
                 settings.observe = Arc::new(metrics::TelegramCalls);
+                settings.limits = config.telegram.limits;
                 Some(Gateway::new(settings).map_err(|error| wrong("TOLLHOUSE_TELEGRAM_BOT_TOKEN", &error))?)
             }
         };
@@ -160,6 +161,13 @@ impl App {
     #[must_use]
     pub fn bot_link(&self, payload: &str) -> Option<String> {
         self.bot_name.get().map(|name| format!("https://t.me/{name}?start={payload}"))
+    }
+
+    /// The bot's own number, which stands before the colon of its token.
+    #[must_use]
+    pub fn bot_id(&self) -> Option<i64> {
+        let token = self.config.telegram.bot_token.as_ref()?;
+        secrecy::ExposeSecret::expose_secret(token).split_once(':')?.0.parse().ok()
     }
 
     /// Whether jobs for Telegram can be worked here: there is a bot, and it is not switched off.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tollhouse_core::command::Command;
+use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
+use tollhouse_core::presence::Standing;
 use tollhouse_telegram::{
-    Error as TelegramError, Gateway, Html, IncomingMessage, Topic, Update, UpdateId, UpdateKind, UserId,
+    Error as TelegramError, Gateway, Html, IncomingMessage, MemberChange, MemberStatus, Topic, Update,
+    UpdateId, UpdateKind, UserId,
 };
 
 use crate::app::{App, SubmitError};
-use crate::texts;
+use crate::texts::{self, Language};
 
 /// What this part is called where it is asked whether it is at work.
 const PART: &str = "bot";
@@ -98,12 +100,34 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
             else {
                 return Ok(());
             };
-            let inside = change.after.status.is_inside();
-            submit(app, Command::MemberSeen { chat, user, inside }).await.map(|_| ())
+            let standing = standing(app, change);
+            submit(app, Command::MemberSeen { chat, user, standing, at: change.at }).await.map(|_| ())
+        }
+        // The old group tells the new number; the new group tells the old one. Either is enough.
+        UpdateKind::Message(IncomingMessage { chat, migrated_to: Some(to), .. }) => {
+            migrated(app, chat.id.0, to.0).await
+        }
+        UpdateKind::Message(IncomingMessage { chat, migrated_from: Some(from), .. }) => {
+            migrated(app, from.0, chat.id.0).await
         }
         UpdateKind::Message(message) => word(app, gateway, message).await,
         _ => Ok(()),
     }
+}
+
+/// How somebody stands to a chat after a change. A ban by the bot itself is half of a removal, and no standing of its own.
+fn standing(app: &App, change: &MemberChange) -> Standing {
+    match change.after.status {
+        MemberStatus::Creator | MemberStatus::Administrator(_) => Standing::Admin,
+        MemberStatus::Kicked { .. } if app.bot_id() != Some(change.actor.id.0) => Standing::Banned,
+        status if status.is_inside() => Standing::Inside,
+        _ => Standing::Outside,
+    }
+}
+
+async fn migrated(app: &App, from: i64, to: i64) -> Result<(), Trouble> {
+    let (Ok(from), Ok(to)) = (PrivateChatId::new(from), PrivateChatId::new(to)) else { return Ok(()) };
+    submit(app, Command::ChatMigrated { from, to }).await.map(|_| ())
 }
 
 /// Carries a command out; a refusal is given back as its sentence.
@@ -122,8 +146,23 @@ async fn submit(app: &App, command: Command) -> Result<Option<String>, Trouble> 
 async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
     let Some(from) = message.from.as_ref().filter(|_| message.chat.id.is_private()) else { return Ok(()) };
     let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
-    let Some(("start", payload)) = message.command() else { return Ok(()) };
+    let payload = match message.command() {
+        Some(("start", payload)) => payload,
+        Some(("mylink", _)) => {
+            let language = app.learn_language(user, from.language_code.as_deref()).await?;
+            return my_link(app, gateway, user, language).await;
+        }
+        _ => return Ok(()),
+    };
     let language = app.learn_language(user, from.language_code.as_deref()).await?;
+    if let Some(membership) = crate::renewal::of_payload(payload) {
+        submit(app, Command::UserStarted { user }).await?;
+        let (answer, keyboard) = crate::renewal::start(app, user, membership, language).await?;
+        if let Err(error) = gateway.send_message(from.id.private_chat(), &answer, keyboard.as_ref()).await {
+            tracing::info!(%error, "an answer was not delivered");
+        }
+        return Ok(());
+    }
     let claim = payload
         .strip_prefix("c_")
         .and_then(|hex| format!("{}{hex}", ClaimToken::PREFIX).parse::<ClaimToken>().ok());
@@ -136,6 +175,24 @@ async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result
     };
     submit(app, Command::UserStarted { user }).await?;
     say(gateway, from.id, &answer).await;
+    Ok(())
+}
+
+/// `/mylink`: the way in again, for as long as the membership lasts (F37).
+async fn my_link(
+    app: &App,
+    gateway: &Gateway,
+    user: TelegramUserId,
+    language: Language,
+) -> Result<(), Trouble> {
+    let sent = match app.submit(Command::ReissueInvites { user }).await {
+        Ok(Outcome::Reissued(count)) => count,
+        Ok(_) | Err(SubmitError::Refused(_)) => 0,
+        Err(SubmitError::Store(error)) => return Err(error.into()),
+    };
+    if sent == 0 {
+        say(gateway, UserId(user.get()), &language.no_access()).await;
+    }
     Ok(())
 }
 

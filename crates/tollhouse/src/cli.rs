@@ -7,6 +7,8 @@ mod args;
 mod attention;
 mod audit;
 mod backup;
+mod care;
+mod census;
 mod channel;
 mod doctor;
 mod error;
@@ -26,6 +28,7 @@ mod replay;
 mod sandbox;
 mod serve;
 mod session;
+mod sweep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use tollhouse_core::money::Currency;
 use tollhouse_core::policy::Policies;
+use tollhouse_telegram::Limits;
 use url::Url;
 
 pub use policies::share;
@@ -133,6 +134,8 @@ pub struct Telegram {
     pub api_url: Url,
     /// How updates come.
     pub mode: TelegramMode,
+    /// How many messages may be sent. No key: Telegram sets them; a simulation has none.
+    pub limits: Limits,
 }
 
 /// A key that is wrong.
@@ -263,6 +266,7 @@ impl Config {
                     .parse("telegram_api_url", base_url)?
                     .unwrap_or_else(|| fixed("https://api.telegram.org")),
                 mode,
+                limits: Limits::TELEGRAM,
             },
             policies: policies::read(&mut values)?,
             reconcile_interval: values

@@ -17,6 +17,7 @@ pub mod no_store;
 pub mod provider;
 pub mod pulse;
 pub mod reconcile;
+pub mod renewal;
 pub mod serve;
 pub mod texts;
 pub mod urls;

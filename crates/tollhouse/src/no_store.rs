@@ -10,16 +10,19 @@ use tollhouse_core::audit::Sealed;
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::event::Verdict;
-use tollhouse_core::id::{OrderId, ProviderPaymentId};
+use tollhouse_core::id::{ChannelId, OrderId, ProviderPaymentId};
 use tollhouse_core::job::Job;
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::Membership;
 use tollhouse_core::order::Order;
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::RemovalRun;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::{
     AttentionFilter, AuditFilter, COMMITS_LAG_MAX, ChannelFilter, Committed, JobFilter, LinkFilter,
-    LoggedEvent, MembershipFilter, OrderFilter, PaymentFilter, RoleGuard, Stats, Store, StoreError,
+    LoggedEvent, MembershipFilter, OrderFilter, PaymentFilter, PresenceFilter, RoleGuard, RunFilter, Stats,
+    Store, StoreError,
 };
 
 /// Answers every notification as applied, and keeps nothing.
@@ -70,6 +73,15 @@ impl Store for NoStore {
     }
     async fn memberships(&self, _: MembershipFilter) -> Result<Vec<Membership>, StoreError> {
         Ok(Vec::new())
+    }
+    async fn presences(&self, _: PresenceFilter) -> Result<Vec<Presence>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn runs(&self, _: RunFilter) -> Result<Vec<RemovalRun>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn count_members(&self, _: ChannelId) -> Result<u64, StoreError> {
+        Ok(0)
     }
     async fn attention(&self, _: AttentionFilter) -> Result<Vec<Attention>, StoreError> {
         Ok(Vec::new())

@@ -13,7 +13,7 @@ mod words;
 use std::fmt;
 
 pub use catalog::Value;
-pub use telegram::{access, access_button, claimed, declined, hello, owner};
+pub use telegram::{access, access_button, claimed, declined, farewell, hello, owner, reminder};
 
 /// A language that Tollhouse speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

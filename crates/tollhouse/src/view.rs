@@ -6,19 +6,23 @@
 
 mod attention;
 mod audit;
+mod census;
 mod channel;
 mod job;
 mod link;
 mod membership;
 mod order;
 mod payment;
+mod removal;
 
 pub use attention::Attention;
 pub use audit::AuditEntry;
 pub(crate) use audit::hex;
+pub use census::{Census, Counted, Guest};
 pub use channel::{Channel, Payout, Plan};
 pub use job::Job;
 pub use link::{Link, LinkState};
 pub use membership::{Grant, Membership};
 pub use order::{Order, OrderDetail};
 pub use payment::{Amounts, Event, PAYMENT_ID_PREFIX, Payment, parse_payment_id, payment_id};
+pub use removal::{Freeze, Held, Leaver, LeftOut, Run, Undone};

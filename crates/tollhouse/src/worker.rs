@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::{broadcast, watch};
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
-use tollhouse_core::id::{PrivateChatId, TelegramUserId};
+use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramUserId};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
 use tollhouse_telegram::{Button, ChatId, Error as TelegramError, Gateway, Html, Keyboard, UserId};
 
 use crate::app::App;
 use crate::metrics;
-use crate::texts;
+use crate::texts::{self, Language};
 
 /// How often the worker looks for due jobs when nothing wakes it, in milliseconds: jobs for a later time, lapsed leases, other
 /// processes' commits.
@@ -143,6 +143,12 @@ async fn perform(app: &App, action: Action) -> Outcome {
                 None => Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }),
             };
         }
+        Action::CountMembers { channel_id } => {
+            return match app.store.count_members(channel_id).await {
+                Ok(count) => Outcome::Counted { members: u32::try_from(count).unwrap_or(u32::MAX) },
+                Err(error) => Outcome::Failed(Failure::Transient { error: error.to_string() }),
+            };
+        }
         _ => {}
     }
     let Some(gateway) = &app.gateway else {
@@ -153,7 +159,12 @@ async fn perform(app: &App, action: Action) -> Outcome {
             .create_chat_invite_link(chat_id(chat), &name, None)
             .await
             .map(|made| Outcome::InviteCreated { link: made.url }),
-        Action::SendAccess { user, title, link, ends_at, inside } => {
+        Action::SendAccess { user, title, link, ends_at, inside, lift_ban } => {
+            if let Some(chat) = lift_ban
+                && let Err(failure) = lift(gateway, chat, user).await
+            {
+                return Outcome::Failed(failure);
+            }
             let language = app.language_of(user).await;
             let keyboard = Keyboard::column([Button::url(texts::access_button(language, inside), link)]);
             send(gateway, user, &texts::access(language, &title, ends_at, inside), Some(&keyboard)).await
@@ -164,13 +175,74 @@ async fn perform(app: &App, action: Action) -> Outcome {
             decline(gateway, chat, user, &why).await
         }
         Action::Remove { chat, user } => remove(gateway, chat, user).await,
+        Action::Remind { user, title, ends_at, is_over, leaves_at, renews } => {
+            let language = app.language_of(user).await;
+            let text = texts::reminder(language, &title, ends_at, is_over.then_some(leaves_at));
+            let keyboard = match renewal_button(app, gateway, renews, language).await {
+                Ok(keyboard) => keyboard,
+                Err(error) => return Outcome::Failed(failure(&error)),
+            };
+            send(gateway, user, &text, keyboard.as_ref()).await
+        }
+        Action::Farewell { user, title, renews } => {
+            let language = app.language_of(user).await;
+            let keyboard = match renewal_button(app, gateway, renews, language).await {
+                Ok(keyboard) => keyboard,
+                Err(error) => return Outcome::Failed(failure(&error)),
+            };
+            send(gateway, user, &texts::farewell(language, &title, renews.is_some()), keyboard.as_ref()).await
+        }
         Action::Notify { owner, title, notice } => {
             let language = app.language_of(owner).await;
             send(gateway, owner, &texts::owner(language, &title, &notice), None).await
         }
-        Action::Nothing | Action::GiveUp { .. } | Action::CreateInvoice { .. } => Ok(Outcome::Nothing),
+        Action::Nothing
+        | Action::GiveUp { .. }
+        | Action::CreateInvoice { .. }
+        | Action::CountMembers { .. } => Ok(Outcome::Nothing),
     };
-    done.unwrap_or_else(|error| Outcome::Failed(failure(&error)))
+    done.unwrap_or_else(|error| match moved(&error) {
+        Some(to) => Outcome::Migrated { to },
+        None => Outcome::Failed(failure(&error)),
+    })
+}
+
+/// The number that a group has now, if that is why it did not work.
+fn moved(error: &TelegramError) -> Option<PrivateChatId> {
+    match error {
+        TelegramError::Migrated { to } => PrivateChatId::new(to.0).ok(),
+        _ => None,
+    }
+}
+
+/// A button by which a member buys again. The bot's name comes from Telegram: a process that only works jobs has not heard it yet.
+async fn renewal_button(
+    app: &App,
+    gateway: &Gateway,
+    renews: Option<MembershipId>,
+    language: Language,
+) -> Result<Option<Keyboard>, TelegramError> {
+    let Some(id) = renews else { return Ok(None) };
+    if app.bot_name.get().is_none() {
+        let _ = app.bot_name.set(gateway.get_me().await?.username);
+    }
+    let link = app.bot_link(&crate::renewal::payload(id));
+    Ok(link.map(|link| Keyboard::column([Button::url(language.button_renew(), link)])))
+}
+
+/// Lifts the ban that a removal may have left. Without the right to, the link goes out all the same: there may be no ban at all, and the
+/// chat's owner hears of the missing right by the next removal.
+async fn lift(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<(), Failure> {
+    match gateway.unban_chat_member(chat_id(chat), UserId(user.get())).await {
+        Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => Ok(()),
+        Err(error @ (TelegramError::RetryAfter { .. } | TelegramError::Transient { .. })) => {
+            Err(failure(&error))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a ban could not be lifted before access was sent");
+            Ok(())
+        }
+    }
 }
 
 fn chat_id(chat: PrivateChatId) -> ChatId {

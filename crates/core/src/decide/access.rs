@@ -1,12 +1,17 @@
 //! Access by other ways than a payment: a claim, a person's hand, a join request, a first word to the bot.
 
-use super::{Work, delivery, grants};
+use jiff::SignedDuration;
+
+use super::{Work, delivery, grants, reminders};
 use crate::attention::PERSON_REASON_LENGTH_MAX;
 use crate::channel::PlanDuration;
 use crate::command::{Member, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, PrivateChatId, TelegramUserId};
 use crate::job::JobKind;
-use crate::membership::{Grant, Membership};
+use crate::membership::{Grant, Membership, later};
+
+/// How old an invite link must be before `/mylink` makes a new one, in minutes: whoever asks twice in a row gets the same.
+const REISSUE_AFTER_MINUTES: i64 = 60;
 
 /// Binds an order to an account: once, and only to the first.
 pub(super) fn claim_order(
@@ -149,26 +154,40 @@ pub(super) fn user_started(work: &mut Work<'_>, user: TelegramUserId) -> Outcome
         for grant in waiting {
             delivery::deliver(work, &grant, membership.id);
         }
+        reminders::word_of(work, &membership);
     }
     Outcome::Done
 }
 
-/// Notes who is inside, as Telegram says.
-pub(super) fn member_seen(
-    work: &mut Work<'_>,
-    chat: PrivateChatId,
-    user: TelegramUserId,
-    inside: bool,
-) -> Outcome {
-    let Some(channel_id) = work.snapshot.channel_by_private_chat(chat).map(|channel| channel.id) else {
-        return Outcome::Done;
-    };
-    if let Some(mut membership) = work.snapshot.membership_of(channel_id, user).cloned()
-        && membership.joined_at.is_some() != inside
-    {
-        membership.joined_at = inside.then_some(work.now);
-        membership.updated_at = work.now;
-        work.snapshot.memberships.put(membership.id, membership);
+/// Sends a user the way in to everything that they may read, again. A link that is not quite new is made anew: the old one may be
+/// what does not work (F37).
+pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
+    let mine: Vec<Membership> =
+        work.snapshot.memberships.values().filter(|membership| membership.user == user).cloned().collect();
+    let mut sent = 0;
+    for mut membership in mine {
+        let Some(channel) = work.snapshot.channels.get(&membership.channel_id) else { continue };
+        if !membership.entitles(work.now, channel.policies.grace()) {
+            continue;
+        }
+        let newest = work
+            .snapshot
+            .grants_of(membership.id)
+            .into_iter()
+            .filter(|grant| grant.revoked.is_none())
+            .max_by_key(|grant| (grant.granted_at, grant.id))
+            .cloned();
+        let Some(grant) = newest else { continue };
+        let is_old = membership.invite.as_ref().is_some_and(|invite| {
+            later(invite.created_at, SignedDuration::from_mins(REISSUE_AFTER_MINUTES)) <= work.now
+        });
+        if is_old && membership.joined_at.is_none() {
+            membership.invite = None;
+            membership.updated_at = work.now;
+            work.snapshot.memberships.put(membership.id, membership.clone());
+        }
+        delivery::deliver(work, &grant, membership.id);
+        sent += 1;
     }
-    Outcome::Done
+    Outcome::Reissued(sent)
 }

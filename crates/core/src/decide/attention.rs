@@ -1,6 +1,6 @@
 //! The attention list: opened by what is wrong, closed by what mends it or by a person.
 
-use super::{SYSTEM, Work, jobs, notification};
+use super::{SYSTEM, Work, departure, guard, jobs, notification};
 use crate::attention::{Attention, Reason, Resolution, Resolved, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{AttentionId, ChannelId, OrderId};
@@ -145,11 +145,19 @@ pub(super) fn resolve(
             item.reason.sentence()
         )));
     }
-    if resolution == Resolution::Grant && !matches!(item.subject, Subject::Job(_)) {
+    let is_money = matches!(item.subject, Subject::Order(_) | Subject::Payment(_));
+    if resolution == Resolution::Grant && is_money {
         can_be_granted(work, &item, order_id)?;
     }
     if let (Subject::Job(job_id), Resolution::Grant) = (item.subject, resolution) {
         jobs::revive(work, job_id)?;
+    }
+    match (item.subject, item.reason) {
+        (Subject::Run(run_id), _) => departure::resolved(work, run_id, resolution, reason, actor)?,
+        (Subject::Member { channel_id, user }, Reason::StrangerInside) if resolution == Resolution::Grant => {
+            guard::whitelist(work, channel_id, user, true, reason, actor)?;
+        }
+        _ => {}
     }
     work.snapshot.attention.put(
         id,
@@ -252,7 +260,7 @@ fn refunded(work: &mut Work<'_>, item: &Attention, order_id: Option<OrderId>) {
         Subject::Order(_) if !matches!(item.reason, Reason::PaidTwice | Reason::Overpaid) => {
             rule(work, order_id, Ruling::Refund);
         }
-        Subject::Order(_) | Subject::Job(_) => {}
+        Subject::Order(_) | Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => {}
     }
 }
 
@@ -260,6 +268,6 @@ fn order_of(work: &Work<'_>, subject: Subject) -> Option<OrderId> {
     match subject {
         Subject::Order(id) => Some(id),
         Subject::Payment(id) => work.snapshot.payments.get(&id).and_then(|payment| payment.order_id),
-        Subject::Job(_) => None,
+        Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => None,
     }
 }

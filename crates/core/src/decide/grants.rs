@@ -1,7 +1,7 @@
 //! From a paid order to a grant, from grants to a membership's end. One order has at most one grant (I2); an end moves back only
 //! by a revocation with a reason (I8).
 
-use super::{SYSTEM, Work, delivery};
+use super::{SYSTEM, Work, delivery, reminders};
 use crate::attention::Subject;
 use crate::channel::{Channel, PlanDuration};
 use crate::id::{ChannelId, GrantId, MembershipId, OrderId, TelegramUserId};
@@ -127,6 +127,7 @@ fn begin(work: &Work<'_>, id: MembershipId, channel_id: ChannelId, user: Telegra
         invite: None,
         joined_at: None,
         removed_at: None,
+        removal_run: None,
         updated_at: work.now,
     }
 }
@@ -193,6 +194,9 @@ pub(super) fn refold_as(
         work.arm(kind, format!("membership:{id}"), membership.channel_id, end, true);
     }
     work.snapshot.memberships.put(id, membership);
+    if revocation.is_some() {
+        reminders::arm_anew(work, id);
+    }
 }
 
 /// Tells the owner what became of an order.

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
-use super::{Work, access, delivery, grants, notification, shop};
+use super::{Work, access, delivery, grants, notification, reminders, shop};
 use crate::channel::{Channel, Plan, PlanDuration};
 use crate::command::{NewPlan, Outcome, Refusal};
 use crate::id::{ChannelId, GrantId, MembershipId, OrderId, PrivateChatId, TelegramUserId};
@@ -63,6 +63,8 @@ fn add(work: &mut Work<'_>, new: &ImportChannel) -> Result<(), Refusal> {
         payout: new.payout.clone(),
         policies: new.policies.clone(),
         archived_at: None,
+        frozen: None,
+        chat_since: work.now,
         created_at: work.now,
         plans: Vec::new(),
     };
@@ -438,6 +440,7 @@ impl Entry {
                 invite: None,
                 joined_at: None,
                 removed_at: None,
+                removal_run: None,
                 updated_at: work.now,
             },
         };
@@ -513,6 +516,10 @@ impl Entry {
             .memberships
             .get(&id)
             .is_some_and(|membership| membership.ends_at.is_none_or(|end| end > work.now));
+        if is_live {
+            // Only what is still to come: the other system has reminded of the rest.
+            reminders::arm_anew(work, id);
+        }
         if self.is_undelivered && is_live {
             let waiting: Vec<Grant> = work
                 .snapshot

@@ -2,15 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{SYSTEM, Work, attention, delivery, shop};
+use super::{Work, attention, departure, guard, reminders, shop};
 use crate::attention::{Reason, Subject};
 use crate::command::{Outcome, Refusal};
-use crate::id::{ChannelId, GrantId, JobId, LeaseToken, MembershipId, TelegramUserId};
+use crate::id::{ChannelId, GrantId, JobId, LeaseToken, MembershipId, PrivateChatId, TelegramUserId};
 use crate::job::{
     ATTEMPTS_MAX, ERROR_LENGTH_MAX, Failure, Job, JobKind, JobState, LEASE_SECONDS, Lease,
     Outcome as JobOutcome, backoff,
 };
-use crate::membership::{Invite, Membership, MembershipStatus, later};
+use crate::membership::{Invite, MembershipStatus, later, usable_invite};
 use crate::order::InvoiceProblem;
 
 /// Takes due jobs, the longest due first.
@@ -59,6 +59,7 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
             let asked_again = job.run_at > claimed.run_at;
             fail(work, job, failure, asked_again);
         }
+        JobOutcome::Migrated { to } => migrated(work, job, *to),
         outcome => {
             job.last_error = None;
             let next = match job.kind.clone() {
@@ -75,7 +76,15 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                     answered(work, channel_id, user, outcome)
                 }
                 JobKind::EndMembership { membership_id, removing } => {
-                    ended(work, &mut job, membership_id, removing, outcome)
+                    departure::ended(work, &mut job, membership_id, removing, outcome)
+                }
+                JobKind::RemindMember { membership_id, for_end, told_until } => {
+                    let told = if *outcome == JobOutcome::Done { work.now } else { told_until };
+                    reminders::next(work, &mut job, membership_id, for_end, told)
+                }
+                JobKind::SayFarewell { .. } => None,
+                JobKind::ExpelStranger { channel_id, user } => {
+                    guard::expelled(work, channel_id, user, outcome)
                 }
                 JobKind::NotifyOwner { .. } => None,
             };
@@ -139,6 +148,11 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             note_problem(work, &job, InvoiceProblem::Unavailable);
             return put(work, job, Some(later(work.now, SignedDuration::from_secs(i64::from(*seconds)))));
         }
+        Failure::Unreachable { error } if reminders::waits_for_a_word(&job.kind) => {
+            job.last_error = Some(bounded(error));
+            let next = if asked_again { Some(work.now) } else { reminders::unreachable(work, &mut job) };
+            return put(work, job, next);
+        }
         Failure::Unreachable { error } => {
             // Nobody to write to: the page shows the link, and the next /start arms the job again (F42), also one that came
             // while we were finding out.
@@ -178,6 +192,21 @@ fn note_problem(work: &mut Work<'_>, job: &Job, problem: InvoiceProblem) {
     }
 }
 
+/// The chat has another number now: the job goes on with that one, at once.
+fn migrated(work: &mut Work<'_>, mut job: Job, to: PrivateChatId) {
+    let from =
+        job.channel_id.and_then(|id| work.snapshot.channels.get(&id)).map(|channel| channel.private_chat);
+    let moved = from.map(|from| guard::chat_migrated(work, from, to));
+    match moved {
+        Some(Ok(_)) => {
+            job.last_error = Some(format!("the group is now {to}"));
+            put(work, job, Some(work.now));
+        }
+        Some(Err(refusal)) => fail(work, job, &Failure::Permanent { error: refusal.to_string() }, false),
+        None => fail(work, job, &Failure::Permanent { error: format!("the group is now {to}") }, false),
+    }
+}
+
 /// A dead letter, in the attention list.
 fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
     job.state = JobState::Dead;
@@ -209,7 +238,7 @@ fn delivered(
     match outcome {
         JobOutcome::InviteCreated { link } => {
             if let Some(mut membership) = work.snapshot.memberships.get(&membership_id).cloned()
-                && membership.invite.is_none()
+                && !has_usable_invite(work, membership_id)
             {
                 membership.invite = Some(Invite { link: link.clone(), created_at: work.now });
                 membership.updated_at = work.now;
@@ -222,10 +251,18 @@ fn delivered(
                 grant.delivered_at = Some(work.now);
                 work.snapshot.grants.put(grant_id, grant);
             }
+            reminders::arm(work, membership_id);
+            guard::access_delivered(work, membership_id);
             None
         }
         _ => None,
     }
+}
+
+fn has_usable_invite(work: &Work<'_>, id: MembershipId) -> bool {
+    let Some(membership) = work.snapshot.memberships.get(&id) else { return false };
+    let channel = work.snapshot.channels.get(&membership.channel_id);
+    channel.is_some_and(|channel| usable_invite(membership, channel.chat_since).is_some())
 }
 
 fn answered(
@@ -242,83 +279,9 @@ fn answered(
         membership.joined_at = Some(work.now);
         membership.removed_at = None;
         membership.updated_at = work.now;
-        work.snapshot.memberships.put(membership.id, membership);
+        let id = membership.id;
+        work.snapshot.memberships.put(id, membership);
+        reminders::arm(work, id);
     }
     None
-}
-
-/// The end of a membership: at its end into grace, after the grace into the removal, after the removal done. Every step looks at
-/// the end as it is now, under lock, so that a renewal in that second wins (F46).
-fn ended(
-    work: &mut Work<'_>,
-    job: &mut Job,
-    membership_id: MembershipId,
-    removing: bool,
-    outcome: &JobOutcome,
-) -> Option<Timestamp> {
-    let mut membership = work.snapshot.memberships.get(&membership_id).cloned()?;
-    let grace = work.snapshot.channels.get(&membership.channel_id)?.policies.grace();
-    let end = membership.ends_at;
-    let due = membership.removal_due(grace);
-    let is_due = due.is_some_and(|at| at <= work.now);
-    let mut keep = |removing: bool| job.kind = JobKind::EndMembership { membership_id, removing };
-    if removing && matches!(outcome, JobOutcome::Done | JobOutcome::NotRemovable) {
-        keep(false);
-        if is_due {
-            removed(work, &mut membership, *outcome == JobOutcome::Done);
-            return None;
-        }
-        // Renewed while Telegram was showing the member out: let them back in, and say so.
-        membership.joined_at = None;
-        work.snapshot.memberships.put(membership_id, membership);
-        let newest = work
-            .snapshot
-            .grants_of(membership_id)
-            .into_iter()
-            .filter(|grant| grant.revoked.is_none())
-            .max_by_key(|grant| grant.granted_at)
-            .cloned();
-        if let Some(grant) = newest {
-            delivery::deliver(work, &grant, membership_id);
-        }
-        return end;
-    }
-    if is_due {
-        keep(true);
-        return Some(work.now);
-    }
-    keep(false);
-    match end {
-        Some(end) if end <= work.now => {
-            if membership.status == MembershipStatus::Active {
-                membership.status = MembershipStatus::Grace;
-                membership.updated_at = work.now;
-                work.snapshot.memberships.put(membership_id, membership);
-            }
-            due
-        }
-        later_end => later_end,
-    }
-}
-
-fn removed(work: &mut Work<'_>, membership: &mut Membership, is_out: bool) {
-    if membership.status != MembershipStatus::Revoked {
-        membership.status = MembershipStatus::Expired;
-    }
-    if is_out {
-        membership.joined_at = None;
-        membership.removed_at = Some(work.now);
-    }
-    membership.updated_at = work.now;
-    let id = membership.id;
-    work.snapshot.memberships.put(id, membership.clone());
-    let reason =
-        if is_out { "its time is over" } else { "its time is over; an owner or admin is never removed" };
-    work.audit(
-        SYSTEM,
-        "membership.removed",
-        format!("membership:{id}"),
-        reason,
-        &serde_json::json!({"confirmed": is_out, "status": membership.status.as_str()}),
-    );
 }

@@ -52,6 +52,8 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
         payout: new.payout.clone(),
         policies: new.policies.clone(),
         archived_at: None,
+        frozen: None,
+        chat_since: work.now,
         created_at: work.now,
         plans: Vec::new(),
     };

@@ -17,6 +17,10 @@ CREATE TABLE channels (
   payout_currency TEXT,
   policies        TEXT        NOT NULL,
   archived_at     TIMESTAMPTZ,
+  frozen_at       TIMESTAMPTZ,
+  frozen_by       TEXT,
+  frozen_reason   TEXT,
+  chat_since      TIMESTAMPTZ NOT NULL,
   created_at      TIMESTAMPTZ NOT NULL,
   CHECK ((payout_address IS NULL) = (payout_currency IS NULL))
 );
@@ -147,11 +151,13 @@ CREATE TABLE memberships (
   invite_created_at TIMESTAMPTZ,
   joined_at         TIMESTAMPTZ,
   removed_at        TIMESTAMPTZ,
+  removal_run_id    UUID,
   updated_at        TIMESTAMPTZ NOT NULL,
   UNIQUE (channel_id, telegram_user),
   CHECK ((invite_link IS NULL) = (invite_created_at IS NULL))
 ) WITH (fillfactor = 75);
 CREATE INDEX memberships_by_user ON memberships (telegram_user);
+CREATE INDEX memberships_by_run ON memberships (removal_run_id) WHERE removal_run_id IS NOT NULL;
 
 CREATE TABLE grants (
   id               UUID        NOT NULL PRIMARY KEY,
@@ -240,4 +246,42 @@ INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, decode(repeat('00', 32
 CREATE TABLE state (
   key  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
   text TEXT        NOT NULL
+);
+
+-- Who is inside, as far as Telegram has told, and who may be without paying.
+CREATE TABLE presences (
+  id            UUID        NOT NULL PRIMARY KEY,
+  channel_id    UUID        NOT NULL,
+  telegram_user BIGINT      NOT NULL CHECK (telegram_user > 0),
+  standing      TEXT        CHECK (standing = ANY ('{admin,inside,outside,banned}')),
+  since         TIMESTAMPTZ NOT NULL,
+  listed_at     TIMESTAMPTZ,
+  listed_by     TEXT,
+  listed_reason TEXT,
+  UNIQUE (channel_id, telegram_user),
+  CHECK ((listed_at IS NULL) = (listed_by IS NULL))
+);
+
+-- What is removed in one channel in one day. Two processes must not begin one each.
+CREATE TABLE removal_runs (
+  id           UUID        NOT NULL PRIMARY KEY,
+  channel_id   UUID        NOT NULL,
+  number       BIGINT      NOT NULL CHECK (number > 0),
+  started_at   TIMESTAMPTZ NOT NULL,
+  until_at     TIMESTAMPTZ NOT NULL,
+  members      BIGINT      NOT NULL CHECK (members >= 0),
+  removals_max BIGINT      NOT NULL CHECK (removals_max >= 0),
+  decided      BIGINT      NOT NULL CHECK (decided >= 0),
+  state        TEXT        NOT NULL CHECK (state = ANY ('{running,stopped,released,closed}')),
+  undone_at    TIMESTAMPTZ,
+  UNIQUE (channel_id, number)
+);
+
+-- What holds for every channel at once.
+CREATE TABLE switches (
+  name          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+  frozen_at     TIMESTAMPTZ,
+  frozen_by     TEXT,
+  frozen_reason TEXT,
+  CHECK ((frozen_at IS NULL) = (frozen_by IS NULL))
 );

@@ -13,6 +13,10 @@ CREATE TABLE channels (
   payout_currency TEXT,
   policies        TEXT    NOT NULL,
   archived_at     INTEGER,
+  frozen_at       INTEGER,
+  frozen_by       TEXT,
+  frozen_reason   TEXT,
+  chat_since      INTEGER NOT NULL,
   created_at      INTEGER NOT NULL,
   CHECK ((payout_address IS NULL) = (payout_currency IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -144,11 +148,13 @@ CREATE TABLE memberships (
   invite_created_at INTEGER,
   joined_at         INTEGER,
   removed_at        INTEGER,
+  removal_run_id    BLOB,
   updated_at        INTEGER NOT NULL,
   UNIQUE (channel_id, telegram_user),
   CHECK ((invite_link IS NULL) = (invite_created_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX memberships_by_user ON memberships (telegram_user);
+CREATE INDEX memberships_by_run ON memberships (removal_run_id) WHERE removal_run_id IS NOT NULL;
 
 CREATE TABLE grants (
   id               BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -238,4 +244,42 @@ INSERT INTO audit_head (id, sequence, hash) VALUES (1, 0, zeroblob(32));
 CREATE TABLE state (
   key  TEXT NOT NULL PRIMARY KEY,
   text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Who is inside, as far as Telegram has told, and who may be without paying.
+CREATE TABLE presences (
+  id            BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  channel_id    BLOB    NOT NULL,
+  telegram_user INTEGER NOT NULL CHECK (telegram_user > 0),
+  standing      TEXT    CHECK (standing = 'admin' OR standing = 'inside' OR standing = 'outside' OR standing = 'banned'),
+  since         INTEGER NOT NULL,
+  listed_at     INTEGER,
+  listed_by     TEXT,
+  listed_reason TEXT,
+  UNIQUE (channel_id, telegram_user),
+  CHECK ((listed_at IS NULL) = (listed_by IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- What is removed in one channel in one day. Two processes must not begin one each.
+CREATE TABLE removal_runs (
+  id           BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  channel_id   BLOB    NOT NULL,
+  number       INTEGER NOT NULL CHECK (number > 0),
+  started_at   INTEGER NOT NULL,
+  until_at     INTEGER NOT NULL,
+  members      INTEGER NOT NULL CHECK (members >= 0),
+  removals_max INTEGER NOT NULL CHECK (removals_max >= 0),
+  decided      INTEGER NOT NULL CHECK (decided >= 0),
+  state        TEXT    NOT NULL CHECK (state = 'running' OR state = 'stopped' OR state = 'released' OR state = 'closed'),
+  undone_at    INTEGER,
+  UNIQUE (channel_id, number)
+) STRICT, WITHOUT ROWID;
+
+-- What holds for every channel at once.
+CREATE TABLE switches (
+  name          TEXT    NOT NULL PRIMARY KEY,
+  frozen_at     INTEGER,
+  frozen_by     TEXT,
+  frozen_reason TEXT,
+  CHECK ((frozen_at IS NULL) = (frozen_by IS NULL))
 ) STRICT, WITHOUT ROWID;

@@ -7,6 +7,7 @@ use tollhouse_core::command::{Command, Member, NewChannel, NewPlan, OrderFrom, O
 use tollhouse_core::event::{Parent, PaymentFacts, ReportedMoney, Verdict};
 use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId};
 use tollhouse_core::membership::END_LATEST_SECONDS;
+use tollhouse_core::membership_policy::{MembershipPolicies, REMINDER_HOURS_MAX, StrangerPolicy};
 use tollhouse_core::money::{Money, Reported};
 use tollhouse_core::order::OrderSource;
 use tollhouse_core::policy::{
@@ -64,6 +65,12 @@ fn extreme_channel() -> Command {
             overpaid: OverpaidPolicy::Attention,
             child_payment: ChildPolicy::Attention,
             unmatched_price: UnmatchedPricePolicy::Attention,
+            membership: MembershipPolicies {
+                reminder_hours: vec![REMINDER_HOURS_MAX, 0],
+                strangers: StrangerPolicy::Remove,
+                removals_max: u32::MAX,
+                removals_share: AMOUNTS[1].parse().unwrap(),
+            },
         },
         actor: "cli:test".to_owned(),
     }))

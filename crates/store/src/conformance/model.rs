@@ -98,6 +98,9 @@ impl Model {
             links: all.links.keys().copied().collect(),
             grants: all.grants.keys().copied().collect(),
             memberships: all.memberships.keys().copied().collect(),
+            presences: all.presences.keys().copied().collect(),
+            runs: all.runs.keys().copied().collect(),
+            switches: all.switches.keys().copied().collect(),
             attention: all.attention.keys().copied().collect(),
             ..Needs::default()
         };
@@ -108,6 +111,9 @@ impl Model {
         same("payments", all.payments.values(), stored.payments.values());
         same("memberships", all.memberships.values(), stored.memberships.values());
         same("grants", all.grants.values(), stored.grants.values());
+        same("presences", all.presences.values(), stored.presences.values());
+        same("runs", all.runs.values(), stored.runs.values());
+        same("switches", all.switches.values(), stored.switches.values());
         same("attention", all.attention.values(), stored.attention.values());
         let jobs = store.jobs(JobFilter { limit: PAGE_LENGTH_MAX, ..JobFilter::default() }).await.unwrap();
         let jobs: BTreeMap<JobId, Job> = jobs.into_iter().map(|job| (job.id, job)).collect();
@@ -165,7 +171,7 @@ impl Model {
                     Subject::Payment(id) => {
                         snapshot.payments.get(&id).is_some_and(|p| p.order_id == Some(order.id))
                     }
-                    Subject::Job(_) => false,
+                    Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => false,
                 });
                 items.map(|item| format!("{item:?}")).collect()
             };

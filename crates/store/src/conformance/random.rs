@@ -8,8 +8,10 @@ use tollhouse_core::command::{Command, Member, NewPlan, OrderFrom, Outcome};
 use tollhouse_core::event::Parent;
 use tollhouse_core::id::{IdSource, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::job::{Failure, Job, Outcome as JobOutcome};
+use tollhouse_core::membership_policy::StrangerPolicy;
 use tollhouse_core::order::{Invoice, OrderSource};
 use tollhouse_core::policy::{OverpaidPolicy, PolicyChange, RefundPolicy};
+use tollhouse_core::presence::Standing;
 
 use super::Fresh;
 use super::model::Model;
@@ -79,7 +81,8 @@ impl Player {
             20 => self.bind(model),
             21 | 22 => self.person(model),
             23 => self.resolve(model),
-            24 | 25 => self.telegram(model),
+            24 => self.telegram(model),
+            25 => self.care(model),
             26 | 27 => Command::ClaimJobs { limit: 5, now: self.clock.now() },
             _ => self.finish(model),
         }
@@ -261,10 +264,51 @@ impl Player {
         let chats = model.snapshot.channels.values().map(|channel| channel.private_chat).collect();
         let chat = self.pick(chats).unwrap_or(PrivateChatId::new(-5).unwrap());
         let user = self.user();
-        match self.below(3) {
+        match self.below(5) {
             0 => Command::JoinRequest { chat, user, update_id: i64::try_from(self.below(1_000)).unwrap() },
-            1 => Command::MemberSeen { chat, user, inside: self.below(2) == 0 },
+            1 | 2 => {
+                let standing = Standing::ALL[self.below(Standing::ALL.len())];
+                Command::MemberSeen { chat, user, standing, at: self.clock.now() }
+            }
+            3 => Command::ReissueInvites { user },
             _ => Command::UserStarted { user },
+        }
+    }
+
+    fn care(&mut self, model: &Model) -> Command {
+        let (reason, actor) = ("test".to_owned(), "cli:test".to_owned());
+        let channel = self.pick(model.snapshot.channels.keys().copied().collect());
+        let run = self.pick(model.snapshot.runs.keys().copied().collect());
+        match (self.below(6), channel, run) {
+            (0, channel_id, _) => {
+                Command::FreezeRemovals { channel_id, freeze: self.below(3) == 0, reason, actor }
+            }
+            (1, _, _) => {
+                Command::FreezeRemovals { channel_id: None, freeze: self.below(3) == 0, reason, actor }
+            }
+            (2, Some(channel_id), _) => {
+                let change = PolicyChange {
+                    removals_max: u32::try_from(self.below(2)).ok(),
+                    strangers: Some([StrangerPolicy::Report, StrangerPolicy::Remove][self.below(2)]),
+                    grace_hours: Some(1),
+                    ..PolicyChange::default()
+                };
+                Command::SetPolicies { channel_id, change: Box::new(change), actor }
+            }
+            (3, _, Some(run_id)) if self.below(3) == 0 => Command::NoteRunUndone { run_id, reason, actor },
+            (4, Some(channel_id), _) if self.below(8) == 0 => {
+                let from = model.snapshot.channels.get(&channel_id).unwrap().private_chat;
+                let to = PrivateChatId::new(from.get() - 1_000).unwrap();
+                Command::ChatMigrated { from, to }
+            }
+            (_, Some(channel_id), _) => Command::Whitelist {
+                channel_id,
+                user: self.user(),
+                listed: self.below(2) == 0,
+                reason,
+                actor,
+            },
+            _ => Command::UserStarted { user: self.user() },
         }
     }
 
@@ -276,8 +320,9 @@ impl Player {
             };
         };
         let error = || "it did not work: ✗".to_owned();
-        let outcome = match self.below(10) {
+        let outcome = match self.below(11) {
             0 => JobOutcome::Nothing,
+            9 => JobOutcome::Counted { members: 3 },
             1 => JobOutcome::InviteCreated { link: format!("https://t.me/+{}", self.below(1_000)) },
             2 => JobOutcome::InvoiceCreated {
                 invoice: Invoice {

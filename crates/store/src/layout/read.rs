@@ -8,7 +8,7 @@ use tollhouse_core::channel::{Channel, Payout, Plan, PlanDuration};
 use tollhouse_core::event::{EventSource, Parent, Verdict};
 use tollhouse_core::id::{
     AttentionId, ChannelId, ClaimToken, GrantId, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
-    PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId,
+    PresenceId, PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
 };
 use tollhouse_core::job::{Job, JobState, Lease};
 use tollhouse_core::link::PayLink;
@@ -16,6 +16,8 @@ use tollhouse_core::membership::{Carried, Grant, Invite, Membership, MembershipS
 use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::order::{Invoice, Order, OrderSource, OrderState, Ruling};
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::{Listed, Presence, Standing};
+use tollhouse_core::removal::{Freeze, RemovalRun, RunState, Switch, SwitchName};
 use tollhouse_core::status::{PaymentStatus, StatusSet};
 use uuid::Uuid;
 
@@ -155,9 +157,49 @@ pub(crate) fn channel(row: &mut impl Columns) -> Result<Channel, Failure> {
         },
         policies: row.must_word(|text| serde_json::from_str(text).ok())?,
         archived_at: row.time()?,
+        frozen: freeze(row)?,
+        chat_since: row.must_time()?,
         created_at: row.must_time()?,
         plans: Vec::new(),
     })
+}
+
+/// When, by whom and why.
+fn freeze(row: &mut impl Columns) -> Result<Option<Freeze>, Failure> {
+    let at = row.time()?;
+    let by = row.owned()?.unwrap_or_default();
+    let reason = row.owned()?.unwrap_or_default();
+    Ok(at.map(|at| Freeze { at, by, reason }))
+}
+
+pub(crate) fn presence(row: &mut impl Columns) -> Result<Presence, Failure> {
+    Ok(Presence {
+        id: PresenceId(row.must_uuid()?),
+        channel_id: ChannelId(row.must_uuid()?),
+        user: row.must_number(TelegramUserId::new)?,
+        standing: row.word(Standing::from_word)?,
+        since: row.must_time()?,
+        listed: freeze(row)?.map(|Freeze { at, by, reason }| Listed { at, by, reason }),
+    })
+}
+
+pub(crate) fn run(row: &mut impl Columns) -> Result<RemovalRun, Failure> {
+    Ok(RemovalRun {
+        id: RunId(row.must_uuid()?),
+        channel_id: ChannelId(row.must_uuid()?),
+        number: row.must_number(u32::try_from)?,
+        started_at: row.must_time()?,
+        until: row.must_time()?,
+        members: row.must_number(u32::try_from)?,
+        limit: row.must_number(u32::try_from)?,
+        decided: row.must_number(u32::try_from)?,
+        state: row.must_word(RunState::from_word)?,
+        undone_at: row.time()?,
+    })
+}
+
+pub(crate) fn switch(row: &mut impl Columns) -> Result<Switch, Failure> {
+    Ok(Switch { name: row.must_word(SwitchName::from_word)?, freeze: freeze(row)? })
 }
 
 /// A plan and its place among its channel's plans.
@@ -291,6 +333,7 @@ pub(crate) fn membership(row: &mut impl Columns) -> Result<Membership, Failure> 
         },
         joined_at: row.time()?,
         removed_at: row.time()?,
+        removal_run: row.uuid()?.map(RunId),
         updated_at: row.must_time()?,
     })
 }

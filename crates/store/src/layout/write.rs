@@ -14,6 +14,8 @@ use tollhouse_core::membership::{Grant, Membership};
 use tollhouse_core::money::Money;
 use tollhouse_core::order::{Order, Ruling};
 use tollhouse_core::payment::Payment;
+use tollhouse_core::presence::Presence;
+use tollhouse_core::removal::{Freeze, RemovalRun, Switch};
 use tollhouse_core::snapshot::EventRecord;
 use uuid::Uuid;
 
@@ -84,7 +86,63 @@ impl Record for Channel {
         maybe_words(sink, self.payout.as_ref().map(|payout| payout.currency.as_str()));
         sink.text(json(&self.policies));
         sink.time(self.archived_at);
+        freeze(sink, self.frozen.as_ref());
+        sink.time(Some(self.chat_since));
         sink.time(Some(self.created_at));
+    }
+}
+
+fn freeze<'a>(sink: &mut impl Sink<'a>, freeze: Option<&'a Freeze>) {
+    sink.time(freeze.map(|freeze| freeze.at));
+    maybe_words(sink, freeze.map(|freeze| freeze.by.as_str()));
+    maybe_words(sink, freeze.map(|freeze| freeze.reason.as_str()));
+}
+
+impl Record for Presence {
+    fn table() -> &'static Table {
+        &super::PRESENCES
+    }
+
+    fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
+        let listed = self.listed.as_ref();
+        sink.uuid(Some(self.id.0));
+        sink.uuid(Some(self.channel_id.0));
+        sink.int(Some(self.user.get()));
+        maybe_words(sink, self.standing.map(|standing| standing.as_str()));
+        sink.time(Some(self.since));
+        sink.time(listed.map(|listed| listed.at));
+        maybe_words(sink, listed.map(|listed| listed.by.as_str()));
+        maybe_words(sink, listed.map(|listed| listed.reason.as_str()));
+    }
+}
+
+impl Record for RemovalRun {
+    fn table() -> &'static Table {
+        &super::RUNS
+    }
+
+    fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
+        sink.uuid(Some(self.id.0));
+        sink.uuid(Some(self.channel_id.0));
+        sink.int(Some(i64::from(self.number)));
+        sink.time(Some(self.started_at));
+        sink.time(Some(self.until));
+        sink.int(Some(i64::from(self.members)));
+        sink.int(Some(i64::from(self.limit)));
+        sink.int(Some(i64::from(self.decided)));
+        words(sink, self.state.as_str());
+        sink.time(self.undone_at);
+    }
+}
+
+impl Record for Switch {
+    fn table() -> &'static Table {
+        &super::SWITCHES
+    }
+
+    fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
+        words(sink, self.name.as_str());
+        freeze(sink, self.freeze.as_ref());
     }
 }
 
@@ -227,6 +285,7 @@ impl Record for Membership {
         sink.time(self.invite.as_ref().map(|invite| invite.created_at));
         sink.time(self.joined_at);
         sink.time(self.removed_at);
+        sink.uuid(self.removal_run.map(|id| id.0));
         sink.time(Some(self.updated_at));
     }
 }

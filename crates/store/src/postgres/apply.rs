@@ -150,6 +150,9 @@ pub(crate) async fn apply(
     first.write(&writes.payments);
     first.write(&writes.memberships);
     first.write(&writes.grants);
+    first.write(&writes.presences);
+    first.write(&writes.runs);
+    first.write(&writes.switches);
     first.write(&writes.attention);
     first.write(&writes.jobs);
     first.insert(writes.events.iter().collect(), "");

@@ -13,7 +13,8 @@ use super::pipeline::{Call, run};
 use super::rows::{Parameter, PostgresRow, system_time};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, Table,
+    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS,
+    SWITCHES, Table,
 };
 use crate::writer::Failure;
 
@@ -88,6 +89,7 @@ impl Query {
 /// Not `FOR UPDATE`: rows that refer to it may be made meanwhile, nothing that they rest on is changed.
 const LOCK: &str = "FOR NO KEY UPDATE";
 const LOCK_MEMBERS: &str = "FOR NO KEY UPDATE OF memberships";
+const LOCK_PRESENCES: &str = "FOR NO KEY UPDATE OF presences";
 /// What another process works on just then is left to it.
 const LOCK_IF_FREE: &str = "FOR NO KEY UPDATE SKIP LOCKED";
 const NO_LOCK: &str = "";
@@ -112,6 +114,10 @@ queries! {
     MEMBERSHIPS_BY_ID = MEMBERSHIPS "WHERE id = ANY($1) ORDER BY id" LOCK;
     MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "JOIN unnest($1::uuid[], $2::bigint[]) AS wanted (channel, member) ON channel_id = channel AND telegram_user = member ORDER BY id" LOCK_MEMBERS;
     MEMBERSHIPS_BY_USER = MEMBERSHIPS "WHERE telegram_user = ANY($1) ORDER BY id" LOCK;
+    PRESENCES_BY_MEMBER = PRESENCES "JOIN unnest($1::uuid[], $2::bigint[]) AS wanted (channel, member) ON channel_id = channel AND telegram_user = member ORDER BY id" LOCK_PRESENCES;
+    RUNS_BY_ID = RUNS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    NEWEST_RUNS = RUNS "WHERE (channel_id, number) IN (SELECT channel_id, max(number) FROM removal_runs WHERE channel_id = ANY($1) GROUP BY channel_id) ORDER BY id" LOCK;
+    SWITCHES_BY_NAME = SWITCHES "WHERE name = ANY($1)" NO_LOCK;
     ATTENTION_BY_ID = ATTENTION "WHERE id = ANY($1)" NO_LOCK;
     ATTENTION_BY_SUBJECT = ATTENTION "WHERE subject = ANY($1) ORDER BY id" LOCK;
     JOBS_BY_ID = JOBS "WHERE id = ANY($1) ORDER BY id" LOCK;
@@ -187,6 +193,16 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         Ask::MembershipsByUser(users) => {
             rows(&MEMBERSHIPS_BY_USER, vec![array(users.iter().map(|user| user.get()))]);
         }
+        Ask::PresencesByMember(members) => {
+            let channels = array(members.iter().map(|(channel, _)| channel.0));
+            let users = array(members.iter().map(|(_, user)| user.get()));
+            rows(&PRESENCES_BY_MEMBER, vec![channels, users]);
+        }
+        Ask::RunsById(ids) => rows(&RUNS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::NewestRuns(ids) => rows(&NEWEST_RUNS, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::Switches(names) => {
+            rows(&SWITCHES_BY_NAME, vec![array(names.iter().map(|name| name.as_str()))]);
+        }
         Ask::AttentionBySubject(subjects) => {
             rows(&ATTENTION_BY_SUBJECT, vec![array(subjects.iter().map(ToString::to_string))]);
         }
@@ -221,6 +237,9 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
         Ask::MembershipsById(_) | Ask::MembershipsByMember(_) | Ask::MembershipsByUser(_) => {
             Found::Memberships(each(last, |row| layout::membership(row))?)
         }
+        Ask::PresencesByMember(_) => Found::Presences(each(last, |row| layout::presence(row))?),
+        Ask::RunsById(_) | Ask::NewestRuns(_) => Found::Runs(each(last, |row| layout::run(row))?),
+        Ask::Switches(_) => Found::Switches(each(last, |row| layout::switch(row))?),
         Ask::JobsById(_) => Found::Jobs(each(last, |row| layout::job(row))?),
         Ask::DueJobs(_) => {
             let mut jobs = Vec::new();

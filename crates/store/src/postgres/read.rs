@@ -9,7 +9,7 @@ use deadpool_postgres::{
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::{NoTls, Row};
 use tollhouse_core::attention::Reason;
-use tollhouse_core::id::OrderId;
+use tollhouse_core::id::{ChannelId, OrderId};
 use tollhouse_core::job::JobState;
 
 use super::connect::{READER_SESSION, Server, Tls};
@@ -18,7 +18,8 @@ use super::rows::{Parameter, PostgresRow, chain, failure, system_time};
 use crate::counts::DoneCounts;
 use crate::layout::Columns;
 use crate::listing::{
-    ATTENTION_OPEN, Listing, POSTGRES, Value, jobs_by_kind, order_by_legacy_ref as by_legacy_ref, outbox,
+    ATTENTION_OPEN, Listing, POSTGRES, Value, count_members as count_members_sql, jobs_by_kind,
+    order_by_legacy_ref as by_legacy_ref, outbox,
 };
 use crate::writer::Failure;
 use crate::{JobCount, OpenError, STUCK_AFTER_SECONDS, Stats};
@@ -124,6 +125,13 @@ pub(crate) async fn order_by_legacy_ref(pool: &Pool, reference: &str) -> Result<
     let client = reader(pool).await?;
     let row = first(&client, &by_legacy_ref(&POSTGRES), vec![Box::new(reference)]).await?;
     row.map(|row| row.try_get(0).map(OrderId).map_err(|error| failure(&error))).transpose()
+}
+
+pub(crate) async fn count_members(pool: &Pool, channel: ChannelId) -> Result<u64, Failure> {
+    let client = reader(pool).await?;
+    let row = first(&client, &count_members_sql(&POSTGRES), vec![Box::new(channel.0)]).await?;
+    let count = row.map(|row| row.try_get(0)).transpose().map_err(|error| failure(&error))?;
+    Ok(positive(count))
 }
 
 pub(crate) async fn state(pool: &Pool, key: &str) -> Result<Option<String>, Failure> {

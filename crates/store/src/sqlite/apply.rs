@@ -10,7 +10,7 @@ use super::rows::{Binder, failure};
 use crate::batch::{Arm, Writes, seal};
 use crate::layout::{
     ATTENTION, AUDIT, CHANNELS, Change, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS,
-    Record, Table,
+    PRESENCES, RUNS, Record, SWITCHES, Table,
 };
 use crate::writer::Failure;
 
@@ -30,6 +30,9 @@ impl Default for Statements {
             &PAYMENTS,
             &MEMBERSHIPS,
             &GRANTS,
+            &PRESENCES,
+            &RUNS,
+            &SWITCHES,
             &JOBS,
             &ATTENTION,
             &EVENTS,
@@ -149,6 +152,9 @@ impl Statements {
         self.write(c, &writes.payments)?;
         self.write(c, &writes.memberships)?;
         self.write(c, &writes.grants)?;
+        self.write(c, &writes.presences)?;
+        self.write(c, &writes.runs)?;
+        self.write(c, &writes.switches)?;
         self.write(c, &writes.attention)?;
         self.write(c, &writes.jobs)?;
         self.arm(c, &writes.arm)?;

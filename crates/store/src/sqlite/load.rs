@@ -10,7 +10,8 @@ use tollhouse_core::snapshot::{Needs, Snapshot};
 use super::rows::{SqliteRow, failure};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, Table, in_order,
+    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS,
+    SWITCHES, Table, in_order,
 };
 use crate::writer::Failure;
 
@@ -60,6 +61,10 @@ queries! {
     MEMBERSHIPS_BY_ID = MEMBERSHIPS "id = ?1";
     MEMBERSHIPS_BY_MEMBER = MEMBERSHIPS "channel_id = ?1 AND telegram_user = ?2";
     MEMBERSHIPS_BY_USER = MEMBERSHIPS "telegram_user = ?1";
+    PRESENCES_BY_MEMBER = PRESENCES "channel_id = ?1 AND telegram_user = ?2";
+    RUNS_BY_ID = RUNS "id = ?1";
+    NEWEST_RUN = RUNS "channel_id = ?1 ORDER BY number DESC LIMIT 1";
+    SWITCHES_BY_NAME = SWITCHES "name = ?1";
     ATTENTION_BY_ID = ATTENTION "id = ?1";
     ATTENTION_BY_SUBJECT = ATTENTION "subject = ?1";
     JOBS_BY_ID = JOBS "id = ?1";
@@ -155,6 +160,24 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
             Found::Memberships(each(c, &MEMBERSHIPS_BY_USER, users.iter().map(|user| user.get()), |row| {
                 layout::membership(row)
             })?)
+        }
+        Ask::PresencesByMember(members) => {
+            let mut found = Vec::new();
+            for (channel, user) in members {
+                let key: [&dyn ToSql; 2] = [&channel.0, &user.get()];
+                query(c, &PRESENCES_BY_MEMBER, &key, |row| layout::presence(row), &mut found)?;
+            }
+            Found::Presences(found)
+        }
+        Ask::RunsById(ids) => {
+            Found::Runs(each(c, &RUNS_BY_ID, ids.iter().map(|id| id.0), |row| layout::run(row))?)
+        }
+        Ask::NewestRuns(channels) => {
+            Found::Runs(each(c, &NEWEST_RUN, channels.iter().map(|id| id.0), |row| layout::run(row))?)
+        }
+        Ask::Switches(names) => {
+            let names = names.iter().map(|name| name.as_str());
+            Found::Switches(each(c, &SWITCHES_BY_NAME, names, |row| layout::switch(row))?)
         }
         Ask::AttentionBySubject(subjects) => {
             let texts = subjects.iter().map(ToString::to_string);

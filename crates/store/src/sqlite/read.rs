@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use tollhouse_core::attention::Reason;
-use tollhouse_core::id::OrderId;
+use tollhouse_core::id::{ChannelId, OrderId};
 use tollhouse_core::job::JobState;
 
 use super::load::query;
@@ -15,7 +15,8 @@ use super::rows::{SqliteRow, failure};
 use crate::counts::DoneCounts;
 use crate::layout::Columns;
 use crate::listing::{
-    ATTENTION_OPEN, Listing, SQLITE, Value, jobs_by_kind, order_by_legacy_ref as by_legacy_ref, outbox,
+    ATTENTION_OPEN, Listing, SQLITE, Value, count_members as count_members_sql, jobs_by_kind,
+    order_by_legacy_ref as by_legacy_ref, outbox,
 };
 use crate::writer::Failure;
 use crate::{JobCount, STUCK_AFTER_SECONDS, Stats};
@@ -57,6 +58,12 @@ pub(crate) fn order_by_legacy_ref(
 ) -> Result<Option<OrderId>, Failure> {
     let found = connection.query_row(&by_legacy_ref(&SQLITE), [reference], |row| row.get(0)).optional();
     Ok(found.map_err(failure)?.map(OrderId))
+}
+
+pub(crate) fn count_members(connection: &Connection, channel: ChannelId) -> Result<u64, Failure> {
+    let sql = count_members_sql(&SQLITE);
+    let count = connection.query_row(&sql, [channel.0], |row| row.get(0)).map_err(failure)?;
+    Ok(positive(count))
 }
 
 pub(crate) fn state(connection: &Connection, key: &str) -> Result<Option<String>, Failure> {

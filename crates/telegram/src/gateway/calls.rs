@@ -6,8 +6,8 @@ use frankenstein::ParseMode;
 use frankenstein::methods::{
     AnswerCallbackQueryParams, ApproveChatJoinRequestParams, BanChatMemberParams, CreateChatInviteLinkParams,
     DeclineChatJoinRequestParams, DeleteMessageParams, DeleteWebhookParams, EditMessageTextParams,
-    GetChatAdministratorsParams, GetChatMemberParams, GetChatParams, GetUpdatesParams,
-    RevokeChatInviteLinkParams, SendMessageParams, SetWebhookParams, UnbanChatMemberParams,
+    GetChatAdministratorsParams, GetChatMemberCountParams, GetChatMemberParams, GetChatParams,
+    GetUpdatesParams, RevokeChatInviteLinkParams, SendMessageParams, SetWebhookParams, UnbanChatMemberParams,
 };
 use frankenstein::types::{AllowedUpdate, LinkPreviewOptions, ReplyMarkup};
 use jiff::Timestamp;
@@ -258,6 +258,15 @@ impl Gateway {
     pub async fn get_chat_member(&self, chat: ChatId, user: UserId) -> Result<Member, Error> {
         let parameters = GetChatMemberParams::builder().chat_id(chat.0).user_id(id_of(user)?).build();
         self.call(Method::GetChatMember, Some(chat), &parameters).await
+    }
+
+    /// How many are in a chat, the bot itself among them.
+    ///
+    /// # Errors
+    /// As [`Gateway::get_chat_member`].
+    pub async fn get_chat_member_count(&self, chat: ChatId) -> Result<u64, Error> {
+        let parameters = GetChatMemberCountParams::builder().chat_id(chat.0).build();
+        self.call(Method::GetChatMemberCount, Some(chat), &parameters).await
     }
 
     /// Who runs a chat, with their rights. Other bots are left out.

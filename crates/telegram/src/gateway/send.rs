@@ -42,13 +42,21 @@ impl Gateway {
         let body = serde_json::to_vec(parameters).map_err(|error| Error::Permanent {
             description: format!("the parameters do not encode: {error}"),
         });
-        let outcome = match body {
-            Ok(body) => self.send(timeout, method, body).await,
-            Err(error) => Err(error),
+        let outcome = match (body, self.turn(method, chat).await) {
+            (Ok(body), Ok(())) => self.send(timeout, method, body).await,
+            (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let result = outcome.and_then(|(status, answer)| read(method, chat, status, &answer));
         self.inner.observe.call(method, result.as_ref().map_or_else(Error::label, |_| "ok"));
         result
+    }
+
+    /// Waits for its turn, if it is a message.
+    async fn turn(&self, method: Method, chat: Option<ChatId>) -> Result<(), Error> {
+        match chat {
+            Some(chat) if method.is_message() => self.inner.limiter.acquire(chat).await,
+            _ => Ok(()),
+        }
     }
 
     async fn send(

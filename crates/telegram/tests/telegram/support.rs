@@ -8,7 +8,8 @@ use tollhouse_telegram::fake::{
     self, Call, CallOutcome, FakeConfig, FakeHandle, FakeTelegram, NewChat, NewUser,
 };
 use tollhouse_telegram::{
-    AdminRights, Batch, ChatId, ChatKind, Gateway, GatewayConfig, Method, Observe, Topic, UpdateKind, UserId,
+    AdminRights, Batch, ChatId, ChatKind, Gateway, GatewayConfig, Limits, Method, Observe, Topic, UpdateKind,
+    UserId,
 };
 
 pub(crate) const OWNER: UserId = UserId(11);
@@ -132,5 +133,5 @@ impl World {
 
 fn gateway_to(fake: &FakeHandle, call_timeout: Duration, seen: Arc<Seen>) -> Gateway {
     let config = GatewayConfig::new(fake.bot_token().into(), fake.api_url());
-    Gateway::new(GatewayConfig { call_timeout, observe: seen, ..config }).unwrap()
+    Gateway::new(GatewayConfig { call_timeout, limits: Limits::NONE, observe: seen, ..config }).unwrap()
 }

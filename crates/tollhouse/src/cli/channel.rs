@@ -11,6 +11,8 @@ use tollhouse_core::policy::PolicyChange;
 use tollhouse_store::{ChannelFilter, PAGE_LENGTH_MAX};
 
 use super::args::{ChannelArg, Limit, OneChannel, PlanArg};
+use super::care::{self, FreezeArgs, WhitelistCommand};
+use super::census::{self, CensusArgs};
 use super::error::CliError;
 use super::output::{self, block, or_nothing, table, when, when_or_nothing};
 use super::policies::{self, PolicyArgs};
@@ -40,10 +42,22 @@ pub(super) enum ChannelCommand {
     Show(OneChannel),
     /// Stop selling a channel; its members keep the time that they paid for
     Archive(OneChannel),
-    /// Change what happens with odd payments of a channel
+    /// Change what happens with odd payments of a channel, and when its members are reminded and removed
     ///
     /// It counts for what comes from now on. What was decided stays decided; nobody loses access that they have.
     Set(Box<SetArgs>),
+    /// Show who is inside, held against who has paid
+    ///
+    /// Telegram lists the members of a chat to nobody. What is known came with the updates of those who joined and left while the bot was
+    /// an administrator; --ask asks about each person whom we know of.
+    Census(CensusArgs),
+    /// Remove nobody any more, until `unfreeze`
+    Freeze(FreezeArgs),
+    /// Let removals go on
+    Unfreeze(FreezeArgs),
+    /// Who may be inside without paying
+    #[command(subcommand)]
+    Whitelist(WhitelistCommand),
     /// What a channel costs and for how long; a change of price is a new plan
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -147,6 +161,10 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<()
             Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
         }
         ChannelCommand::Set(args) => set(session, &args).await,
+        ChannelCommand::Census(args) => census::run(session, args).await,
+        ChannelCommand::Freeze(args) => care::freeze(session, args, true).await,
+        ChannelCommand::Unfreeze(args) => care::freeze(session, args, false).await,
+        ChannelCommand::Whitelist(command) => care::whitelist(session, command).await,
         ChannelCommand::Plan(PlanCommand::Add { channel, plan }) => add_plan(session, &channel, plan).await,
         ChannelCommand::Plan(PlanCommand::Retire(args)) => retire_plan(session, &args).await,
     }
@@ -309,6 +327,7 @@ fn in_full(channel: &view::Channel) -> String {
     ];
     lines.extend(policies::lines(&channel.policies));
     lines.extend([
+        ("Frozen", when_or_nothing(channel.frozen_at)),
         ("Registered", when(channel.created_at)),
         ("Archived", when_or_nothing(channel.archived_at)),
     ]);

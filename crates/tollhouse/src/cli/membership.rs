@@ -12,6 +12,7 @@ use super::args::{ChannelArg, Limit, OneMembership};
 use super::error::CliError;
 use super::output::{block, or_nothing, table, when, when_or_nothing};
 use super::session::{Session, unexpected};
+use super::sweep::{self, RunsArgs, SweepArgs, UndoArgs};
 use crate::view;
 
 #[derive(Debug, Subcommand)]
@@ -37,6 +38,12 @@ pub(super) enum MembershipCommand {
     Show(OneMembership),
     /// Give days by hand, to a member or to somebody new
     Grant(GrantArgs),
+    /// List who is to be shown out and why; without --dry-run also have those looked at who are due
+    Sweep(SweepArgs),
+    /// Show runs: what each day removed in a channel
+    Runs(RunsArgs),
+    /// Invite everybody of a run back
+    Undo(UndoArgs),
     /// Take a membership back at once, all of it; the member is shown out
     Revoke {
         #[command(flatten)]
@@ -83,7 +90,18 @@ pub(super) async fn run(session: &Session, command: MembershipCommand) -> Result
                 Status::Expired => MembershipStatus::Expired,
                 Status::Revoked => MembershipStatus::Revoked,
             });
-            list(session, MembershipFilter { channel, user, status, before, limit: limit.limit }).await
+            list(
+                session,
+                MembershipFilter {
+                    channel,
+                    user,
+                    status,
+                    before,
+                    limit: limit.limit,
+                    ..MembershipFilter::default()
+                },
+            )
+            .await
         }
         MembershipCommand::Show(which) => {
             let member = member(session, &which).await?;
@@ -95,6 +113,9 @@ pub(super) async fn run(session: &Session, command: MembershipCommand) -> Result
             let grant = Command::GrantMembership { member, duration, reason: args.reason, actor };
             change(session, grant).await
         }
+        MembershipCommand::Sweep(args) => sweep::sweep(session, args).await,
+        MembershipCommand::Runs(args) => sweep::runs(session, args).await,
+        MembershipCommand::Undo(args) => sweep::undo(session, args).await,
         MembershipCommand::Revoke { member: which, reason } => {
             let member = member(session, &which).await?;
             change(session, Command::RevokeMembership { member, reason, actor }).await

@@ -1,7 +1,8 @@
-//! What an owner decides about odd payments, as options of the command line.
+//! What an owner decides about odd payments and the time of members, as options of the command line.
 
 use clap::Args;
 use rust_decimal::Decimal;
+use tollhouse_core::membership_policy::{Reminders, StrangerPolicy};
 use tollhouse_core::policy::{
     ChildPolicy, LatePolicy, OverpaidPolicy, Policies, PolicyChange, RefundPolicy, TopUpPolicy,
     UnmatchedPricePolicy,
@@ -40,6 +41,18 @@ pub(super) struct PolicyArgs {
     /// Hours between a membership's end and the removal from the chat
     #[arg(long, value_name = "HOURS", help_heading = "Policies")]
     grace_hours: Option<u32>,
+    /// When members are reminded before their end: 3d,1d,0d; 0d is at the end, `never` is not at all
+    #[arg(long, value_name = "TIMES", help_heading = "Policies")]
+    reminders: Option<Reminders>,
+    /// Somebody is inside without a membership: `report` it to you, or `remove` them
+    #[arg(long, value_name = "WORD", help_heading = "Policies")]
+    strangers: Option<StrangerPolicy>,
+    /// Most removals in a day before you are asked; 0 asks about every one
+    #[arg(long, value_name = "N", help_heading = "Policies")]
+    removals_max: Option<u32>,
+    /// Largest share of the members that a day removes before you are asked; the first five are never stopped by it
+    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Policies")]
+    removals_share: Option<Decimal>,
 }
 
 impl PolicyArgs {
@@ -55,6 +68,10 @@ impl PolicyArgs {
             refund: self.refund,
             unmatched_price: self.unmatched_price,
             grace_hours: self.grace_hours,
+            reminders: self.reminders.clone(),
+            strangers: self.strangers,
+            removals_max: self.removals_max,
+            removals_share: self.removals_share,
         }
     }
 }
@@ -71,5 +88,26 @@ pub(super) fn lines(policies: &Policies) -> Vec<(&'static str, String)> {
         ("Refund", policies.refund.to_string()),
         ("Unmatched price", policies.unmatched_price.to_string()),
         ("Grace", format!("{} hours", policies.grace_hours)),
+        ("Reminders", reminders(&policies.membership.reminder_hours)),
+        ("Strangers", policies.membership.strangers.as_str().to_owned()),
+        (
+            "Removed a day",
+            format!(
+                "at most {}, and {} of the members",
+                policies.membership.removals_max, policies.membership.removals_share
+            ),
+        ),
     ]
+}
+
+fn reminders(hours: &[u32]) -> String {
+    if hours.is_empty() {
+        return "none".to_owned();
+    }
+    let words = hours.iter().map(|hours| match hours {
+        0 => "at the end".to_owned(),
+        hours if hours % 24 == 0 => format!("{} d before", hours / 24),
+        hours => format!("{hours} h before"),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }

@@ -18,6 +18,10 @@ pub(super) const KEYS: &[&str] = &[
     "policy_refund",
     "policy_unmatched_price",
     "policy_grace_hours",
+    "policy_reminders",
+    "policy_strangers",
+    "policy_removals_max",
+    "policy_removals_share",
 ];
 
 /// Reads them over the defaults.
@@ -34,6 +38,18 @@ pub(super) fn read(values: &mut Values) -> Result<Policies, ConfigError> {
         grace_hours: values.parse("policy_grace_hours", |text| {
             text.parse().map_err(|_| format!("{text:?} is not a whole number of hours"))
         })?,
+        reminders: values
+            .parse("policy_reminders", |text| {
+                let reminders = text.parse()?;
+                let change = PolicyChange { reminders: Some(reminders), ..PolicyChange::default() };
+                change.over(&Policies::default()).check().map(|()| change.reminders)
+            })?
+            .flatten(),
+        strangers: values.parse("policy_strangers", word)?,
+        removals_max: values.parse("policy_removals_max", |text| {
+            text.parse().map_err(|_| format!("{text:?} is not a whole number"))
+        })?,
+        removals_share: values.parse("policy_removals_share", share)?,
     };
     Ok(change.over(&Policies::default()))
 }
@@ -73,6 +89,11 @@ mod tests {
             ("REFUND", "no"),
             ("UNMATCHED_PRICE", "30"),
             ("GRACE_HOURS", "a day"),
+            ("REMINDERS", "soon"),
+            ("REMINDERS", "999d"),
+            ("STRANGERS", "ban"),
+            ("REMOVALS_MAX", "-1"),
+            ("REMOVALS_SHARE", "20%"),
         ] {
             let key = format!("TOLLHOUSE_POLICY_{key}");
             assert_eq!(load(&key, value).unwrap_err().key, key, "{value}");

@@ -45,6 +45,12 @@ impl Story {
         let left = end.duration_since(TimeZone::UTC.to_datetime(self.stage.clock.now()));
         self.pass(left + MARGIN, "the rest of Sam's 30 days goes by").await?;
         self.status_is(SAM, MembershipStatus::Grace).await?;
+        let reminded = self.telegram("Sam to hear of the end", |world| told(world, SAM, "has ended")).await?;
+        self.told.promise(
+            reminded == (1, true),
+            "He is told once that his time is over, with a button to renew",
+            format_args!("{reminded:?}"),
+        );
         let grace = GRACE_HOURS_DEFAULT;
         self.told.promise(
             self.is_inside(SAM),
@@ -58,6 +64,12 @@ impl Story {
             !self.is_inside(SAM),
             "Then he is shown out: banned, unbanned, and Telegram has confirmed both",
             "he is still inside",
+        );
+        let farewell = self.telegram("a farewell", |world| told(world, SAM, "taken out of the chat")).await?;
+        self.told.promise(
+            farewell == (1, true),
+            "And told so once, with the way back",
+            format_args!("{farewell:?}"),
         );
         let is_declined = self.is_declined(SAM, &link).await?;
         self.told.tell(SAM.name, "tries his old invite");
@@ -137,6 +149,14 @@ impl Story {
             && done("unbanChatMember", person.id)
             && world.status(PRIVATE_CHAT, person.id) == MemberStatus::Left
     }
+}
+
+/// How often somebody was told something, and whether the last time came with a way to renew; nothing before the first time.
+fn told(world: &World, person: Person, words: &str) -> Option<(usize, bool)> {
+    let posts = world.bot_posts(person.id);
+    let told: Vec<_> = posts.iter().filter(|post| post.text.contains(words)).collect();
+    let mut buttons = told.last()?.buttons.iter().flatten().filter_map(|button| button.url.as_deref());
+    Some((told.len(), buttons.any(|url| url.contains("?start=r_"))))
 }
 
 /// What the owner was told: sales, partial payments, refunds.

@@ -358,7 +358,7 @@ impl Story {
             let posts = world.bot_posts(person.id);
             posts
                 .iter()
-                .filter(|post| post.buttons.iter().flatten().any(|button| button.url.is_some()))
+                .filter(|post| post.buttons.iter().flatten().any(|button| is_invite(button.url.as_deref())))
                 .count()
         })
     }
@@ -395,4 +395,8 @@ impl Story {
         let status = self.browser.status(order).await?;
         Ok(status["data"][member].as_str().unwrap_or_default().to_owned())
     }
+}
+
+fn is_invite(url: Option<&str>) -> bool {
+    url.is_some_and(|url| url.starts_with("https://t.me/+"))
 }

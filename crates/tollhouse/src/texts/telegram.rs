@@ -19,6 +19,21 @@ pub fn access_button(language: Language, inside: bool) -> String {
     if inside { language.button_open_channel() } else { language.button_join() }
 }
 
+/// A reminder of the end; `leaves_at` if that has come.
+#[must_use]
+pub fn reminder(language: Language, title: &str, ends_at: Timestamp, leaves_at: Option<Timestamp>) -> Html {
+    match leaves_at {
+        None => language.reminder(title, language.instant(ends_at)),
+        Some(leaves_at) => language.reminder_over(title, language.instant(leaves_at)),
+    }
+}
+
+/// What a member is told who was shown out; `returns` if there is a way back.
+#[must_use]
+pub fn farewell(language: Language, title: &str, returns: bool) -> Html {
+    if returns { language.farewell_back(title) } else { language.farewell(title) }
+}
+
 /// What is said to somebody whose join request is declined.
 #[must_use]
 pub fn declined(language: Language, title: &str) -> Html {

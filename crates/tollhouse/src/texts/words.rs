@@ -55,6 +55,10 @@ messages!(plain TELEGRAM_PLAIN {
     button_join();
     /// The button below an access message, for somebody inside.
     button_open_channel();
+    /// The button below a reminder.
+    button_renew();
+    /// The button below an offer, to the order's page.
+    button_pay();
 });
 
 messages!(markup TELEGRAM {
@@ -62,6 +66,20 @@ messages!(markup TELEGRAM {
     access_link(title, until);
     /// Tells somebody inside how long it now lasts.
     access_longer(title, until);
+    /// A reminder before the end.
+    reminder(title, date);
+    /// The reminder at the end; until when one can stay.
+    reminder_over(title, date);
+    /// To who was shown out.
+    farewell(title);
+    /// The same, with a way back.
+    farewell_back(title);
+    /// The answer to `/mylink` without access.
+    no_access();
+    /// What a renewal costs.
+    renewal_offer(title, label, price, duration);
+    /// The answer to a renewal that cannot be.
+    no_renewal();
     /// Why a join request is declined.
     join_declined(title);
     /// The answer to a bare /start.

@@ -26,6 +26,8 @@ pub struct Channel {
     pub policies: Policies,
     /// Since when nothing new is sold.
     pub archived_at: Option<Timestamp>,
+    /// Since when nobody is removed.
+    pub frozen_at: Option<Timestamp>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// Its plans, the oldest first; those that are no longer sold too.
@@ -71,6 +73,7 @@ impl From<&CoreChannel> for Channel {
             payout: channel.payout.as_ref().map(Payout::from),
             policies: channel.policies.clone(),
             archived_at: channel.archived_at,
+            frozen_at: channel.frozen.as_ref().map(|freeze| freeze.at),
             created_at: channel.created_at,
             plans: channel.plans.iter().map(Plan::from).collect(),
         }

@@ -20,6 +20,7 @@ fn a_new_channel_has_the_configured_policies_unless_it_is_told_others() {
         json!({
             "underpayment_tolerance": "0.05", "top_up": "complete", "finished_floor": "0.99", "late": "attention",
             "overpaid": "record", "child_payment": "add", "refund": "keep", "unmatched_price": "default_days", "grace_hours": 48,
+            "membership": {"reminder_hours": [72, 24, 0], "strangers": "report", "removals_max": 50, "removals_share": "0.20"},
         })
     );
     place.run(&[&ADD[..], &["--refund", "maybe"]].concat()).complains(2, &["--refund", "revoke, keep"]);

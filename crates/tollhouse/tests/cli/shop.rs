@@ -37,6 +37,7 @@ fn a_channel_from_its_registration_to_the_archive() {
         "payout",
         "policies",
         "archived_at",
+        "frozen_at",
         "created_at",
         "plans",
     ];

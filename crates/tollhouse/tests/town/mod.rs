@@ -108,6 +108,7 @@ impl Town {
             ],
         )
         .unwrap();
+        config.telegram.limits = tollhouse_telegram::Limits::NONE;
         config.telegram.api_url = telegram.api_url().to_string().parse().unwrap();
         let app = App::open(config, clock.clone()).await.unwrap();
         let running = Running::start(Arc::clone(&app), roles).await.unwrap();

@@ -1,0 +1,208 @@
+//! The guard: what Telegram tells of who is inside, and what is done about those who should not be.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::access::{no_channel, person_reason};
+use super::{SYSTEM, Work, attention};
+use crate::attention::{Reason, Subject};
+use crate::channel::Channel;
+use crate::command::{Outcome, Refusal};
+use crate::id::{ChannelId, MembershipId, PresenceId, PrivateChatId, TelegramUserId};
+use crate::job::{JobKind, Outcome as JobOutcome};
+use crate::membership::later;
+use crate::membership_policy::StrangerPolicy;
+use crate::presence::{Listed, Presence, Standing};
+use crate::removal::{HOLD_MINUTES, is_frozen};
+use crate::stay;
+
+/// Notes how somebody stands to a chat. Expects what is known of them to be loaded.
+pub(super) fn note(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    user: TelegramUserId,
+    standing: Standing,
+    since: Timestamp,
+) {
+    let known = work.snapshot.presences.get(&(channel_id, user)).cloned();
+    if known.as_ref().and_then(|presence| presence.standing) == Some(standing) {
+        return;
+    }
+    let presence = match known {
+        Some(known) => Presence { standing: Some(standing), since, ..known },
+        None => new(work, channel_id, user, Some(standing), since),
+    };
+    work.snapshot.presences.put((channel_id, user), presence);
+}
+
+fn new(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    user: TelegramUserId,
+    standing: Option<Standing>,
+    since: Timestamp,
+) -> Presence {
+    Presence { id: PresenceId(work.ids.uuid()), channel_id, user, standing, since, listed: None }
+}
+
+/// Takes in what Telegram says about somebody, and deals with a stranger by the channel's policy.
+pub(super) fn member_seen(
+    work: &mut Work<'_>,
+    chat: PrivateChatId,
+    user: TelegramUserId,
+    standing: Standing,
+    at: Timestamp,
+) -> Outcome {
+    let Some(channel) = work.snapshot.channel_by_private_chat(chat).cloned() else {
+        return Outcome::Done;
+    };
+    // The other side's clock may run ahead of ours.
+    let at = at.min(work.now);
+    note(work, channel.id, user, standing, at);
+    let inside = standing.is_inside();
+    if let Some(mut membership) = work.snapshot.membership_of(channel.id, user).cloned()
+        && membership.joined_at.is_some() != inside
+    {
+        membership.joined_at = inside.then_some(at);
+        membership.updated_at = work.now;
+        work.snapshot.memberships.put(membership.id, membership);
+    }
+    if standing == Standing::Inside && stay::is_stranger(work.now, work.snapshot, &channel, user) {
+        stranger(work, &channel, user, at);
+    } else {
+        no_stranger(work, channel.id, user, "they are inside no more, or may be");
+    }
+    if inside || standing == Standing::Outside {
+        let subject = Subject::Member { channel_id: channel.id, user };
+        attention::close(work, subject, Reason::MemberBanned, "the ban was lifted");
+    }
+    Outcome::Done
+}
+
+fn stranger(work: &mut Work<'_>, channel: &Channel, user: TelegramUserId, at: Timestamp) {
+    match channel.policies.membership.strangers {
+        StrangerPolicy::Report => {
+            let subject = Subject::Member { channel_id: channel.id, user };
+            let detail = format!("Telegram user {user}, inside since {at}");
+            attention::open(work, subject, Reason::StrangerInside, detail, Some(channel.id));
+        }
+        StrangerPolicy::Remove => {
+            let kind = JobKind::ExpelStranger { channel_id: channel.id, user };
+            work.arm(kind, format!("stranger:{}:{user}", channel.id), channel.id, work.now, true);
+        }
+    }
+}
+
+fn no_stranger(work: &mut Work<'_>, channel_id: ChannelId, user: TelegramUserId, why: &str) {
+    attention::close(work, Subject::Member { channel_id, user }, Reason::StrangerInside, why);
+}
+
+/// What came of showing a stranger out.
+pub(super) fn expelled(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    user: TelegramUserId,
+    outcome: &JobOutcome,
+) -> Option<Timestamp> {
+    let channel = work.snapshot.channels.get(&channel_id).cloned()?;
+    match outcome {
+        JobOutcome::Done => {
+            note(work, channel_id, user, Standing::Outside, work.now);
+            let subject = Subject::Member { channel_id, user }.to_string();
+            work.audit(SYSTEM, "stranger.removed", subject, "no membership", &serde_json::json!({}));
+            no_stranger(work, channel_id, user, "they were shown out");
+            None
+        }
+        JobOutcome::NotRemovable => {
+            note(work, channel_id, user, Standing::Admin, work.now);
+            None
+        }
+        _ if is_frozen(work.snapshot, channel_id)
+            && stay::is_stranger(work.now, work.snapshot, &channel, user) =>
+        {
+            Some(later(work.now, SignedDuration::from_mins(HOLD_MINUTES)))
+        }
+        _ => None,
+    }
+}
+
+/// Access has been sent: who was a stranger is none any more, and who was banned by a person needs one.
+pub(super) fn access_delivered(work: &mut Work<'_>, id: MembershipId) {
+    let Some(mut membership) = work.snapshot.memberships.get(&id).cloned() else { return };
+    let (channel_id, user) = (membership.channel_id, membership.user);
+    let Some(presence) = work.snapshot.presences.get(&(channel_id, user)).cloned() else { return };
+    no_stranger(work, channel_id, user, "they have a membership now");
+    match presence.standing {
+        Some(Standing::Inside | Standing::Admin) if membership.joined_at.is_none() => {
+            membership.joined_at = Some(presence.since);
+            work.snapshot.memberships.put(id, membership);
+        }
+        Some(Standing::Banned) => {
+            let subject = Subject::Member { channel_id, user };
+            let detail = format!("Telegram user {user}, banned since {}", presence.since);
+            attention::open(work, subject, Reason::MemberBanned, detail, Some(channel_id));
+        }
+        _ => {}
+    }
+}
+
+/// Lets somebody be inside without paying, or no longer. Who is inside then without a membership is a stranger.
+pub(super) fn whitelist(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    user: TelegramUserId,
+    listed: bool,
+    reason: &str,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
+    let reason = person_reason(reason)?.to_owned();
+    let channel = work.snapshot.channels.get(&channel_id).cloned().ok_or_else(|| no_channel(channel_id))?;
+    let known = work.snapshot.presences.get(&(channel_id, user)).cloned();
+    if known.as_ref().is_some_and(|presence| presence.listed.is_some()) == listed {
+        return Ok(Outcome::Done);
+    }
+    let since = work.now;
+    let mut presence = known.unwrap_or_else(|| new(work, channel_id, user, None, since));
+    presence.listed = listed.then(|| Listed { at: work.now, by: actor.to_owned(), reason: reason.clone() });
+    let (standing, since) = (presence.standing, presence.since);
+    work.snapshot.presences.put((channel_id, user), presence);
+    let subject = Subject::Member { channel_id, user };
+    let action = if listed { "whitelist.added" } else { "whitelist.removed" };
+    work.audit(actor, action, subject.to_string(), &reason, &serde_json::json!({}));
+    if listed {
+        no_stranger(work, channel_id, user, "they are on the white list");
+    } else if standing == Some(Standing::Inside) && stay::is_stranger(work.now, work.snapshot, &channel, user)
+    {
+        stranger(work, &channel, user, since);
+    }
+    Ok(Outcome::Done)
+}
+
+/// Follows a group that became a supergroup. Its links are dead; members get new ones when they need one.
+pub(super) fn chat_migrated(
+    work: &mut Work<'_>,
+    from: PrivateChatId,
+    to: PrivateChatId,
+) -> Result<Outcome, Refusal> {
+    let Some(mut channel) = work.snapshot.channel_by_private_chat(from).cloned() else {
+        return Ok(Outcome::Done);
+    };
+    if let Some(other) = work.snapshot.channel_by_private_chat(to).filter(|other| other.id != channel.id) {
+        return Err(Refusal::Conflict(format!(
+            "the group of {} became {to}, which is registered as {}; archive one of the two",
+            channel.id, other.id
+        )));
+    }
+    let id = channel.id;
+    channel.private_chat = to;
+    channel.chat_since = work.now;
+    work.snapshot.channels.put(id, channel);
+    let numbers = serde_json::json!({"from": from, "to": to});
+    work.audit(
+        SYSTEM,
+        "channel.migrated",
+        format!("channel:{id}"),
+        "the group became a supergroup",
+        &numbers,
+    );
+    Ok(Outcome::Channel(id))
+}

@@ -1,0 +1,531 @@
+//! The time of members: reminders, farewells, safe removal, and the guard.
+
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
+mod world;
+
+use jiff::SignedDuration;
+use tollhouse_core::attention::{Reason, Resolution};
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::command::{Command, Member, Outcome, Refusal};
+use tollhouse_core::id::{PrivateChatId, TelegramUserId};
+use tollhouse_core::job::{Action, Failure, Job, JobKind, Outcome as JobOutcome, action};
+use tollhouse_core::membership::MembershipStatus;
+use tollhouse_core::membership_policy::{MembershipPolicies, StrangerPolicy};
+use tollhouse_core::policy::{Policies, PolicyChange};
+use tollhouse_core::presence::Standing;
+use tollhouse_core::removal::RunState;
+use world::{BUYER, OWNER, PRIVATE_CHAT, World, days, user};
+
+/// No reminder.
+const NONE: [bool; 0] = [];
+
+fn hours(n: i64) -> SignedDuration {
+    SignedDuration::from_hours(n)
+}
+
+fn chat() -> PrivateChatId {
+    PrivateChatId::new(PRIVATE_CHAT).unwrap()
+}
+
+/// Works what is due; `answer` may say what comes of an action, else a healthy Telegram does.
+fn work_with(world: &mut World, answer: impl Fn(&Action) -> Option<JobOutcome>) -> Vec<Action> {
+    let mut done = Vec::new();
+    loop {
+        let jobs = world.claim();
+        if jobs.is_empty() {
+            return done;
+        }
+        for job in jobs {
+            let act = action(world.now, &world.rows, &job);
+            let members = world
+                .rows
+                .memberships
+                .values()
+                .filter(|one| matches!(one.status, MembershipStatus::Active | MembershipStatus::Grace))
+                .count();
+            let outcome = answer(&act).unwrap_or(match &act {
+                Action::Nothing => JobOutcome::Nothing,
+                Action::CreateInvite { .. } => {
+                    JobOutcome::InviteCreated { link: format!("https://t.me/+{}", job.id) }
+                }
+                Action::Approve { .. } => JobOutcome::Approved,
+                Action::CountMembers { .. } => {
+                    JobOutcome::Counted { members: u32::try_from(members).unwrap() }
+                }
+                _ => JobOutcome::Done,
+            });
+            if !matches!(act, Action::Nothing | Action::CountMembers { .. } | Action::CreateInvite { .. }) {
+                done.push(act);
+            }
+            world.finish(&job, outcome);
+        }
+    }
+}
+
+fn work(world: &mut World) -> Vec<Action> {
+    work_with(world, |_| None)
+}
+
+/// Gives somebody days, delivers them, and lets them in.
+fn member(world: &mut World, who: i64, plan: PlanDuration) {
+    world.run(grant(world, who, plan));
+    work(world);
+    seen(world, who, Standing::Inside);
+}
+
+fn grant(world: &World, who: i64, duration: PlanDuration) -> Command {
+    let member = Member::User { channel_id: world.channel, user: user(who) };
+    Command::GrantMembership { member, duration, reason: "test".into(), actor: "cli:test".into() }
+}
+
+fn seen(world: &mut World, who: i64, standing: Standing) {
+    world.run(Command::MemberSeen { chat: chat(), user: user(who), standing, at: world.now });
+}
+
+fn reminders(actions: &[Action]) -> Vec<bool> {
+    let told = actions.iter().filter_map(|act| match act {
+        Action::Remind { is_over, .. } => Some(*is_over),
+        _ => None,
+    });
+    told.collect()
+}
+
+fn removed(actions: &[Action]) -> Vec<TelegramUserId> {
+    let gone = actions.iter().filter_map(|act| match act {
+        Action::Remove { user, .. } => Some(*user),
+        _ => None,
+    });
+    gone.collect()
+}
+
+fn farewells(actions: &[Action]) -> usize {
+    actions.iter().filter(|act| matches!(act, Action::Farewell { .. })).count()
+}
+
+/// Lets hours go by one by one, working what is due in each.
+fn live(world: &mut World, hours_count: i64) -> Vec<Action> {
+    let mut done = Vec::new();
+    for _ in 0..hours_count {
+        world.now += hours(1);
+        done.extend(work(world));
+    }
+    done
+}
+
+#[test]
+fn a_member_is_reminded_three_days_and_a_day_before_and_at_the_end_once_each() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    assert_eq!(reminders(&live(&mut world, 27 * 24 - 1)), NONE, "not a day too early");
+    assert_eq!(reminders(&live(&mut world, 1)), [false]);
+    assert_eq!(reminders(&live(&mut world, 48)), [false]);
+    let last = live(&mut world, 24);
+    assert_eq!(reminders(&last), [true]);
+    let Some(Action::Remind { ends_at, leaves_at, renews, .. }) =
+        last.iter().find(|act| matches!(act, Action::Remind { .. }))
+    else {
+        panic!("{last:?}")
+    };
+    assert_eq!((*ends_at, *leaves_at), (world.now, world.now + days(1)));
+    assert_eq!(*renews, Some(world.membership(BUYER).unwrap().id));
+    let after = live(&mut world, 24 * 60);
+    assert_eq!((reminders(&after).len(), removed(&after).len(), farewells(&after)), (0, 1, 1));
+}
+
+#[test]
+fn a_renewal_takes_the_old_reminders_with_it() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    assert_eq!(reminders(&live(&mut world, 28 * 24)), [false]);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    assert_eq!(
+        reminders(&live(&mut world, 28 * 24)),
+        NONE,
+        "neither of the old end, nor too early of the new one"
+    );
+    assert_eq!(reminders(&live(&mut world, 5 * 24)), [false, false, true]);
+    // Late, in the grace: the same.
+    world.run(grant(&world, BUYER, PlanDuration::Days(7)));
+    assert_eq!(reminders(&live(&mut world, 7 * 24)), [false, false, true]);
+}
+
+#[test]
+fn a_short_membership_is_reminded_only_of_what_lies_in_it() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(2));
+    assert_eq!(reminders(&live(&mut world, 72)), [false, true]);
+    member(&mut world, 7, PlanDuration::Days(1));
+    assert_eq!(reminders(&live(&mut world, 24)), [true]);
+    member(&mut world, 8, PlanDuration::Lifetime);
+    assert_eq!(reminders(&live(&mut world, 24 * 40)), NONE);
+}
+
+#[test]
+fn who_was_away_is_told_the_present_state_once() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    // Nobody works for four weeks: two reminders were missed, one message says how it is.
+    world.now += days(30) - hours(2);
+    assert_eq!(reminders(&work(&mut world)), [false]);
+    assert_eq!(reminders(&live(&mut world, 4)), [true]);
+}
+
+#[test]
+fn f42_who_blocked_the_bot_finds_what_is_still_true_at_the_next_start() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    let blocked = |act: &Action| {
+        let is_message = matches!(act, Action::Remind { .. } | Action::Farewell { .. });
+        is_message.then(|| JobOutcome::Failed(Failure::Unreachable { error: "403".into() }))
+    };
+    world.now += days(27);
+    assert_eq!(reminders(&work_with(&mut world, blocked)).len(), 1);
+    world.now += hours(1);
+    assert_eq!(reminders(&work(&mut world)), NONE, "it does not go on trying");
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(reminders(&work(&mut world)), [false]);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(reminders(&work(&mut world)), NONE, "and is told once");
+    world.now += days(4);
+    work_with(&mut world, blocked);
+    assert!(world.membership(BUYER).unwrap().removed_at.is_some());
+    world.now += days(2);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(farewells(&work(&mut world)), 1);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(farewells(&work(&mut world)), 0);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn a_refund_moves_the_reminders_to_the_earlier_end() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&world::Note::for_order(1, "finished", order));
+    work(&mut world);
+    live(&mut world, 24);
+    world.notify(&world::Note::for_order(1, "refunded", order));
+    assert_eq!(reminders(&live(&mut world, 29 * 24)), [false, false, true]);
+}
+
+/// A channel with so many members whose time ends at once.
+fn crowd(policies: MembershipPolicies, count: i64) -> World {
+    let mut world = World::with(Policies { membership: policies, ..Policies::default() });
+    for who in 1..=count {
+        member(&mut world, 10_000 + who, PlanDuration::Days(30));
+    }
+    world
+}
+
+fn run_of(world: &World) -> (RunState, u32, u32, u32) {
+    let run = world.rows.runs.values().max_by_key(|run| run.number).unwrap();
+    (run.state, run.members, run.limit, run.decided)
+}
+
+fn resolve(world: &mut World, resolution: Resolution) -> Result<Outcome, Refusal> {
+    let open = world.rows.attention.values().find(|item| item.is_open()).unwrap().id;
+    world.try_run(Command::ResolveAttention {
+        attention_id: open,
+        resolution,
+        reason: "I have looked".into(),
+        actor: "telegram:1001".into(),
+    })
+}
+
+#[test]
+fn a_run_that_would_remove_too_many_stops_and_asks_and_goes_on_when_told() {
+    let mut world = crowd(MembershipPolicies::default(), 40);
+    world.now += days(31);
+    assert_eq!(removed(&work(&mut world)).len(), 8, "20 % of 40");
+    assert_eq!(run_of(&world), (RunState::Stopped, 40, 8, 8));
+    assert_eq!(world.open_reasons(), [Reason::RemovalsStopped]);
+    assert!(world.rows.jobs.values().any(|job| matches!(
+        &job.kind,
+        JobKind::NotifyOwner { notice: tollhouse_core::job::OwnerNotice::Attention { reason, .. }, .. }
+            if *reason == Reason::RemovalsStopped
+    )));
+    assert_eq!(removed(&live(&mut world, 72)), [], "and it waits for its answer, however long");
+    let held = world.rows.memberships.values().filter(|one| one.status == MembershipStatus::Grace).count();
+    assert_eq!(held, 32, "who is held is not marked as gone");
+    resolve(&mut world, Resolution::Grant).unwrap();
+    assert_eq!(removed(&live(&mut world, 1)).len(), 32);
+    assert!(world.open_reasons().is_empty());
+    assert!(world.rows.jobs.values().all(|job| job.attempt == 0), "waiting is no attempt");
+}
+
+#[test]
+fn a_run_that_is_dismissed_freezes_the_channel_until_the_thaw() {
+    let mut world = crowd(MembershipPolicies { removals_max: 0, ..MembershipPolicies::default() }, 2);
+    world.now += days(31);
+    assert_eq!(removed(&work(&mut world)), []);
+    resolve(&mut world, Resolution::Dismiss).unwrap();
+    let frozen = world.rows.channels.get(&world.channel).unwrap().frozen.clone().unwrap();
+    assert_eq!((frozen.by.as_str(), frozen.reason.as_str()), ("telegram:1001", "I have looked"));
+    assert_eq!(removed(&live(&mut world, 48)), []);
+    let change = Box::new(PolicyChange { removals_max: Some(50), ..PolicyChange::default() });
+    world.run(Command::SetPolicies { channel_id: world.channel, change, actor: "cli:x".into() });
+    thaw(&mut world, Some(()));
+    assert_eq!(removed(&live(&mut world, 1)).len(), 2);
+}
+
+fn thaw(world: &mut World, channel: Option<()>) {
+    let channel_id = channel.map(|()| world.channel);
+    world.run(Command::FreezeRemovals {
+        channel_id,
+        freeze: false,
+        reason: "mended".into(),
+        actor: "cli:x".into(),
+    });
+}
+
+#[test]
+fn nobody_is_removed_while_removals_are_frozen_here_or_everywhere() {
+    for here in [true, false] {
+        let mut world = crowd(MembershipPolicies::default(), 3);
+        let channel_id = here.then_some(world.channel);
+        let freeze = |reason: &str| Command::FreezeRemovals {
+            channel_id,
+            freeze: true,
+            reason: reason.into(),
+            actor: "cli:x".into(),
+        };
+        assert!(matches!(world.try_run(freeze(" ")), Err(Refusal::Invalid(_))), "why?");
+        // One is decided already; the freeze holds them all the same.
+        world.now += days(31);
+        let job = loop {
+            let held: Vec<Job> = world.claim();
+            let ready =
+                held.iter().find(|job| matches!(action(world.now, &world.rows, job), Action::Remove { .. }));
+            if let Some(job) = ready {
+                break job.clone();
+            }
+            for job in &held {
+                let outcome = match action(world.now, &world.rows, job) {
+                    Action::CountMembers { .. } => JobOutcome::Counted { members: 3 },
+                    _ => JobOutcome::Nothing,
+                };
+                world.finish(job, outcome);
+            }
+        };
+        world.run(freeze("something is wrong"));
+        assert_eq!(action(world.now, &world.rows, &job), Action::Nothing);
+        world.now += hours(1);
+        assert_eq!(removed(&live(&mut world, 48)), []);
+        thaw(&mut world, here.then_some(()));
+        assert_eq!(removed(&live(&mut world, 1)).len(), 3);
+        let run = run_of(&world);
+        assert_eq!(run.0, RunState::Running);
+        let words: Vec<&str> = world.rows.audit.iter().map(|entry| entry.action.as_str()).collect();
+        assert!(words.contains(&"removals.frozen") && words.contains(&"removals.thawed"));
+    }
+}
+
+#[test]
+fn a_renewal_while_removals_are_held_is_not_removed_afterwards() {
+    let mut world = crowd(MembershipPolicies { removals_max: 0, ..MembershipPolicies::default() }, 3);
+    world.now += days(31);
+    work(&mut world);
+    world.run(grant(&world, 10_001, PlanDuration::Days(30)));
+    resolve(&mut world, Resolution::Grant).unwrap();
+    let mut gone = removed(&live(&mut world, 1));
+    gone.sort_unstable();
+    assert_eq!(gone, [user(10_002), user(10_003)]);
+}
+
+#[test]
+fn each_day_has_a_run_of_its_own_and_who_left_by_themselves_counts_in_none() {
+    let mut world = World::new();
+    for day in 0..3 {
+        for who in 0..5 {
+            member(&mut world, 10_000 + 10 * day + who, PlanDuration::Days(30));
+        }
+        world.now += hours(25);
+    }
+    for who in 0..5 {
+        seen(&mut world, 10_020 + who, Standing::Outside);
+    }
+    let gone = removed(&live(&mut world, 40 * 24));
+    assert_eq!(gone.len(), 15);
+    let decided: Vec<u32> = world.rows.runs.values().map(|run| run.decided).collect();
+    assert_eq!(decided, [5, 5]);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn owners_and_the_white_list_are_never_removed() {
+    let mut world = World::new();
+    member(&mut world, OWNER, PlanDuration::Days(1));
+    member(&mut world, 7, PlanDuration::Days(1));
+    world.run(whitelist(&world, 7, true));
+    assert_eq!(removed(&live(&mut world, 24 * 10)), []);
+    assert_eq!(world.membership(7).unwrap().status, MembershipStatus::Expired);
+    assert!(world.open_reasons().is_empty(), "nor are they strangers");
+    world.run(whitelist(&world, 7, false));
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+fn whitelist(world: &World, who: i64, listed: bool) -> Command {
+    Command::Whitelist {
+        channel_id: world.channel,
+        user: user(who),
+        listed,
+        reason: "a friend of the house".into(),
+        actor: "cli:x".into(),
+    }
+}
+
+#[test]
+fn a_stranger_is_reported_and_the_report_settles_when_they_leave_pay_or_may_stay() {
+    let leaves = |world: &mut World| seen(world, 666, Standing::Outside);
+    let pays = |world: &mut World| {
+        world.run(grant(world, 666, PlanDuration::Days(30)));
+        work(world);
+    };
+    let may_stay = |world: &mut World| {
+        resolve(world, Resolution::Grant).unwrap();
+    };
+    for end in [leaves as fn(&mut World), pays, may_stay] {
+        let mut world = World::new();
+        seen(&mut world, 666, Standing::Inside);
+        assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+        seen(&mut world, 666, Standing::Inside);
+        end(&mut world);
+        assert!(world.open_reasons().is_empty());
+        seen(&mut world, 666, Standing::Outside);
+    }
+    // Neither the owner nor an administrator nor a member is one.
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    seen(&mut world, OWNER, Standing::Inside);
+    seen(&mut world, 5, Standing::Admin);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn by_policy_a_stranger_is_shown_out_unless_they_pay_first() {
+    let policies = MembershipPolicies { strangers: StrangerPolicy::Remove, ..MembershipPolicies::default() };
+    let mut world = World::with(Policies { membership: policies, ..Policies::default() });
+    seen(&mut world, 666, Standing::Inside);
+    seen(&mut world, 667, Standing::Inside);
+    world.run(grant(&world, 667, PlanDuration::Days(30)));
+    assert_eq!(removed(&work(&mut world)), [user(666)]);
+    // And again, each time that they come.
+    seen(&mut world, 666, Standing::Outside);
+    seen(&mut world, 666, Standing::Inside);
+    assert_eq!(removed(&work(&mut world)), [user(666)]);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn who_was_removed_and_comes_in_past_the_bot_is_a_stranger() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(1));
+    assert_eq!(removed(&live(&mut world, 72)).len(), 1);
+    seen(&mut world, BUYER, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
+fn who_comes_back_is_unbanned_first_unless_a_person_has_banned_them() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(1));
+    live(&mut world, 72);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let lifted = |actions: &[Action]| -> Vec<Option<PrivateChatId>> {
+        let sent = actions.iter().filter_map(|act| match act {
+            Action::SendAccess { lift_ban, .. } => Some(*lift_ban),
+            _ => None,
+        });
+        sent.collect()
+    };
+    assert_eq!(lifted(&work(&mut world)), [Some(chat())]);
+    seen(&mut world, BUYER, Standing::Inside);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    assert_eq!(lifted(&work(&mut world)), [None], "who is inside is not banned");
+    seen(&mut world, BUYER, Standing::Banned);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    assert_eq!(lifted(&work(&mut world)), [None]);
+    assert_eq!(world.open_reasons(), [Reason::MemberBanned], "a person decides");
+    seen(&mut world, BUYER, Standing::Outside);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
+    let mut world = World::new();
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let link = |actions: Vec<Action>| {
+        actions.into_iter().find_map(|act| match act {
+            Action::SendAccess { link, .. } => Some(link),
+            _ => None,
+        })
+    };
+    let first = link(work(&mut world)).unwrap();
+    let ask = || Command::ReissueInvites { user: user(BUYER) };
+    assert_eq!(world.run(ask()), Outcome::Reissued(1));
+    assert_eq!(link(work(&mut world)).as_ref(), Some(&first), "at once: the same again");
+    world.now += days(20);
+    world.run(ask());
+    let second = link(work(&mut world)).unwrap();
+    // The test's links carry the job's id; what counts is that a new one was made.
+    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
+    assert_eq!(second, world.membership(BUYER).unwrap().invite.as_ref().unwrap().link);
+    world.now += days(20);
+    assert_eq!(world.run(ask()), Outcome::Reissued(0));
+    assert_eq!(world.run(Command::ReissueInvites { user: user(666) }), Outcome::Reissued(0));
+}
+
+#[test]
+fn f51_a_group_that_became_a_supergroup_is_followed_and_its_links_are_made_anew() {
+    let mut world = World::new();
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    work(&mut world);
+    let to = PrivateChatId::new(PRIVATE_CHAT - 1).unwrap();
+    world.now += hours(2);
+    // Found out by a call that was refused.
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let moved = std::cell::Cell::new(false);
+    let done = work_with(&mut world, |act| match act {
+        Action::SendAccess { .. } if !moved.replace(true) => Some(JobOutcome::Migrated { to }),
+        _ => None,
+    });
+    assert_eq!(world.rows.channels.get(&world.channel).unwrap().private_chat, to);
+    assert_eq!(done.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count(), 2);
+    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
+    // Told again by the update: nothing changes. A removal goes to the new number.
+    world.run(Command::ChatMigrated { from: chat(), to });
+    assert!(live(&mut world, 24 * 62).contains(&Action::Remove { chat: to, user: user(BUYER) }));
+    assert!(world.rows.audit.iter().any(|entry| entry.action == "channel.migrated"));
+}
+
+#[test]
+fn a_run_is_undone_once_and_removes_nobody_any_more() {
+    let mut world = crowd(MembershipPolicies::default(), 7);
+    world.now += days(31);
+    assert_eq!(removed(&work(&mut world)).len(), 5);
+    let run_id = world.rows.runs.values().next().unwrap().id;
+    let of_run: Vec<i64> = world
+        .rows
+        .memberships
+        .values()
+        .filter(|one| one.removal_run == Some(run_id) && one.removed_at.is_some())
+        .map(|one| one.user.get())
+        .collect();
+    assert_eq!(of_run.len(), 5);
+    for who in of_run {
+        world.run(grant(&world, who, PlanDuration::Days(7)));
+    }
+    let note = || Command::NoteRunUndone { run_id, reason: "wrong import".into(), actor: "cli:x".into() };
+    world.run(note());
+    world.run(note());
+    assert_eq!(run_of(&world).0, RunState::Closed);
+    assert!(world.open_reasons().is_empty(), "there is nothing to decide any more");
+    assert_eq!(world.rows.audit.iter().filter(|entry| entry.action == "run.undone").count(), 1);
+    let lifted = work(&mut world);
+    assert_eq!(
+        lifted.iter().filter(|act| matches!(act, Action::SendAccess { lift_ban: Some(_), .. })).count(),
+        5
+    );
+}

@@ -1,0 +1,216 @@
+//! Telegram's limits for messages, kept on our side: whoever runs into them is made to wait by Telegram for longer than it would have taken.
+//!
+//! The numbers are those of Telegram's own questions and answers for bots (<https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this>):
+//! about 30 messages a second in all, one a second to a chat, 20 a minute to a group. What must wait a moment waits here; what must wait
+//! longer is told so as by Telegram itself, and the job is put off without counting an attempt. Each process keeps its own count: where
+//! several send, Telegram's own answer is the last word.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::Error;
+use crate::ids::ChatId;
+
+/// The longest wait inside a call, in milliseconds. A job holds a lease of a minute; what takes longer gives it back.
+const WAIT_MS_MAX: u64 = 3_000;
+/// How many chats are remembered before those that were quiet for the longest window are forgotten.
+const CHATS_KEPT: usize = 4_096;
+
+/// At most so many messages in any stretch of this length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub messages: usize,
+    /// In how long a time.
+    pub within: Duration,
+}
+
+/// How many messages may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// To everybody together.
+    pub all: Rate,
+    /// To one chat.
+    pub chat: Rate,
+    /// To one group or channel.
+    pub group: Rate,
+}
+
+impl Limits {
+    /// Telegram's own.
+    pub const TELEGRAM: Self = Self {
+        all: Rate { messages: 30, within: Duration::from_secs(1) },
+        chat: Rate { messages: 1, within: Duration::from_secs(1) },
+        group: Rate { messages: 20, within: Duration::from_mins(1) },
+    };
+
+    /// None, for a simulation.
+    pub const NONE: Self = {
+        let free = Rate { messages: usize::MAX, within: Duration::ZERO };
+        Self { all: free, chat: free, group: free }
+    };
+}
+
+/// When messages were, and will be, sent; ascending.
+type Times = VecDeque<Instant>;
+
+/// The earliest time at which one more message keeps to a rate.
+fn earliest(times: &Times, rate: Rate, now: Instant) -> Instant {
+    let first = times.len().checked_sub(rate.messages).and_then(|place| times.get(place));
+    first.map_or(now, |first| now.max(*first + rate.within))
+}
+
+pub(super) struct Limiter {
+    limits: Limits,
+    all: Mutex<Times>,
+    chats: Mutex<HashMap<ChatId, Times>>,
+}
+
+impl Limiter {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, all: Mutex::default(), chats: Mutex::default() }
+    }
+
+    /// Waits until a message may go to a chat.
+    ///
+    /// # Errors
+    /// [`Error::RetryAfter`] if that is too long to wait here; nothing is to be sent then.
+    pub(super) async fn acquire(&self, chat: ChatId) -> Result<(), Error> {
+        if self.limits == Limits::NONE {
+            return Ok(());
+        }
+        // First the chat, then all: a message that waits for its chat takes nobody's place meanwhile.
+        sleep_until(self.reserve_chat(chat)?).await;
+        sleep_until(self.reserve_any()?).await;
+        Ok(())
+    }
+
+    fn reserve_chat(&self, chat: ChatId) -> Result<Instant, Error> {
+        let Limits { chat: of_chat, group, .. } = self.limits;
+        let now = Instant::now();
+        let mut chats = lock(&self.chats);
+        let longest = of_chat.within.max(group.within);
+        if chats.len() >= CHATS_KEPT {
+            chats.retain(|_, times| times.back().is_some_and(|last| *last + longest > now));
+        }
+        let times = chats.entry(chat).or_default();
+        while times.front().is_some_and(|first| *first + longest <= now) {
+            times.pop_front();
+        }
+        let mut at = earliest(times, of_chat, now);
+        // Groups and channels have negative ids.
+        if chat.0 < 0 {
+            at = at.max(earliest(times, group, now));
+        }
+        soon_enough(at, now)?;
+        times.push_back(at);
+        Ok(at)
+    }
+
+    fn reserve_any(&self) -> Result<Instant, Error> {
+        let rate = self.limits.all;
+        let now = Instant::now();
+        let mut times = lock(&self.all);
+        while times.front().is_some_and(|first| *first + rate.within <= now) {
+            times.pop_front();
+        }
+        let at = earliest(&times, rate, now);
+        soon_enough(at, now)?;
+        times.push_back(at);
+        Ok(at)
+    }
+}
+
+fn soon_enough(at: Instant, now: Instant) -> Result<(), Error> {
+    let wait = at.duration_since(now);
+    if wait <= Duration::from_millis(WAIT_MS_MAX) {
+        return Ok(());
+    }
+    let seconds = wait.as_millis().div_ceil(1_000);
+    Err(Error::RetryAfter { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) })
+}
+
+/// Nothing panics while it holds one of these locks.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// The times at which messages to these chats go out, on a clock that stands still unless everybody waits.
+    async fn send(limiter: &Arc<Limiter>, chats: impl Iterator<Item = i64>) -> Vec<(i64, Duration)> {
+        let begun = Instant::now();
+        let sends = chats.map(|chat| {
+            let limiter = Arc::clone(limiter);
+            tokio::spawn(async move {
+                let mut turn = limiter.acquire(ChatId(chat)).await;
+                // As the worker does: put off, and tried again.
+                while let Err(Error::RetryAfter { seconds }) = turn {
+                    tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+                    turn = limiter.acquire(ChatId(chat)).await;
+                }
+                (chat, begun.elapsed())
+            })
+        });
+        let mut times = Vec::new();
+        for send in sends.collect::<Vec<_>>() {
+            times.push(send.await.unwrap());
+        }
+        times.sort_by_key(|(_, at)| *at);
+        times
+    }
+
+    fn most_within(times: &[Duration], within: Duration) -> usize {
+        let in_window =
+            |from: &Duration| times.iter().filter(|at| *at >= from && **at < *from + within).count();
+        times.iter().map(in_window).max().unwrap_or(0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn thirty_a_second_in_all_and_not_much_slower() {
+        let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
+        let times: Vec<Duration> = send(&limiter, 1..=300).await.into_iter().map(|(_, at)| at).collect();
+        assert_eq!(most_within(&times, Duration::from_secs(1)), 30);
+        assert!(times[299] < Duration::from_secs(14), "{:?}", times[299]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_a_second_to_a_chat_while_others_go_on() {
+        let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
+        let times = send(&limiter, [7, 7, 7, 8].into_iter()).await;
+        let of = |wanted: i64| -> Vec<Duration> {
+            times.iter().filter(|(chat, _)| *chat == wanted).map(|(_, at)| *at).collect()
+        };
+        assert_eq!(most_within(&of(7), Duration::from_secs(1)), 1);
+        assert!(of(7)[2] < Duration::from_secs(3));
+        assert_eq!(of(8), [Duration::ZERO]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn twenty_a_minute_to_a_group_and_the_rest_is_told_to_come_back() {
+        let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
+        let times: Vec<Duration> =
+            send(&limiter, std::iter::repeat_n(-100, 45)).await.into_iter().map(|(_, at)| at).collect();
+        assert_eq!(most_within(&times, Duration::from_mins(1)), 20);
+        assert_eq!(most_within(&times, Duration::from_secs(1)), 1);
+        for _ in 0..20 {
+            let _ = limiter.acquire(ChatId(-7)).await;
+        }
+        let refused = limiter.acquire(ChatId(-7)).await;
+        assert!(matches!(refused, Err(Error::RetryAfter { seconds: 30..=60 })), "{refused:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_simulation_has_no_limits() {
+        let limiter = Arc::new(Limiter::new(Limits::NONE));
+        let times = send(&limiter, std::iter::repeat_n(-100, 100)).await;
+        assert!(times.iter().all(|(_, at)| at.is_zero()));
+    }
+}

@@ -1,0 +1,187 @@
+//! The gate against a Telegram that misbehaves: removals, returns, links, migrations. The test has its hand on the clock and on the worker.
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
+mod town;
+
+use jiff::SignedDuration;
+use tollhouse::serve::Roles;
+use tollhouse::worker;
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::command::{Command, Member};
+use tollhouse_core::id::PrivateChatId;
+use tollhouse_core::membership::{Membership, MembershipStatus};
+use tollhouse_core::snapshot::Needs;
+use tollhouse_telegram::fake::{Fault, NewChat, NewUser, World};
+use tollhouse_telegram::{AdminRights, ChatId, ChatKind, MemberStatus, UserId};
+use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, Town, user};
+
+const CHAT: ChatId = ChatId(PRIVATE_CHAT);
+const BEN: UserId = UserId(BUYER);
+
+struct Gate {
+    town: Town,
+}
+
+impl Gate {
+    async fn new(kind: ChatKind) -> Self {
+        let town = Town::with(Engine::Sqlite, Roles { worker: false, ..Roles::all() }).await;
+        let telegram = &town.telegram;
+        telegram.wait_for("a first poll", |world| (world.polls_begun() > 0).then_some(())).await.unwrap();
+        telegram.add_user(NewUser::new(OWNER, "Olga")).unwrap();
+        telegram.add_user(NewUser::new(BUYER, "Ben")).unwrap();
+        let room = NewChat::channel(PRIVATE_CHAT, "Signals", UserId(OWNER));
+        telegram.add_chat(NewChat { kind, ..room }).unwrap();
+        telegram.make_bot_admin(CHAT, UserId(OWNER), AdminRights::gatekeeper()).unwrap();
+        telegram.start(BEN, "").unwrap();
+        let gate = Self { town };
+        gate.settle().await;
+        gate
+    }
+
+    async fn settle(&self) {
+        loop {
+            let heard = |world: &World| (world.updates_waiting() == 0).then_some(());
+            self.town.telegram.wait_for("a bot that has heard everything", heard).await.unwrap();
+            let worked = worker::run_due(&self.town.app).await.unwrap();
+            if worked == 0 && self.town.telegram.read(|world| world.updates_waiting()) == 0 {
+                return;
+            }
+        }
+    }
+
+    async fn pass(&self, hours: i64) {
+        self.town.clock.advance(SignedDuration::from_hours(hours));
+        self.settle().await;
+    }
+
+    async fn give(&self, days: u32) {
+        let member = Member::User { channel_id: self.town.channel, user: user(BUYER) };
+        let (reason, actor) = ("test".to_owned(), "cli:test".to_owned());
+        let duration = PlanDuration::Days(days);
+        self.town.app.submit(Command::GrantMembership { member, duration, reason, actor }).await.unwrap();
+        self.settle().await;
+    }
+
+    async fn membership(&self) -> Membership {
+        let mut needs = Needs::default();
+        needs.members.insert((self.town.channel, user(BUYER)));
+        let snapshot = self.town.store().snapshot(needs).await.unwrap();
+        snapshot.membership_of(self.town.channel, user(BUYER)).unwrap().clone()
+    }
+
+    async fn come_in(&self) {
+        let link = self.membership().await.invite.unwrap().link;
+        self.town.telegram.open_link(BEN, &link).unwrap();
+        self.settle().await;
+    }
+
+    fn done(&self, method: &str) -> u64 {
+        self.town.telegram.read(|world| world.done(method))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f44_whatever_telegram_answers_a_member_is_out_only_when_they_are_out() {
+    for (method, fault) in [
+        ("banChatMember", Fault::answer(403, "Forbidden: bot was kicked from the channel chat")),
+        (
+            "banChatMember",
+            Fault::answer(400, "Bad Request: not enough rights to restrict/unrestrict chat member"),
+        ),
+        ("banChatMember", Fault::too_many_requests(600)),
+        ("banChatMember", Fault::server_error()),
+        ("banChatMember", Fault::bad_gateway()),
+        ("banChatMember", Fault::close_before()),
+        ("banChatMember", Fault::close_after()),
+        ("unbanChatMember", Fault::close_before()),
+        ("getChatMember", Fault::server_error()),
+    ] {
+        let mut gate = Gate::new(ChatKind::Channel).await;
+        gate.give(30).await;
+        gate.come_in().await;
+        gate.town.telegram.fault(method, &fault, 1);
+        gate.pass(31 * 24 + 1).await;
+        let membership = gate.membership().await;
+        assert_eq!(
+            (membership.status, membership.removed_at),
+            (MembershipStatus::Grace, None),
+            "{method} {fault:?}"
+        );
+        gate.pass(1).await;
+        let membership = gate.membership().await;
+        assert_eq!(membership.status, MembershipStatus::Expired, "{method} {fault:?}");
+        assert!(membership.removed_at.is_some());
+        let status = gate.town.telegram.read(|world| world.status(CHAT, BEN));
+        assert_eq!(status, MemberStatus::Left, "out, and free to come back");
+        gate.town.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_left_banned_by_a_removal_and_pays_again_gets_in() {
+    let mut gate = Gate::new(ChatKind::Channel).await;
+    gate.give(30).await;
+    gate.come_in().await;
+    // The ban is done, and lifting it fails until long after they have paid again.
+    gate.town.telegram.fault("unbanChatMember", &Fault::server_error(), 1);
+    gate.pass(31 * 24 + 1).await;
+    assert!(matches!(gate.town.telegram.read(|world| world.status(CHAT, BEN)), MemberStatus::Kicked { .. }));
+    gate.give(30).await;
+    assert_eq!(gate.town.telegram.read(|world| world.status(CHAT, BEN)), MemberStatus::Left);
+    gate.come_in().await;
+    assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)));
+    gate.pass(24).await;
+    assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)), "and stays in");
+    gate.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
+    let mut gate = Gate::new(ChatKind::Channel).await;
+    gate.give(30).await;
+    let first = gate.membership().await.invite.unwrap().link;
+    gate.pass(20 * 24).await;
+    gate.town.telegram.say(BEN, "/mylink").unwrap();
+    gate.settle().await;
+    let second = gate.membership().await.invite.unwrap().link;
+    assert_ne!(first, second);
+    let told = gate.town.telegram.read(|world| {
+        let last = world.bot_posts(BEN).last().map(|post| post.buttons.clone()).unwrap_or_default();
+        last.into_iter().flatten().filter_map(|button| button.url).collect::<Vec<_>>()
+    });
+    assert_eq!(told, [second]);
+    gate.come_in().await;
+    assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)));
+    gate.pass(20 * 24).await;
+    gate.town.telegram.say(BEN, "/mylink").unwrap();
+    gate.settle().await;
+    let said = gate.town.telegram.read(|world| world.bot_posts(BEN).last().unwrap().text.clone());
+    assert!(said.contains("no access"), "{said}");
+    gate.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f51_a_group_that_becomes_a_supergroup_keeps_its_members_and_its_gate() {
+    let mut gate = Gate::new(ChatKind::Group).await;
+    gate.give(30).await;
+    gate.come_in().await;
+    let to = gate.town.telegram.migrate(CHAT).unwrap();
+    gate.settle().await;
+    let mut needs = Needs::default();
+    needs.channels.insert(gate.town.channel);
+    let snapshot = gate.town.store().snapshot(needs).await.unwrap();
+    let channel = snapshot.channels.get(&gate.town.channel).unwrap();
+    assert_eq!(channel.private_chat, PrivateChatId::new(to.0).unwrap());
+    // They leave, ask for a link, and it leads to the new place; at the end they are shown out of it.
+    gate.town.telegram.leave(BEN, to).unwrap();
+    gate.settle().await;
+    gate.town.telegram.say(BEN, "/mylink").unwrap();
+    gate.settle().await;
+    gate.come_in().await;
+    assert!(gate.town.telegram.read(|world| world.is_inside(to, BEN)));
+    gate.pass(32 * 24).await;
+    assert!(!gate.town.telegram.read(|world| world.is_inside(to, BEN)));
+    assert_eq!(gate.membership().await.status, MembershipStatus::Expired);
+    assert_eq!(gate.done("banChatMember"), 1);
+    gate.town.stop().await;
+}
