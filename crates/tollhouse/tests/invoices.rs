@@ -8,7 +8,9 @@ mod town;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use nowpayments::sandbox::{ApiCall, ApiFault, FaultKind, Sandbox, SandboxConfig, SandboxHandle};
+use nowpayments::sandbox::{
+    ApiCall, ApiFault, DeliveryFaults, FaultKind, Sandbox, SandboxConfig, SandboxHandle,
+};
 use nowpayments::{ProviderInvoiceId, ProviderPaymentId, Status};
 use tollhouse::app::App;
 use tollhouse::clock::Clock;
@@ -18,6 +20,7 @@ use tollhouse::serve::{Roles, Running};
 use tollhouse::worker::run_due;
 use tollhouse_core::attention::{Attention, Reason, Resolution};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
+use tollhouse_core::event::Verdict;
 use tollhouse_core::id::{ChannelId, OrderId};
 use tollhouse_core::job::{ATTEMPTS_MAX, JobState};
 use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
@@ -171,6 +174,37 @@ async fn f27_a_lost_answer_leaves_one_invoice_shown_and_money_on_both_is_seen() 
     assert_eq!(story.grants.values().count(), 1);
     let reasons: Vec<Reason> = shop.attention().await.iter().map(|item| item.reason).collect();
     assert_eq!(reasons, [Reason::PaidTwice]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f26_a_notification_that_is_repeated_weeks_later_changes_nothing() {
+    let shop = Shop::open("").await;
+    let id = shop.order_of("Month").await;
+    shop.after(0).await;
+    let invoice = shop.sandbox.invoices()[0].id;
+    let weeks = DeliveryFaults {
+        repeat_after: Some(SignedDuration::from_hours(40 * 24)),
+        ..DeliveryFaults::default()
+    };
+    shop.sandbox.set_delivery_faults(weeks);
+    let payment = shop.pay(invoice, "trx").await;
+    shop.sandbox.set_delivery_faults(DeliveryFaults::default());
+    let before = shop.story(id).await;
+    let heard = shop.app.store.events_of(core_id(payment), 100).await.unwrap().len();
+    // The month is over by then; the provider says once more that it was paid, and everything before that.
+    shop.clock.advance(SignedDuration::from_hours(41 * 24));
+    shop.sandbox.tick().await;
+    let events = shop.app.store.events_of(core_id(payment), 100).await.unwrap();
+    assert_eq!(events.len(), 2 * heard, "all of them came again");
+    assert!(events.iter().take(heard).all(|event| event.verdict == Verdict::Duplicate));
+    let after = shop.story(id).await;
+    assert_eq!(before.grant_of(id), after.grant_of(id));
+    assert_eq!(before.orders.get(&id), after.orders.get(&id));
+    assert!(before.memberships.values().eq(after.memberships.values()));
+}
+
+fn core_id(payment: ProviderPaymentId) -> tollhouse_core::id::ProviderPaymentId {
+    payment.to_string().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
