@@ -112,7 +112,7 @@ reasons! {
     /// A status that we do not know.
     UnknownStatus = "unknown_status", "The provider sent a status that is not known here. Look at the payment at the provider, then grant, dismiss or note the refund.";
     /// Two signed events of one payment contradict each other.
-    Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices, coins or parents. Look at them with `payment show PAYMENT --raw`, then grant, dismiss or note the refund.";
+    Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices, coins or parents. `payment show PAYMENT` says in what; grant, dismiss or note the refund.";
     /// Two full payments for one order.
     PaidTwice = "paid_twice", "The order was paid in full more than once. One period was granted; refund the other payment, or add the days by `membership grant`.";
     /// Clearly more than the price, and the policy leaves that to the owner.

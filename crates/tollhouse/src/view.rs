@@ -8,6 +8,7 @@ mod attention;
 mod audit;
 mod census;
 mod channel;
+mod differences;
 mod job;
 mod link;
 mod membership;

@@ -127,6 +127,19 @@ pub(super) fn payments_table(rows: &[view::Payment], empty: &str) -> String {
     table(["PAYMENT", "STATUS", "PRICE", "PAID", "ORDER", "LAST HEARD OF"], cells.collect(), empty)
 }
 
+/// Whether its events contradict each other, and in what.
+fn contradiction(payment: &view::Payment) -> String {
+    if !payment.contradiction {
+        return "no".to_owned();
+    }
+    let words = payment.differences.iter().map(|(what, values)| {
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        format!("{what} {}", values.join(" or "))
+    });
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "yes".to_owned() } else { words.join("; ") }
+}
+
 fn in_full(payment: &view::Payment) -> String {
     let amounts = &payment.amounts;
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
@@ -147,7 +160,7 @@ fn in_full(payment: &view::Payment) -> String {
                 |parent| or_nothing(parent.map(view::payment_id)),
             ),
         ),
-        ("Contradiction", yes(payment.contradiction)),
+        ("Contradiction", contradiction(payment)),
         ("Refund noted", yes(payment.refund_noted)),
         ("Reference", or_nothing(payment.order_ref.as_ref())),
         ("First heard of", when(payment.first_seen_at)),

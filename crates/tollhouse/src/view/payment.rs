@@ -1,5 +1,7 @@
 //! Payments and the log of what was said about them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use serde::Serialize;
 use tollhouse_core::event::{EventSource, Parent, Verdict};
@@ -8,6 +10,8 @@ use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::payment::Payment as CorePayment;
 use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::LoggedEvent;
+
+use super::differences::differences;
 
 /// What our id of a payment begins with: its provider. What follows is the provider's own number.
 pub const PAYMENT_ID_PREFIX: &str = "np_";
@@ -68,6 +72,9 @@ pub struct Payment {
     pub credited_at: Option<Timestamp>,
     /// When we last learned something.
     pub updated_at: Timestamp,
+    /// In what its events contradict each other, with the values that were named; absent where they do not, and in a listing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub differences: BTreeMap<&'static str, BTreeSet<String>>,
     /// The log, the oldest first; absent in a listing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<Event>>,
@@ -142,6 +149,7 @@ impl From<&CorePayment> for Payment {
             on_chain_at: payment.on_chain_at,
             credited_at: payment.credited_at,
             updated_at: payment.updated_at,
+            differences: BTreeMap::new(),
             events: None,
         }
     }
@@ -151,6 +159,9 @@ impl Payment {
     /// Adds the log, which the store gives with the newest first.
     #[must_use]
     pub fn with_events(mut self, newest_first: &[LoggedEvent], with_body: bool) -> Self {
+        if self.contradiction {
+            self.differences = differences(newest_first);
+        }
         self.events = Some(newest_first.iter().rev().map(|event| Event::new(event, with_body)).collect());
         self
     }

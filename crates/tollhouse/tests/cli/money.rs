@@ -195,6 +195,30 @@ async fn an_item_is_resolved_once_and_only_in_a_way_that_fits() {
     assert_eq!(place.json(&["membership", "list", "--user", "7"]).as_array().unwrap().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f26_what_two_notifications_contradict_each_other_in_is_said() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let order =
+        place.json(&["order", "create", "--channel", &channel, "--plan", &plan, "--telegram-user", "7"]);
+    let order = text(&order["order_id"]);
+    place.notify(&finished(5, Some(&order), "5.00")).await;
+    assert_eq!(place.json(&["payment", "show", "5"])["differences"], Value::Null, "nothing to say");
+    place.notify(&finished(5, Some(&order), "5")).await;
+    place.notify(&finished(5, Some("donation_default"), "99.00")).await;
+    let shown = place.json(&["payment", "show", "5"]);
+    assert_eq!(
+        shown["differences"],
+        json!({"order": ["donation_default", order], "price": ["5 USD", "99 USD"]})
+    );
+    let said = place.run(&["payment", "show", "5"]).stdout;
+    assert!(said.contains(&format!("order donation_default or {order}; price 5 USD or 99 USD")), "{said}");
+    let items = place.json(&["attention", "list"]);
+    assert_eq!(items[0]["reason"], "contradiction");
+    assert_eq!(items[0]["actions"], json!(["grant", "refund", "dismiss"]));
+    assert_eq!(place.json(&["order", "show", &order])["state"], "paid", "what was given stays");
+}
+
 /// A provider that has a paid payment of which no notification came.
 async fn provider(id: u64, order_id: Option<&str>) -> SandboxHandle {
     let _ = rustls::crypto::ring::default_provider().install_default();
