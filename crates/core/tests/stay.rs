@@ -404,6 +404,20 @@ fn a_stranger_is_reported_and_the_report_settles_when_they_leave_pay_or_may_stay
 }
 
 #[test]
+fn a_stranger_who_was_dismissed_is_reported_again_when_they_come_again_and_not_before() {
+    let mut world = World::new();
+    seen(&mut world, 666, Standing::Inside);
+    resolve(&mut world, Resolution::Dismiss).unwrap();
+    world.now += hours(1);
+    seen(&mut world, 666, Standing::Inside);
+    assert!(world.open_reasons().is_empty());
+    seen(&mut world, 666, Standing::Outside);
+    world.now += hours(1);
+    seen(&mut world, 666, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
 fn by_policy_a_stranger_is_shown_out_unless_they_pay_first() {
     let policies = MembershipPolicies { strangers: StrangerPolicy::Remove, ..MembershipPolicies::default() };
     let mut world = World::with(Policies { membership: policies, ..Policies::default() });

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod lists;
 pub mod model;
 pub mod opening;
+pub mod people;
 pub mod random;
 pub mod thousands;
 pub mod writing;
@@ -71,6 +72,8 @@ macro_rules! conformance_suite {
             lists::lists_filter,
             lists::the_numbers_are_those_of_the_rows,
             lists::money_that_ended_nowhere_is_stuck,
+            people::two_processes_remove_no_more_than_one_run_may,
+            people::who_is_inside_and_what_is_frozen_reads_back,
             opening::eight_openers_at_once_migrate_once,
             opening::f101_f103_every_operation_is_known_to_an_empty_database,
             opening::a_newer_or_older_schema_is_refused,

@@ -67,7 +67,9 @@ pub(super) fn member_seen(
         work.snapshot.memberships.put(membership.id, membership);
     }
     if standing == Standing::Inside && stay::is_stranger(work.now, work.snapshot, &channel, user) {
-        stranger(work, &channel, user, at);
+        // Told again that they are inside they have not come again: what a person has decided holds until they do.
+        let since = work.snapshot.presences.get(&(channel.id, user)).map_or(at, |presence| presence.since);
+        stranger(work, &channel, user, since);
     } else {
         no_stranger(work, channel.id, user, "they are inside no more, or may be");
     }
