@@ -39,8 +39,8 @@ async fn fill(url: &str, channel: ChannelId, size: u64, clock: &Clock) {
         "INSERT INTO memberships (id, channel_id, telegram_user, status, starts_at, ends_at, updated_at)
          SELECT gen_random_uuid(), '{channel}', number, 'active', '{begun}', '{begun}'::timestamptz + number * interval '1 second', '{begun}'
          FROM generate_series(1, {size}) AS number;
-         INSERT INTO grants (id, channel_id, membership_id, duration_days, granted_at, period_starts_at, period_ends_at)
-         SELECT gen_random_uuid(), channel_id, id, 1, starts_at, starts_at, ends_at FROM memberships;
+         INSERT INTO grants (id, channel_id, membership_id, duration_days, granted_at, period_starts_at, period_ends_at, awaits_payment)
+         SELECT gen_random_uuid(), channel_id, id, 1, starts_at, starts_at, ends_at, false FROM memberships;
          INSERT INTO jobs (id, kind, subject, channel_id, payload, state, run_at, attempt, created_at)
          SELECT gen_random_uuid(), 'end_membership', 'membership:' || mem, channel_id,
                 '{{\"kind\":\"end_membership\",\"membership_id\":\"' || mem || '\",\"removing\":false}}', 'ready', ends_at, 0, starts_at
