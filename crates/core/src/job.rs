@@ -172,6 +172,7 @@ impl JobKind {
             Self::AnswerJoinRequest { channel_id, user, .. } => {
                 needs.channels.insert(*channel_id);
                 needs.members.insert((*channel_id, *user));
+                needs.presences.insert((*channel_id, *user));
             }
             Self::EndMembership { membership_id, .. } => {
                 needs.memberships.insert(*membership_id);
@@ -476,7 +477,8 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
             let entitled = snapshot
                 .membership_of(*channel_id, *user)
                 .is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
-            if entitled {
+            // Whom the owner lets be inside without paying need not be let in by hand.
+            if entitled || stay::is_guest(snapshot, channel, *user) {
                 Action::Approve { chat: channel.private_chat, user: *user }
             } else {
                 Action::Decline { chat: channel.private_chat, user: *user, title: channel.title.clone() }

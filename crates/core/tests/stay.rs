@@ -366,6 +366,20 @@ fn owners_and_the_white_list_are_never_removed() {
     assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
 }
 
+#[test]
+fn who_is_on_the_white_list_is_let_in_when_they_ask() {
+    let mut world = World::new();
+    let ask = |world: &mut World, update_id| {
+        world.run(Command::JoinRequest { chat: chat(), user: user(7), update_id });
+        work(world)
+    };
+    assert!(matches!(ask(&mut world, 1)[..], [Action::Decline { .. }]));
+    world.run(whitelist(&world, 7, true));
+    assert!(matches!(ask(&mut world, 2)[..], [Action::Approve { .. }]));
+    world.run(whitelist(&world, 7, false));
+    assert!(matches!(ask(&mut world, 3)[..], [Action::Decline { .. }]));
+}
+
 fn whitelist(world: &World, who: i64, listed: bool) -> Command {
     Command::Whitelist {
         channel_id: world.channel,

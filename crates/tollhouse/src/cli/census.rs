@@ -165,7 +165,12 @@ fn census(session: &Session, channel: &Channel, people: &People, in_chat: Option
 fn in_full(census: &view::Census) -> String {
     let mut text = block(&[
         ("Channel", census.channel_id.to_string()),
-        ("In the chat", format!("{} (says Telegram)", or_nothing(census.members_in_chat))),
+        (
+            "In the chat",
+            census
+                .members_in_chat
+                .map_or_else(|| "not told".to_owned(), |count| format!("{count}, says Telegram")),
+        ),
         ("Known to us", format!("{} of them, the bot among them", census.known_inside)),
         ("Not known", or_nothing(census.not_known_inside)),
         ("Paid, inside", census.paid_inside.to_string()),
