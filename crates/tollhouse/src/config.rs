@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use tollhouse_core::money::Currency;
@@ -90,8 +91,8 @@ pub struct Config {
     pub policies: Policies,
     /// How often the provider is asked for what is missing.
     pub reconcile_interval: SignedDuration,
-    /// Networks whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<String>,
+    /// Networks whose `X-Forwarded-For` and `Forwarded` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether the predecessor's guessable order references answer at `/api/payment-status`.
     pub import_mode: bool,
     /// Tracing filter.
@@ -492,19 +493,11 @@ fn interval(text: &str) -> Result<SignedDuration, String> {
     }
 }
 
-fn networks(text: &str) -> Result<Vec<String>, String> {
-    text.split(',').map(str::trim).map(|part| network(part).map(|()| part.to_owned())).collect()
-}
-
-fn network(text: &str) -> Result<(), String> {
-    let wrong = || format!("{text:?} is not a network such as 10.0.0.0/8 or 2001:db8::/32");
-    let (address, length) = text.split_once('/').ok_or_else(wrong)?;
-    let address: std::net::IpAddr = address.parse().map_err(|_| wrong())?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    match length.parse::<u8>() {
-        Ok(length) if length <= longest => Ok(()),
-        _ => Err(wrong()),
-    }
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let network = |text: &str| {
+        text.parse().map_err(|_| format!("{text:?} is not a network such as 10.0.0.0/8 or 2001:db8::/32"))
+    };
+    text.split(',').map(str::trim).map(network).collect()
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {

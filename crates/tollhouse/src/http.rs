@@ -1,7 +1,9 @@
 //! The HTTP side. One file per thing that is served.
 
+pub mod client;
 pub mod health;
 pub mod ipn;
+pub mod limits;
 pub mod link;
 pub mod order;
 pub mod page;
@@ -18,6 +20,7 @@ use crate::app::App;
 
 /// Every route.
 pub fn router(app: Arc<App>) -> Router {
+    let limits = limits::Limits::new(&app.config.trusted_proxies);
     Router::new()
         .route("/", post(ipn::receive))
         .route("/webhooks/nowpayments", post(ipn::receive))
@@ -33,6 +36,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn_with_state(limits, limits::guard))
         .layer(middleware::from_fn(secure))
         .with_state(app)
 }

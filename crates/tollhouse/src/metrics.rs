@@ -46,6 +46,9 @@ fn describe() {
     for operation in ["inserted", "updated"] {
         counter!("tollhouse_payment_write_total", "operation" => operation).absolute(0);
     }
+    for kind in ["read", "order"] {
+        counter!("tollhouse_requests_limited_total", "kind" => kind).absolute(0);
+    }
     for outcome in ["done", "failed"] {
         counter!("tollhouse_reconcile_passes_total", "outcome" => outcome).absolute(0);
     }
@@ -54,6 +57,11 @@ fn describe() {
     {
         counter!("tollhouse_ipn_rejected_total", "reason" => reason).absolute(0);
     }
+}
+
+/// A request was told to come back: its address asks too often.
+pub fn limited(kind: &'static str) {
+    counter!("tollhouse_requests_limited_total", "kind" => kind).increment(1);
 }
 
 /// A notification was taken.

@@ -140,6 +140,8 @@ async fn serve_http(listener: TcpListener, routes: axum::Router, mut stop: watch
     let graceful = async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
+    // Who is at the other end: the limits per address want to know.
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, routes).with_graceful_shutdown(graceful);
     let drained = async move {
         let _ = stop_again.wait_for(|stop| *stop).await;
