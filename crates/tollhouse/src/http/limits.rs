@@ -102,7 +102,8 @@ impl Limits {
             Kind::Read => &self.reads,
             Kind::Order => &self.orders,
         };
-        if self.asked.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == 0 && limiter.len() > ADDRESSES_KEPT_MAX
+        if self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY)
+            && limiter.len() > ADDRESSES_KEPT_MAX
         {
             limiter.retain_recent();
         }

@@ -1,6 +1,7 @@
 //! Goes through the tables: channels, then members, then payments, since each leans on the one before.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -10,7 +11,9 @@ use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::import::{ImportChange, Imported, Remark};
 use tollhouse_core::policy::Policies;
 use tollhouse_store::StoreError;
-use tollhouse_store::paygateprime::{ClientRow, MemberRow, ProcessedRow, Source, SourceError, SourceRow};
+use tollhouse_store::paygateprime::{
+    ClientRow, MemberRow, PAGE_ROWS, ProcessedRow, Source, SourceError, SourceRow,
+};
 
 use super::channels::Directory;
 use super::finding::{Finding, Why};
@@ -19,6 +22,9 @@ use super::{channels, members, payments};
 
 /// How many commands are under way at once: as many as the writer takes into one commit.
 const UNDER_WAY_MAX: usize = 128;
+/// How long others are let to the database after each page, in milliseconds: with SQLite a service at work tries for the write lock at least
+/// ten times a second, and must not try in vain for as long as the import lasts.
+const BREATH_MS: u64 = 120;
 /// How many findings of each reason are listed. A report of a broken table would else hold a million alike; the others are counted.
 const LISTED_MAX: u64 = 1_000;
 
@@ -217,6 +223,7 @@ impl Import<'_> {
                 .buffered(under_way)
                 .try_collect()
                 .await?;
+            self.breathe(page.len()).await;
             for came in came {
                 // Rows come in the order of channel and member.
                 if came.who.is_some() && came.who == last {
@@ -288,6 +295,7 @@ impl Import<'_> {
                 .buffered(under_way)
                 .try_collect()
                 .await?;
+            self.breathe(page.len()).await;
             for came in came {
                 match came {
                     Ok((key, Ok(imported))) => {
@@ -321,6 +329,13 @@ impl Import<'_> {
             self.report.payments.new += 1;
         } else {
             self.report.payments.known += 1;
+        }
+    }
+
+    /// Lets others write, unless that was the last page.
+    async fn breathe(&self, rows: usize) {
+        if !self.target.is_dry() && rows >= PAGE_ROWS as usize {
+            tokio::time::sleep(Duration::from_millis(BREATH_MS)).await;
         }
     }
 
