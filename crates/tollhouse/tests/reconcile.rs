@@ -600,6 +600,33 @@ async fn f29_an_open_page_asks_the_provider(engine: Engine) {
     assert_eq!(shop.provider.calls(ApiCall::ListPayments), 2, "a paid order has nothing to ask for");
 }
 
+/// A reconciler that comes to no end shows: nobody would miss it otherwise.
+async fn f104_health_says_when_the_provider_was_last_asked(engine: Engine) {
+    let shop = Shop::with(engine, Login::Yes, Some(HTTP_ONLY), &[]).await;
+    let get =
+        async |path: &str| reqwest::get(format!("{}{path}", shop.url)).await.unwrap().text().await.unwrap();
+    let health = async || {
+        let health: serde_json::Value = serde_json::from_str(&get("/health").await).unwrap();
+        let reconciler = health["components"]["reconciler"].clone();
+        (
+            health["status"].as_str().unwrap().to_owned(),
+            reconciler["status"].as_str().unwrap().to_owned(),
+            reconciler,
+        )
+    };
+    let (status, standing, shown) = health().await;
+    assert_eq!((status.as_str(), standing.as_str()), ("healthy", "starting"));
+    assert_eq!((&shown["last_done_at"], &shown["lists_payments"]), (&serde_json::Value::Null, &true.into()));
+    done(Reconciler::new(Arc::clone(&shop.app)).turn().await);
+    assert_eq!(health().await.1, "ok");
+    shop.clock.advance(SignedDuration::from_mins(35));
+    let (status, standing, _) = health().await;
+    assert_eq!((status.as_str(), standing.as_str()), ("degraded", "late"));
+    let metrics = get("/metrics").await;
+    let age = metrics.lines().find_map(|line| line.strip_prefix("tollhouse_reconcile_age_seconds "));
+    assert!(age.unwrap().parse::<f64>().unwrap() >= 2_100.0, "{age:?}");
+}
+
 /// A restart goes on where the list was, and lists the whole window from time to time.
 async fn the_place_in_the_list_outlives_the_process(engine: Engine) {
     let shop = Shop::new(engine, Login::Yes).await;
@@ -765,6 +792,7 @@ on_both_engines!(
     f13_f16_another_price_in_the_answer_grants_nothing,
     a_wrong_signature_asks_the_provider_once_about_a_payment_that_we_know,
     f29_an_open_page_asks_the_provider,
+    f104_health_says_when_the_provider_was_last_asked,
     the_place_in_the_list_outlives_the_process,
     what_the_predecessor_sold_is_not_given_again_by_itself,
     what_names_nothing_of_ours_is_for_a_person_unless_the_account_is_shared,
