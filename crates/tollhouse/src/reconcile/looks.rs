@@ -5,7 +5,7 @@
 //! task. What is beyond the bounds is dropped: the reconciler comes by anyway.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -67,8 +67,9 @@ impl Default for Looks {
 impl Looks {
     /// Somebody has an order's page open. Returns at once; what the provider answers shows as any commit does.
     pub fn order_opened(&self, app: &App, id: OrderId) {
-        if app.provider.is_some() && self.may(&self.orders, Look::Order(id), app.clock.now()) {
-            let _ = self.sender.try_send(Look::Order(id));
+        let look = Look::Order(id);
+        if app.provider.is_some() && locked(&self.orders).has_rested(look, app.clock.now()) {
+            let _ = self.sender.try_send(look);
         }
     }
 
@@ -88,10 +89,10 @@ impl Looks {
     fn take_work(&self) -> Option<mpsc::Receiver<Look>> {
         self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
 
-    fn may(&self, bound: &Mutex<Bound>, look: Look, now: Timestamp) -> bool {
-        bound.lock().unwrap_or_else(PoisonError::into_inner).take(look, now)
-    }
+fn locked(bound: &Mutex<Bound>) -> MutexGuard<'_, Bound> {
+    bound.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How often something may happen: for each subject, and altogether.
@@ -115,26 +116,32 @@ impl Bound {
         }
     }
 
-    /// Whether it may happen now; if so it is counted.
-    fn take(&mut self, look: Look, now: Timestamp) -> bool {
-        let rests = |at: Timestamp| now.duration_since(at) < self.rest;
+    /// Whether a subject's last time is long enough ago; if so this is its last time.
+    fn has_rested(&mut self, look: Look, now: Timestamp) -> bool {
+        let rest = self.rest;
+        let rests = |at: Timestamp| now.duration_since(at) < rest;
         if self.last.get(&look).copied().is_some_and(rests) {
             return false;
         }
         if self.last.len() >= REMEMBERED_MAX {
-            let rest = self.rest;
-            self.last.retain(|_, at| now.duration_since(*at) < rest);
+            self.last.retain(|_, at| rests(*at));
         }
+        if self.last.len() >= REMEMBERED_MAX {
+            return false;
+        }
+        self.last.insert(look, now);
+        true
+    }
+
+    /// Whether there is still room in this minute; if so it is taken.
+    fn has_room(&mut self, now: Timestamp) -> bool {
         if now.duration_since(self.minute) >= SignedDuration::from_mins(1) {
             self.minute = now;
             self.in_minute = 0;
         }
-        if self.in_minute >= self.per_minute || self.last.len() >= REMEMBERED_MAX {
-            return false;
-        }
-        self.in_minute += 1;
-        self.last.insert(look, now);
-        true
+        let has_room = self.in_minute < self.per_minute;
+        self.in_minute += usize::from(has_room);
+        has_room
     }
 }
 
@@ -187,8 +194,12 @@ async fn look_at_payment(app: &App, id: ProviderPaymentId) -> Result<Option<usiz
     let mut needs = Needs::default();
     needs.payments.insert(id);
     let snapshot = app.store.snapshot(needs).await?;
-    let looks = &app.reconcile.looks;
-    if !snapshot.payments.contains(&id) || !looks.may(&looks.payments, Look::Payment(id), app.clock.now()) {
+    let now = app.clock.now();
+    let may = || {
+        let mut bound = locked(&app.reconcile.looks.payments);
+        bound.has_rested(Look::Payment(id), now) && bound.has_room(now)
+    };
+    if !snapshot.payments.contains(&id) || !may() {
         return Ok(None);
     }
     let mut tally = Tally::default();
@@ -207,7 +218,9 @@ pub async fn look_at_order(app: &App, id: OrderId) -> Result<Option<usize>, Trou
     let snapshot = app.store.snapshot(needs).await?;
     let Some(order) = snapshot.orders.get(&id) else { return Ok(None) };
     let payments = snapshot.payments_of(id);
-    if !is_worth_a_look(order, &payments, app.clock.now()) {
+    let now = app.clock.now();
+    // Of orders that wait for nothing many pages may be open; they take no room from the others.
+    if !is_worth_a_look(order, &payments, now) || !locked(&app.reconcile.looks.orders).has_room(now) {
         return Ok(None);
     }
     let mut tally = Tally::default();
@@ -242,31 +255,34 @@ fn is_worth_a_look(order: &Order, payments: &[&Payment], now: Timestamp) -> bool
 mod tests {
     use super::*;
 
+    fn start() -> Timestamp {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    fn payment(id: i64) -> Look {
+        Look::Payment(ProviderPaymentId::new(id).unwrap())
+    }
+
     #[test]
     fn looks_are_bounded_for_each_subject_and_altogether() {
-        let start: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let at = |seconds| start + SignedDuration::from_secs(seconds);
-        let payment = |id| Look::Payment(ProviderPaymentId::new(id).unwrap());
+        let at = |seconds| start() + SignedDuration::from_secs(seconds);
         let mut bound = Bound::new(60, 3);
-        assert!(bound.take(payment(1), at(0)));
-        assert!(!bound.take(payment(1), at(59)), "it rests");
-        assert!(bound.take(payment(2), at(59)));
-        assert!(bound.take(payment(1), at(60)));
-        let taken = (10..30).filter(|id| bound.take(payment(*id), at(61))).count();
-        assert_eq!(taken, 2, "one of this minute was taken before");
-        assert!(!bound.take(payment(50), at(119)));
-        assert!(bound.take(payment(50), at(120)));
+        assert!(bound.has_rested(payment(1), at(0)));
+        assert!(!bound.has_rested(payment(1), at(59)), "it rests");
+        assert!(bound.has_rested(payment(2), at(59)));
+        assert!(bound.has_rested(payment(1), at(60)));
+        assert_eq!((0..20).filter(|_| bound.has_room(at(61))).count(), 3);
+        assert!(!bound.has_room(at(120)));
+        assert!(bound.has_room(at(121)));
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let start: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let payment = |id| Look::Payment(ProviderPaymentId::new(id).unwrap());
-        let mut bound = Bound::new(60, usize::MAX);
+        let mut bound = Bound::new(60, 1);
         let many = i64::try_from(REMEMBERED_MAX).unwrap();
-        assert!((1..=many).all(|id| bound.take(payment(id), start)));
-        assert!(!bound.take(payment(many + 1), start));
-        assert!(bound.take(payment(many + 1), start + SignedDuration::from_secs(60)));
+        assert!((1..=many).all(|id| bound.has_rested(payment(id), start())));
+        assert!(!bound.has_rested(payment(many + 1), start()));
+        assert!(bound.has_rested(payment(many + 1), start() + SignedDuration::from_secs(60)));
         assert_eq!(bound.last.len(), 1);
     }
 }
