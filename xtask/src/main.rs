@@ -8,6 +8,7 @@ mod ci;
 mod packages;
 mod postgres;
 mod process;
+mod screenshots;
 mod steps;
 mod test;
 
@@ -48,6 +49,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Write a picture of every state of the buyer's pages into a folder
+    Screenshots {
+        /// Where to
+        #[arg(default_value = "target/screenshots")]
+        folder: std::path::PathBuf,
+    },
     /// Makes the load of a benchmark in a process of its own; started by `bench`
     #[cfg(feature = "bench")]
     #[command(hide = true)]
@@ -64,6 +71,7 @@ fn main() -> ExitCode {
     let outcome = process::watch_signals().and_then(|()| match arguments.command {
         Command::Test { filters } => Steps::report(|steps| test::run(&filters, steps)),
         Command::Ci => Steps::report(ci::run),
+        Command::Screenshots { folder } => screenshots::run(&folder),
         Command::Bench { arguments } => bench::run(&arguments),
         #[cfg(feature = "bench")]
         Command::Loadgen(options) => bench::loadgen::run(&options),

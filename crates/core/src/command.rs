@@ -11,7 +11,7 @@ use crate::id::{
 };
 use crate::import::{ImportChannel, ImportGranted, ImportMember, Imported};
 use crate::job::{Job, Outcome as JobOutcome};
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::order::{OrderSource, OrderState};
 use crate::order_ref::OrderRef;
 use crate::policy::{Policies, PolicyChange};
@@ -163,6 +163,13 @@ pub enum Command {
         source: OrderSource,
         /// Whether an invoice is to be made at the provider.
         wants_invoice: bool,
+    },
+    /// The buyer chooses a coin on the order's page, or wants to choose again.
+    ChooseCoin {
+        /// For which order.
+        order_id: OrderId,
+        /// The coin; none to choose again.
+        coin: Option<Currency>,
     },
     /// Bind an order to the account of whoever holds its claim. The first account stays.
     ClaimOrder {
@@ -355,6 +362,9 @@ impl Command {
                     needs.slugs.insert(slug.clone());
                 }
             },
+            Self::ChooseCoin { order_id, .. } => {
+                needs.orders.insert(*order_id);
+            }
             Self::ClaimOrder { claim, user } => {
                 needs.claims.insert(*claim);
                 needs.users.insert(*user);
@@ -405,6 +415,9 @@ impl Command {
             }
             Self::FinishJob { job, outcome, .. } => {
                 needs = job.kind.needs();
+                if let JobOutcome::PaymentCreated { answer } = outcome {
+                    needs.payments.insert(answer.facts.payment_id);
+                }
                 needs.jobs.insert(job.id);
                 if let JobOutcome::Migrated { to } = outcome {
                     needs.private_chats.insert(*to);

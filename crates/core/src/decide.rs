@@ -57,6 +57,7 @@ pub fn decide(
         Command::CreateOrder { from, user, source, wants_invoice } => {
             shop::create_order(&mut work, from, *user, *source, *wants_invoice)
         }
+        Command::ChooseCoin { order_id, coin } => shop::choose_coin(&mut work, *order_id, coin.as_ref()),
         Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
         Command::GrantMembership { member, duration, reason, actor } => {
             access::grant_by_hand(&mut work, *member, *duration, reason, actor)

@@ -80,6 +80,10 @@ pub struct PaymentFacts {
     pub price: ReportedMoney,
     /// The amount to pay, in the coin.
     pub pay: ReportedMoney,
+    /// Where one pays.
+    pub pay_address: Option<String>,
+    /// The memo or tag without which the money is not found, for coins that have one.
+    pub pay_extra_id: Option<String>,
     /// What was paid, in the coin of `pay`.
     pub actually_paid: Reported,
     /// What the merchant gets. Unknown stays unknown: the coin is never guessed (F12).

@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::attention::Reason;
+use crate::event::Received;
 use crate::id::{
     ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramUserId,
 };
 use crate::membership::{MembershipStatus, usable_invite};
-use crate::money::Money;
-use crate::order::{Invoice, OrderState};
+use crate::money::{Currency, Money};
+use crate::order::{Invoice, Order, OrderState};
 use crate::presence::Standing;
 use crate::removal::is_frozen;
 use crate::snapshot::{Needs, Snapshot};
@@ -83,6 +84,13 @@ pub enum JobKind {
         /// For which order.
         order_id: OrderId,
     },
+    /// Make a payment at the provider in the coin that the buyer chose, so that the page can show where to pay.
+    CreatePayment {
+        /// For which order.
+        order_id: OrderId,
+        /// In which coin.
+        coin: Currency,
+    },
     /// Make the invite if there is none, and send it to the payer.
     DeliverAccess {
         /// The grant that is delivered.
@@ -146,6 +154,7 @@ impl JobKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::CreateInvoice { .. } => "create_invoice",
+            Self::CreatePayment { .. } => "create_payment",
             Self::DeliverAccess { .. } => "deliver_access",
             Self::AnswerJoinRequest { .. } => "answer_join_request",
             Self::EndMembership { .. } => "end_membership",
@@ -161,7 +170,7 @@ impl JobKind {
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match self {
-            Self::CreateInvoice { order_id } => {
+            Self::CreateInvoice { order_id } | Self::CreatePayment { order_id, .. } => {
                 needs.orders.insert(*order_id);
             }
             Self::DeliverAccess { grant_id, membership_id } => {
@@ -306,6 +315,17 @@ pub enum Action {
         /// What the payer reads there.
         description: String,
     },
+    /// Make a payment at the provider.
+    CreatePayment {
+        /// For which order.
+        order_id: OrderId,
+        /// At which price.
+        price: Money,
+        /// In which coin.
+        coin: Currency,
+        /// What stands beside it at the provider.
+        description: String,
+    },
     /// Make a join-request link.
     CreateInvite {
         /// In which chat.
@@ -401,6 +421,13 @@ pub enum Outcome {
         /// The invoice.
         invoice: Invoice,
     },
+    /// The payment was made; the provider's answer, to be taken like a notification of it.
+    PaymentCreated {
+        /// What the provider answered.
+        answer: Box<Received>,
+    },
+    /// The provider takes no payment of this price in this coin. Nobody's fault: the buyer chooses another.
+    CoinRefused,
     /// The link was made.
     InviteCreated {
         /// The link.
@@ -467,6 +494,7 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
     }
     match &job.kind {
         JobKind::CreateInvoice { order_id } => invoice(now, snapshot, *order_id),
+        JobKind::CreatePayment { order_id, coin } => payment(now, snapshot, *order_id, coin),
         JobKind::DeliverAccess { grant_id, membership_id } => {
             deliver(now, snapshot, *grant_id, *membership_id)
         }
@@ -524,12 +552,32 @@ fn invoice(now: Timestamp, snapshot: &Snapshot, order_id: OrderId) -> Action {
     if order.invoice.is_some() || order.state_at(now) != OrderState::Open {
         return Action::Nothing;
     }
-    let title = snapshot.channels.get(&order.channel_id).map_or("", |channel| channel.title.as_str());
-    Action::CreateInvoice {
+    Action::CreateInvoice { order_id, price: order.price.clone(), description: description(snapshot, order) }
+}
+
+/// One payment for each coin. Should the provider's answer be lost, the next attempt makes another one there (it knows no idempotency):
+/// the buyer sees the address of one only, and money on either would count for the order.
+fn payment(now: Timestamp, snapshot: &Snapshot, order_id: OrderId, coin: &Currency) -> Action {
+    let Some(order) = snapshot.orders.get(&order_id) else {
+        return Action::Nothing;
+    };
+    let is_made =
+        snapshot.payments_of(order_id).iter().any(|payment| payment.can_be_paid(&order.price, coin));
+    if is_made || order.state_at(now) != OrderState::Open {
+        return Action::Nothing;
+    }
+    Action::CreatePayment {
         order_id,
         price: order.price.clone(),
-        description: format!("{title}: {}", order.duration),
+        coin: coin.clone(),
+        description: description(snapshot, order),
     }
+}
+
+/// What a payer reads at the provider.
+fn description(snapshot: &Snapshot, order: &Order) -> String {
+    let title = snapshot.channels.get(&order.channel_id).map_or("", |channel| channel.title.as_str());
+    format!("{title}: {}", order.duration)
 }
 
 fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id: MembershipId) -> Action {

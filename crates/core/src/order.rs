@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::PlanDuration;
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
-use crate::money::Money;
+use crate::money::{Currency, Money};
 
 pub(crate) use assess::grant_holds;
 pub use assess::{Assessment, assess};
@@ -167,6 +167,23 @@ impl InvoiceProblem {
     }
 }
 
+/// How many coins a buyer may try for one order. Each is a payment at the provider; more is no choice but a game.
+pub const COINS_TRIED_MAX: usize = 8;
+
+/// What the buyer chose on the order's page.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Checkout {
+    /// The coin to pay in; none before a choice, or when it is to be made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coin: Option<Currency>,
+    /// Every coin that was chosen so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Currency>,
+    /// Those of them in which the provider takes no payment of this price: too small, or switched off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Currency>,
+}
+
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -194,6 +211,8 @@ pub struct Order {
     pub invoice: Option<Invoice>,
     /// Why there is none, where one was wanted and did not come.
     pub invoice_problem: Option<InvoiceProblem>,
+    /// What the buyer chose on its page.
+    pub checkout: Checkout,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it waits for money.

@@ -48,6 +48,10 @@ pub struct Payment {
     pub pay_currency: Option<Currency>,
     /// The least amount that was asked in that coin.
     pub pay_amount: Option<Decimal>,
+    /// Where one pays, in that coin.
+    pub pay_address: Option<String>,
+    /// The memo or tag that must go with it, for coins that have one.
+    pub pay_extra_id: Option<String>,
     /// The most that was reported as paid in that coin.
     pub actually_paid: Option<Decimal>,
     /// What the merchant gets, as the event of `status` says.
@@ -98,6 +102,8 @@ impl Payment {
             price: None,
             pay_currency: None,
             pay_amount: None,
+            pay_address: None,
+            pay_extra_id: None,
             actually_paid: None,
             outcome: None,
             full: false,
@@ -237,14 +243,28 @@ impl Payment {
                 self.pay_currency = Some(said.clone());
                 self.pay_amount = None;
                 self.actually_paid = None;
+                self.pay_address = None;
+                self.pay_extra_id = None;
             }
         }
+        self.join_address(facts);
         if let Some(asked) = facts.pay.amount.positive() {
             self.pay_amount = Some(self.pay_amount.map_or(asked, |known| known.min(asked)));
         }
         if let Some(paid) = facts.actually_paid.positive() {
             self.actually_paid = Some(self.actually_paid.map_or(paid, |known| known.max(paid)));
         }
+    }
+
+    /// Where one pays, in the coin that is known. The case of letters is a checksum in some coins and left away in some answers: it makes
+    /// no other address.
+    fn join_address(&mut self, facts: &PaymentFacts) {
+        if let (Some(known), Some(said)) = (&self.pay_address, &facts.pay_address) {
+            self.contradiction |= !known.eq_ignore_ascii_case(said);
+        }
+        let mut only_case = false;
+        join_least(&mut self.pay_address, facts.pay_address.clone(), &mut only_case);
+        join_least(&mut self.pay_extra_id, facts.pay_extra_id.clone(), &mut self.contradiction);
     }
 
     /// Whether the money was returned, by the provider or as a person has noted; absorbing.
@@ -275,6 +295,18 @@ impl Payment {
     #[must_use]
     pub fn is_child(&self) -> bool {
         self.parent != Parent::None
+    }
+
+    /// Whether a buyer can be sent to its address: it asks this price in this coin, and nothing speaks against paying it.
+    #[must_use]
+    pub fn can_be_paid(&self, price: &Money, coin: &Currency) -> bool {
+        self.status == PaymentStatus::Waiting
+            && !self.is_child()
+            && !self.contradiction
+            && self.pay_currency.as_ref() == Some(coin)
+            && self.price.as_ref().is_some_and(|asked| asked.same_as(price))
+            && self.pay_address.is_some()
+            && self.pay_amount.is_some()
     }
 
     /// Whether what is known of this payment pays a price in full (for payments that are bound after the fact).

@@ -134,6 +134,7 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
     let committed = Committed {
         orders: touched_orders(snapshot, &orders, &payments, &grants, &memberships),
         armed: !arm.is_empty() || jobs.iter().any(|job| job.row.state == JobState::Ready),
+        ..Committed::default()
     };
     let granted: BTreeSet<OrderId> = snapshot.grants.values().filter_map(|grant| grant.order_id).collect();
     let payments = payments.into_iter().map(|Write { row: payment, is_new }| {

@@ -133,6 +133,7 @@ pub(crate) static ORDERS: Table = Table {
         ("ruling", Text, Changes),
         ("paid_at", Time, Changes),
         ("updated_at", Time, Changes),
+        ("checkout", Text, Changes),
     ],
 };
 
@@ -165,6 +166,8 @@ pub(crate) static PAYMENTS: Table = Table {
         ("on_chain_at", Time, Changes),
         ("credited_at", Time, Changes),
         ("updated_at", Time, Changes),
+        ("pay_address", Text, Changes),
+        ("pay_extra_id", Text, Changes),
         ("is_unsettled", Flag, Changes),
         ("is_pending", Flag, Changes),
     ],

@@ -95,6 +95,10 @@ pub struct Committed {
     pub orders: Vec<OrderId>,
     /// Whether there may be jobs to do.
     pub armed: bool,
+    /// Whether more may have changed than is named: look at everything.
+    pub everything: bool,
+    /// Whether another process committed it.
+    pub from_elsewhere: bool,
 }
 
 /// A line of the event log, as it was kept.
@@ -391,7 +395,8 @@ pub trait Store: Send + Sync {
     async fn put_state(&self, key: &str, text: &str) -> Result<(), StoreError>;
 
     /// Hears of every commit of this process that touched orders or may have made work for the worker. One who lags more than
-    /// [`COMMITS_LAG_MAX`] behind misses some. Other processes' commits are not heard: look from time to time as well.
+    /// [`COMMITS_LAG_MAX`] behind misses some. On PostgreSQL the orders of other processes' commits are heard, too, as a rule; on SQLite
+    /// they are not: look from time to time as well.
     fn commits(&self) -> broadcast::Receiver<Committed>;
 
     /// Whether the database can be read and, if the last commit failed, written again.

@@ -2,6 +2,7 @@
 //! locks cannot.
 
 mod apply;
+mod bulletin;
 mod connect;
 mod load;
 mod open;
@@ -78,6 +79,8 @@ pub(crate) async fn open(
         start_writer(&server, intake.another())?;
     }
     start_writer(&server, intake)?;
+    let (commits, finished) = queue.bulletin();
+    tokio::spawn(bulletin::run(server.clone(), commits, finished));
     Ok(Arc::new(PostgresStore { queue, pool, server, done_counts: DoneCounts::default() }))
 }
 

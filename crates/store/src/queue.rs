@@ -126,6 +126,11 @@ impl Queue {
         self.commits.subscribe()
     }
 
+    /// For who speaks with other processes: a way to tell of their commits that keeps nothing open, and when to end.
+    pub(crate) fn bulletin(&self) -> (broadcast::WeakSender<Committed>, watch::Receiver<bool>) {
+        (self.commits.downgrade(), self.finished.clone())
+    }
+
     pub(crate) async fn close(&self) {
         // A writer that is gone already has closed the channel.
         let _ = self.sender.send(Message::Close).await;

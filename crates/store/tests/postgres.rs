@@ -221,6 +221,25 @@ mod engine {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_one_process_commits_another_hears() {
+        let database = fresh().await;
+        let (one, two) = (World::open(&database, 1).await, World::open(&database, 2).await);
+        let channel = one.channel().await;
+        let mut hears = two.store.commits();
+        let mut made = vec![one.order(channel, Some(7)).await.to_string()];
+        loop {
+            let heard = hears.recv().await.unwrap();
+            assert!(heard.from_elsewhere);
+            if heard.orders.iter().any(|id| made.contains(&id.to_string())) {
+                break;
+            }
+            // It has only begun to listen, and is told that it may have missed something: that is why this cannot go on for ever.
+            assert!(heard.everything);
+            made.push(one.order(channel, Some(7)).await.to_string());
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn a_claim_passes_over_what_another_process_works_on() {
         let database = fresh().await;
         let world = World::open(&database, 1).await;

@@ -10,7 +10,9 @@ use tollhouse_store::{OpenError, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
 use crate::clock::{Clock, Ids};
+use crate::coins::CoinList;
 use crate::config::{Config, ConfigError, TelegramMode};
+use crate::http::live::Hub;
 use crate::metrics;
 use crate::provider::Provider;
 use crate::pulse::Pulse;
@@ -37,6 +39,10 @@ pub struct App {
     pub provider: Option<Provider>,
     /// How the provider is asked for what we have not heard.
     pub reconcile: Reconcile,
+    /// The coins that can be paid with.
+    pub coins: CoinList,
+    /// The pages that are open.
+    pub live: Hub,
     /// The bot's name, once Telegram told it.
     pub bot_name: OnceLock<String>,
     /// Whether the parts of this process are at work.
@@ -100,8 +106,19 @@ impl App {
         };
         let provider = Provider::new(&config)?;
         let pulse = Pulse::new(clock.clone());
-        let (reconcile, bot_name) = (Reconcile::default(), OnceLock::new());
-        Ok(Arc::new(Self { config, store, clock, verifier, gateway, provider, reconcile, bot_name, pulse }))
+        Ok(Arc::new(Self {
+            config,
+            store,
+            clock,
+            verifier,
+            gateway,
+            provider,
+            reconcile: Reconcile::default(),
+            coins: CoinList::default(),
+            live: Hub::default(),
+            bot_name: OnceLock::new(),
+            pulse,
+        }))
     }
 
     /// Carries a command out.

@@ -1,13 +1,19 @@
 //! The HTTP side. One file per thing that is served.
 
+mod assets;
 pub mod client;
 pub mod health;
 pub mod ipn;
 pub mod limits;
 pub mod link;
+pub mod live;
 pub mod order;
 pub mod page;
 pub mod problem;
+mod reader;
+mod stage;
+pub mod status;
+mod wallet;
 
 use std::sync::Arc;
 
@@ -24,12 +30,14 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", post(ipn::receive))
         .route("/webhooks/nowpayments", post(ipn::receive))
-        .route("/api/payment-status", get(order::payment_status))
+        .route("/api/payment-status", get(status::payment_status))
         .route("/payment-processing", get(order::by_query))
         .route("/o/{order}", get(order::show))
-        .route("/o/{order}/events", get(order::events))
+        .route("/o/{order}/coin", post(order::choose_coin))
+        .route("/o/{order}/again", post(order::again))
+        .route("/o/{order}/events", get(live::events))
         .route("/c/{slug}", get(link::show).post(link::buy))
-        .route(page::SHEET_PATH, get(page::sheet))
+        .route("/assets/{name}", get(assets::serve))
         .route("/health", get(health::health))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
@@ -49,7 +57,7 @@ async fn secure(request: Request<axum::body::Body>, next: Next) -> Response<axum
         (HeaderName::from_static("referrer-policy"), "no-referrer"),
         (
             HeaderName::from_static("content-security-policy"),
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
     ];
     let mut response = next.run(request).await;

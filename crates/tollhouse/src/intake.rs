@@ -47,6 +47,8 @@ fn facts(n: &Notification) -> Result<PaymentFacts, IdError> {
         parent: parent(n),
         price: money(n.price_amount.as_ref(), n.price_currency.as_deref()),
         pay: money(n.pay_amount.as_ref(), n.pay_currency.as_deref()),
+        pay_address: destination(n.pay_address.as_deref()),
+        pay_extra_id: destination(n.payin_extra_id.as_deref()),
         actually_paid: amount(n.actually_paid.as_ref()),
         outcome: money(n.outcome_amount.as_ref(), n.outcome_currency.as_deref()),
         updated_at_ms: n.updated_at_ms,
@@ -76,6 +78,18 @@ fn amount(said: Option<&nowpayments::Amount>) -> Reported {
             exact_amount(&exact.to_string()).map_or(Reported::Unusable, Reported::Exact)
         }),
     }
+}
+
+/// Longest address or memo that is kept, in characters. The longest real ones (Cardano's) have about 110.
+const DESTINATION_LENGTH_MAX: usize = 256;
+
+/// An address or memo, if it is one that a person can be shown to copy: printable ASCII, as all real ones are.
+fn destination(text: Option<&str>) -> Option<String> {
+    let text = text?.trim();
+    let fine = !text.is_empty()
+        && text.len() <= DESTINATION_LENGTH_MAX
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fine.then(|| text.to_owned())
 }
 
 /// PostgreSQL's text has no place for U+0000; the raw bytes keep it.

@@ -7,6 +7,7 @@ pub mod app;
 pub mod bot;
 pub mod cli;
 pub mod clock;
+pub mod coins;
 pub mod config;
 pub mod demo;
 pub mod http;

@@ -2,19 +2,22 @@
 
 mod minimum;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use nowpayments::client::{
-    Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, PaymentAnswer, PaymentPage,
+    Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, NewPayment, PaymentAnswer, PaymentPage,
 };
 use nowpayments::{Notification, ProviderInvoiceId, ProviderPaymentId as TheirPaymentId};
+use tollhouse_core::event::EventSource;
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
 use tollhouse_core::job::{Failure, Outcome};
-use tollhouse_core::money::Money;
+use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::order::Invoice;
 
 use crate::config::{Config, ConfigError};
+use crate::intake::{self, Envelope};
 use crate::metrics;
 use crate::urls::Addresses;
 
@@ -203,6 +206,62 @@ impl Provider {
             },
             Err(error) => Outcome::Failed(failure(&error)),
         }
+    }
+
+    /// Makes a payment in the coin that the buyer chose. Should the answer be lost a repeat makes another one at the provider; only one of
+    /// them is ever shown, and money on either counts for the order.
+    pub async fn create_payment(
+        &self,
+        now: Timestamp,
+        order_id: OrderId,
+        price: &Money,
+        coin: &Currency,
+        description: &str,
+    ) -> Outcome {
+        let new = NewPayment {
+            order_id: Some(order_id.to_string()),
+            order_description: Some(description.to_owned()),
+            ipn_callback_url: Some(self.addresses.notifications().to_string()),
+            ..NewPayment::new(price.amount, price.currency.as_str(), coin.as_str())
+        };
+        let answer = self.client.create_payment(&new).await;
+        count("create_payment", &answer);
+        let made = match answer {
+            Ok(made) => made,
+            Err(ClientError::BelowMinimum { .. }) => return Outcome::CoinRefused,
+            Err(ClientError::BadRequest { code, .. }) if code.contains("CURRENCY") => {
+                return Outcome::CoinRefused;
+            }
+            Err(error) => return Outcome::Failed(failure(&error)),
+        };
+        let envelope = Envelope {
+            received_at: now,
+            source: EventSource::Poll,
+            signature_form: None,
+            headers: "{}".to_owned(),
+        };
+        let body = made.raw.clone().into_bytes();
+        match intake::received(envelope, body, &made.into_notification()) {
+            Ok(answer) => Outcome::PaymentCreated { answer: Box::new(answer) },
+            Err(error) => Outcome::Failed(Failure::Permanent { error: error.to_string() }),
+        }
+    }
+
+    /// The coins that a buyer can pay with: those that the account has chosen, with what the provider says of each. Those without a word
+    /// about them are left out: a coin whose network or memo is not known is nobody's to send.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn coins(&self) -> Result<Vec<nowpayments::client::Currency>, ProviderError> {
+        let chosen = self.client.merchant_coins().await;
+        count("merchant_coins", &chosen);
+        let chosen: BTreeSet<String> =
+            chosen.map_err(ProviderError::Client)?.into_iter().map(|coin| coin.code).collect();
+        let known = self.client.full_currencies().await;
+        count("full_currencies", &known);
+        let mut known = known.map_err(ProviderError::Client)?;
+        known.retain(|coin| coin.is_enabled && chosen.contains(&coin.code));
+        Ok(known)
     }
 }
 

@@ -143,6 +143,14 @@ async fn perform(app: &App, action: Action) -> Outcome {
                 None => Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }),
             };
         }
+        Action::CreatePayment { order_id, price, coin, description } => {
+            return match &app.provider {
+                Some(provider) => {
+                    provider.create_payment(app.clock.now(), order_id, &price, &coin, &description).await
+                }
+                None => Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS }),
+            };
+        }
         Action::CountMembers { channel_id } => {
             return match app.store.count_members(channel_id).await {
                 Ok(count) => Outcome::Counted { members: u32::try_from(count).unwrap_or(u32::MAX) },
@@ -199,6 +207,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Action::Nothing
         | Action::GiveUp { .. }
         | Action::CreateInvoice { .. }
+        | Action::CreatePayment { .. }
         | Action::CountMembers { .. } => Ok(Outcome::Nothing),
     };
     done.unwrap_or_else(|error| match moved(&error) {

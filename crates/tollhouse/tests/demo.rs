@@ -95,7 +95,7 @@ async fn for_a_person_the_pages_are_there_until_it_is_told_to_end() {
     }
     let order = http.post(addresses[0]).send().await.unwrap();
     assert!(order.url().path().starts_with("/o/ord_"), "{}", order.url());
-    assert!(order.text().await.unwrap().contains("Waiting for your payment"));
+    assert!(order.text().await.unwrap().contains("How would you like to pay?"));
 
     let pid = demo.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());

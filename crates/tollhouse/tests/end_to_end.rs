@@ -440,7 +440,7 @@ async fn what_was_parked_is_found_in_the_list(engine: Engine) {
 }
 
 /// What the contract promises to those who watch.
-async fn health_and_metrics_say_what_is(engine: Engine) {
+async fn f22_health_and_metrics_say_what_is_and_which_version(engine: Engine) {
     let mut town = Town::new(engine).await;
     people(&town.telegram).await;
     town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
@@ -451,6 +451,7 @@ async fn health_and_metrics_say_what_is(engine: Engine) {
         (200, Some("tollhouse"), Some("healthy")),
         "{health}"
     );
+    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(health["components"]["ipn_secret"], "configured");
     assert!(health["components"]["outbox"]["due"].is_u64());
     for path in ["/livez", "/readyz"] {
@@ -558,7 +559,7 @@ on_both_engines!(
     f30_f35_f65_a_bad_day_at_telegram_still_ends_in_one_message,
     what_was_parked_is_found_in_the_list,
     a_buyer_is_written_to_in_their_own_language,
-    health_and_metrics_say_what_is,
+    f22_health_and_metrics_say_what_is_and_which_version,
     f102_null_missing_and_odd_members_are_stored_all_the_same,
     f22_f100_f104_version_and_pulse_are_told,
     a_stop_answers_what_it_holds,

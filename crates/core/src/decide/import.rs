@@ -120,7 +120,7 @@ enum Standing {
     /// Not known, or known without an order.
     Free,
     /// Its order is this member's and has no grant yet.
-    Ungranted(Order),
+    Ungranted(Box<Order>),
     /// It was carried over before.
     Carried(Grant),
     /// It was granted here, by a notification.
@@ -144,7 +144,7 @@ fn standing(
         return Standing::Another;
     }
     match work.snapshot.grant_of(order.id) {
-        None => Standing::Ungranted(order.clone()),
+        None => Standing::Ungranted(Box::new(order.clone())),
         Some(grant) if grant.carried.is_some() => Standing::Carried(grant.clone()),
         Some(grant) => Standing::GrantedHere(grant.clone()),
     }
@@ -169,7 +169,7 @@ pub(super) fn member(work: &mut Work<'_>, member: &ImportMember) -> Result<Outco
             true
         }
         (Standing::Ungranted(order), Some(payment)) => {
-            entry.pay(work, order, payment);
+            entry.pay(work, *order, payment);
             true
         }
         (Standing::Carried(grant), _) if grant.revoked.is_some() => {
@@ -201,7 +201,7 @@ pub(super) fn granted(work: &mut Work<'_>, granted: &ImportGranted) -> Result<Ou
     let standing = standing(work, channel.id, granted.user, &granted.payment);
     let order = match standing {
         Standing::Free => None,
-        Standing::Ungranted(order) => Some(order),
+        Standing::Ungranted(order) => Some(*order),
         Standing::Another => {
             imported.remark = Some(Remark::PaymentOfAnother);
             return Ok(Outcome::Imported(imported));

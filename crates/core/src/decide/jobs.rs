@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, departure, guard, reminders, shop};
+use super::{Work, attention, departure, guard, notification, reminders, shop};
 use crate::attention::{Reason, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{ChannelId, GrantId, JobId, LeaseToken, MembershipId, PrivateChatId, TelegramUserId};
@@ -66,6 +66,17 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::CreateInvoice { order_id } => {
                     if let JobOutcome::InvoiceCreated { invoice } = outcome {
                         shop::note_invoice(work, order_id, invoice);
+                    }
+                    None
+                }
+                JobKind::CreatePayment { order_id, coin } => {
+                    match outcome {
+                        // The answer is a statement about a payment like any other: same rules, same log.
+                        JobOutcome::PaymentCreated { answer } => {
+                            notification::receive(work, answer);
+                        }
+                        JobOutcome::CoinRefused => shop::refuse_coin(work, order_id, &coin),
+                        _ => {}
                     }
                     None
                 }
@@ -211,6 +222,10 @@ fn migrated(work: &mut Work<'_>, mut job: Job, to: PrivateChatId) {
 fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
     job.state = JobState::Dead;
     job.finished_at = Some(work.now);
+    if let JobKind::CreatePayment { order_id, coin } = &job.kind {
+        // A person looks at it later; the buyer is here now, and takes another coin.
+        shop::refuse_coin(work, *order_id, coin);
+    }
     let error = job.last_error.clone().unwrap_or_default();
     let detail = format!("{} of {}: {error}", job.kind.name(), job.subject);
     let (id, channel_id) = (job.id, job.channel_id);

@@ -10,7 +10,7 @@ use crate::event::{EventSource, Parent, Received, Verdict};
 use crate::id::{OrderId, ProviderPaymentId, TelegramUserId};
 use crate::membership::later;
 use crate::money::Money;
-use crate::order::{ORDER_OPEN_HOURS, Order, OrderSource, OrderState, Ruling, assess};
+use crate::order::{Checkout, ORDER_OPEN_HOURS, Order, OrderSource, OrderState, Ruling, assess};
 use crate::order_ref::OrderRef;
 use crate::payment::{Absorbed, Payment, event_pays_in_full};
 use crate::policy::UnmatchedPricePolicy;
@@ -250,6 +250,7 @@ pub(super) fn new_order(
         link_id: None,
         invoice: None,
         invoice_problem: None,
+        checkout: Checkout::default(),
         created_at: now,
         expires_at: later(now, SignedDuration::from_hours(ORDER_OPEN_HOURS)),
         state: OrderState::Open,

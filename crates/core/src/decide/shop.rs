@@ -10,7 +10,8 @@ use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
 use crate::job::JobKind;
 use crate::link::{LinkState, PayLink};
-use crate::order::{Invoice, InvoiceProblem, OrderSource};
+use crate::money::Currency;
+use crate::order::{COINS_TRIED_MAX, Invoice, InvoiceProblem, Order, OrderSource, OrderState};
 use crate::policy::PolicyChange;
 
 /// Length of a link's slug, in characters of base 62: 60 bits and more, so that nobody finds a link by trying.
@@ -236,6 +237,64 @@ pub(super) fn create_order(
         work.arm(JobKind::CreateInvoice { order_id: id }, format!("order:{id}"), channel_id, work.now, true);
     }
     Ok(Outcome::Order(id))
+}
+
+/// Notes the buyer's coin and has its payment made, if there is none yet. What is chosen changes no price (I6).
+pub(super) fn choose_coin(
+    work: &mut Work<'_>,
+    id: OrderId,
+    coin: Option<&Currency>,
+) -> Result<Outcome, Refusal> {
+    let mut order =
+        work.snapshot.orders.get(&id).cloned().ok_or_else(|| Refusal::NotFound(format!("no order {id}")))?;
+    if order.state_at(work.now) != OrderState::Open {
+        return Err(Refusal::Conflict(format!("order {id} waits for no payment any more")));
+    }
+    let channel_id = order.channel_id;
+    order.checkout.coin = coin.cloned();
+    if let Some(coin) = coin {
+        if order.checkout.refused.contains(coin) {
+            return Err(Refusal::Conflict(format!(
+                "{coin} cannot be used for this price; choose another coin"
+            )));
+        }
+        if !order.checkout.tried.contains(coin) {
+            if order.checkout.tried.len() >= COINS_TRIED_MAX {
+                return Err(Refusal::Conflict(format!(
+                    "{COINS_TRIED_MAX} coins were tried for this order; use one of them"
+                )));
+            }
+            order.checkout.tried.push(coin.clone());
+        }
+        let is_made =
+            work.snapshot.payments_of(id).iter().any(|payment| payment.can_be_paid(&order.price, coin));
+        if !is_made {
+            let kind = JobKind::CreatePayment { order_id: id, coin: coin.clone() };
+            work.arm(kind, format!("order:{id}:{coin}"), channel_id, work.now, true);
+        }
+    }
+    put_order(work, order);
+    Ok(Outcome::Order(id))
+}
+
+/// Notes that the provider takes no payment of an order's price in a coin; the buyer chooses again.
+pub(super) fn refuse_coin(work: &mut Work<'_>, id: OrderId, coin: &Currency) {
+    let Some(mut order) = work.snapshot.orders.get(&id).cloned() else { return };
+    if !order.checkout.refused.contains(coin) {
+        order.checkout.refused.push(coin.clone());
+    }
+    if order.checkout.coin.as_ref() == Some(coin) {
+        order.checkout.coin = None;
+    }
+    put_order(work, order);
+}
+
+/// Writes an order if it is not as it was.
+fn put_order(work: &mut Work<'_>, mut order: Order) {
+    if work.snapshot.orders.get(&order.id) != Some(&order) {
+        order.updated_at = work.now;
+        work.snapshot.orders.put(order.id, order);
+    }
 }
 
 /// Notes an order's invoice; the first one stays, so that a buyer is never shown two.

@@ -286,6 +286,8 @@ impl Note {
                 parent: self.parent.map_or(Parent::None, |id| Parent::Payment(payment_id(id))),
                 price: money(self.price),
                 pay: money(self.pay),
+                pay_address: None,
+                pay_extra_id: None,
                 actually_paid: amount(self.paid),
                 outcome: ReportedMoney { amount: Reported::Nothing, currency: None },
                 updated_at_ms: self.updated_at_ms,

@@ -364,8 +364,9 @@ async fn overview(State(shared): SharedState) -> Response {
         ul {
             @for payment in world.payments.values().rev().take(OVERVIEW_ROWS_MAX) {
                 li {
-                    a href={ "/sandbox/payments/" (payment.id) } { (payment.id) } " " strong { (payment.status) } " "
-                    (payment.price_amount) " " (payment.price_currency) " " code { (payment.order_id.as_deref().unwrap_or("")) }
+                    a href=(super::page::payment_path(payment.id)) { (payment.id) } " " strong { (payment.status) } " "
+                    (payment.price_amount) " " (payment.price_currency) " " code { (payment.order_id.as_deref().unwrap_or("")) } " "
+                    a href={ "/sandbox/payments/" (payment.id) } { "raw" }
                 }
             }
         }

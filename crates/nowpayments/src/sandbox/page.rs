@@ -21,11 +21,7 @@ use crate::{ProviderInvoiceId, ProviderPaymentId, Status};
 /// While statuses still move the page looks again after this.
 const REFRESH_SECONDS: u8 = 2;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:0 auto;padding:1rem;color:#1b1f24;background:#fff}\
-.note{background:#fff3bf;border:1px solid #e6c200;padding:.5rem 1rem;border-radius:.5rem}\
-section{border:1px solid #d0d7de;border-radius:.5rem;padding:.5rem 1rem;margin:1rem 0}\
-button{font:inherit;padding:.4rem .8rem;margin:.2rem;border:1px solid #57606a;border-radius:.4rem;background:#f6f8fa;cursor:pointer}\
-button:focus-visible{outline:3px solid #0969da}code{overflow-wrap:anywhere}dt{color:#57606a}dd{margin:0 0 .5rem}";
+const STYLE: &str = include_str!("page.css");
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -36,12 +32,20 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct InvoiceQuery {
     iid: Option<String>,
+    payment_id: Option<String>,
 }
 
 async fn show(State(shared): SharedState, Query(query): Query<InvoiceQuery>) -> Response {
     let world = shared.look();
+    if let Some(text) = &query.payment_id {
+        return match ProviderPaymentId::parse(text).and_then(|id| world.payments.get(&id)) {
+            Some(payment) => wallet_page(&world, payment).into_response(),
+            None => refused(StatusCode::NOT_FOUND, "There is no such payment."),
+        };
+    }
     let id = query.iid.as_deref().and_then(ProviderInvoiceId::parse);
     match id.and_then(|id| world.invoices.get(&id)) {
         Some(invoice) => invoice_page(&world, invoice).into_response(),
@@ -83,7 +87,10 @@ async fn act(State(shared): SharedState, Form(form): Form<ActForm>) -> Response 
     match shared.change(|world, now| world.buyer(id, action, now)) {
         Ok(()) => {
             let invoice = shared.look().payments.get(&id).and_then(|payment| payment.invoice_id);
-            back_to(&shared, invoice)
+            match invoice {
+                Some(_) => back_to(&shared, invoice),
+                None => Redirect::to(&payment_path(id)).into_response(),
+            }
         }
         Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
     }
@@ -98,6 +105,11 @@ fn back_to(shared: &Shared, invoice: Option<ProviderInvoiceId>) -> Response {
             Redirect::to(&format!("{base_url}/sandbox")).into_response()
         }
     }
+}
+
+/// Where a payment without an invoice is paid: the merchant shows its address on a page of its own.
+pub(super) fn payment_path(id: ProviderPaymentId) -> String {
+    format!("/payment/?paymentId={id}")
 }
 
 pub(super) fn page(title: &str, is_moving: bool, content: &Markup) -> Markup {
@@ -123,12 +135,27 @@ fn refused(status: StatusCode, message: &str) -> Response {
     (status, page("Invoice", false, &html! { p { (message) } })).into_response()
 }
 
+/// What a wallet would show that was given the payment's address.
+fn wallet_page(world: &World, payment: &SandboxPayment) -> Markup {
+    let content = html! {
+        p { "A wallet that has scanned this payment, so that it can be tried without one." }
+        (payment_section(world, payment))
+        @for child in payment.children.iter().filter_map(|id| world.payments.get(id)) { (payment_section(world, child)) }
+        p { a href="/" { "Everything at the simulated provider" } }
+    };
+    page("Pay as a wallet does", is_moving(&[payment]), &content)
+}
+
+/// Whether statuses are still to come by themselves.
+fn is_moving(payments: &[&SandboxPayment]) -> bool {
+    payments
+        .iter()
+        .any(|payment| matches!(payment.status, Status::Confirming | Status::Confirmed | Status::Sending))
+}
+
 fn invoice_page(world: &World, invoice: &SandboxInvoice) -> Markup {
     let payments: Vec<&SandboxPayment> =
         invoice.payments.iter().filter_map(|id| world.payments.get(id)).collect();
-    let is_moving = payments
-        .iter()
-        .any(|payment| matches!(payment.status, Status::Confirming | Status::Confirmed | Status::Sending));
     let content = html! {
         dl {
             @if let Some(description) = &invoice.order_description { dt { "For" } dd { (description) } }
@@ -139,7 +166,7 @@ fn invoice_page(world: &World, invoice: &SandboxInvoice) -> Markup {
         (ways_back(invoice, &payments))
         (coin_choice(invoice, payments.is_empty()))
     };
-    page("Pay an invoice", is_moving, &content)
+    page("Pay an invoice", is_moving(&payments), &content)
 }
 
 fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
@@ -156,7 +183,7 @@ fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
         section {
             h2 { @if payment.parent.is_some() { "Further deposit " } @else { "Payment " } (payment.id) }
             dl {
-                dt { "Status" } dd { strong id={ "status-" (payment.id) } { (payment.status) } }
+                dt { "Status" } dd { strong.badge.(payment.status) id={ "status-" (payment.id) } { (payment.status) } }
                 dt { "Send" } dd { (payment.pay_amount) " " (payment.pay_currency.to_uppercase()) }
                 dt { "To" } dd { code { (payment.pay_address) } }
                 @if let Some(memo) = &payment.payin_extra_id { dt { "With memo" } dd { code { (memo) } } }
@@ -165,7 +192,9 @@ fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
             form method="post" action="/payment/act" {
                 input type="hidden" name="payment_id" value=(payment.id);
                 @for (action, name, words) in BuyerAction::ALL {
-                    @if is_offered(action) { button name="action" value=(name) { (words) } }
+                    @if is_offered(action) {
+                        button.first[matches!(action, BuyerAction::Exactly | BuyerAction::Rest)] name="action" value=(name) { (words) }
+                    }
                 }
             }
         }
@@ -181,7 +210,7 @@ fn ways_back(invoice: &SandboxInvoice, payments: &[&SandboxPayment]) -> Markup {
     } else {
         invoice.cancel_url.as_ref().map(|url| (url, "Cancel and go back"))
     };
-    html! { @if let Some((url, words)) = link { p { a href=(url) { (words) } } } }
+    html! { @if let Some((url, words)) = link { a.back href=(url) { (words) } } }
 }
 
 fn coin_choice(invoice: &SandboxInvoice, is_first: bool) -> Markup {
@@ -195,7 +224,7 @@ fn coin_choice(invoice: &SandboxInvoice, is_first: bool) -> Markup {
                 input type="hidden" name="iid" value=(invoice.id);
                 @for coin in choices {
                     @if let Some(amount) = coins::convert(invoice.price_amount, &invoice.price_currency, coin.code) {
-                        button name="coin" value=(coin.code) { (coin.name) ": " (amount) " " (coin.code.to_uppercase()) }
+                        button name="coin" value=(coin.code) { (coin.name) small { (amount) " " (coin.code.to_uppercase()) } }
                     }
                 }
             }

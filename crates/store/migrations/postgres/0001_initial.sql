@@ -77,7 +77,9 @@ CREATE TABLE orders (
   overpaid_currency  TEXT,
   ruling             TEXT        CHECK (ruling = ANY ('{grant,refund}')),
   paid_at            TIMESTAMPTZ,
-  updated_at         TIMESTAMPTZ NOT NULL
+  updated_at         TIMESTAMPTZ NOT NULL,
+  -- What the buyer chose on the page, as JSON; null before a choice.
+  checkout           TEXT
 ) WITH (fillfactor = 60);
 CREATE UNIQUE INDEX orders_by_claim ON orders (claim) WHERE claim IS NOT NULL;
 CREATE INDEX orders_by_legacy_ref ON orders (legacy_ref, id) WHERE legacy_ref IS NOT NULL;
@@ -111,6 +113,8 @@ CREATE TABLE payments (
   on_chain_at        TIMESTAMPTZ,
   credited_at        TIMESTAMPTZ,
   updated_at         TIMESTAMPTZ NOT NULL,
+  pay_address        TEXT,
+  pay_extra_id       TEXT,
   -- Money that had no grant when this row was written; wider than "stuck", so that the search for stuck payments is short.
   is_unsettled       BOOLEAN     NOT NULL,
   -- The provider has more to say of it, as a rule: what the reconciler asks for.

@@ -75,7 +75,9 @@ CREATE TABLE orders (
   overpaid_currency  TEXT,
   ruling             TEXT    CHECK (ruling IN ('grant', 'refund')),
   paid_at            INTEGER,
-  updated_at         INTEGER NOT NULL
+  updated_at         INTEGER NOT NULL,
+  -- What the buyer chose on the page, as JSON; null before a choice.
+  checkout           TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX orders_by_claim ON orders (claim) WHERE claim IS NOT NULL;
 CREATE INDEX orders_by_legacy_ref ON orders (legacy_ref, id) WHERE legacy_ref IS NOT NULL;
@@ -109,6 +111,8 @@ CREATE TABLE payments (
   on_chain_at        INTEGER,
   credited_at        INTEGER,
   updated_at         INTEGER NOT NULL,
+  pay_address        TEXT,
+  pay_extra_id       TEXT,
   -- Money that had no grant when this row was written; wider than "stuck", so that the search for stuck payments is short.
   is_unsettled       INTEGER NOT NULL CHECK (is_unsettled IN (0, 1)),
   -- The provider has more to say of it, as a rule: what the reconciler asks for.

@@ -8,8 +8,8 @@ use tollhouse_core::event::{Parent, PaymentFacts, ReportedMoney, Verdict};
 use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId};
 use tollhouse_core::membership::END_LATEST_SECONDS;
 use tollhouse_core::membership_policy::{MembershipPolicies, REMINDER_HOURS_MAX, StrangerPolicy};
-use tollhouse_core::money::{Money, Reported};
-use tollhouse_core::order::OrderSource;
+use tollhouse_core::money::{CURRENCY_LENGTH_MAX, Currency, Money, Reported};
+use tollhouse_core::order::{COINS_TRIED_MAX, OrderSource};
 use tollhouse_core::policy::{
     ChildPolicy, LatePolicy, OverpaidPolicy, Policies, RefundPolicy, TopUpPolicy, UnmatchedPricePolicy,
 };
@@ -99,7 +99,17 @@ pub async fn every_entity_reads_back_with_extreme_values(database: &dyn Fresh) {
         notice.asked = Some(money.clone());
         notice.paid = Some(money);
         notice.at = last;
-        both(&world, &mut model, notice.command()).await;
+        let mut received = notice.received();
+        received.facts.pay_address = Some("bc1".repeat(85));
+        received.facts.pay_extra_id = (number > 0).then(|| i64::MAX.to_string());
+        both(&world, &mut model, Notice2(received).command()).await;
+    }
+    let from = OrderFrom::Plan { channel_id, plan_id };
+    let create = Command::CreateOrder { from, user: None, source: OrderSource::Api, wants_invoice: true };
+    let Outcome::Order(order_id) = both(&world, &mut model, create).await else { panic!() };
+    for number in 0..COINS_TRIED_MAX {
+        let coin = Some(Currency::new(&format!("{number:0>CURRENCY_LENGTH_MAX$}")).unwrap());
+        both(&world, &mut model, Command::ChooseCoin { order_id, coin }).await;
     }
     both(&world, &mut model, odd_notice().command()).await;
     // A hundred years a time, up to the last instant that is given.
@@ -154,6 +164,8 @@ pub async fn f103_the_least_that_each_thing_may_hold_is_stored(database: &dyn Fr
             parent: Parent::None,
             price: nothing.clone(),
             pay: nothing.clone(),
+            pay_address: None,
+            pay_extra_id: None,
             actually_paid: Reported::Nothing,
             outcome: nothing.clone(),
             updated_at_ms: None,

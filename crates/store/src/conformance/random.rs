@@ -9,6 +9,7 @@ use tollhouse_core::event::Parent;
 use tollhouse_core::id::{IdSource, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::job::{Failure, Job, Outcome as JobOutcome};
 use tollhouse_core::membership_policy::StrangerPolicy;
+use tollhouse_core::money::Currency;
 use tollhouse_core::order::{Invoice, OrderSource};
 use tollhouse_core::policy::{OverpaidPolicy, PolicyChange, RefundPolicy};
 use tollhouse_core::presence::Standing;
@@ -142,6 +143,13 @@ impl Player {
         let claim = self.pick(model.snapshot.orders.values().filter_map(|order| order.claim).collect());
         let user = (self.below(3) != 0).then(|| self.user());
         let wants_invoice = self.below(2) == 0;
+        if self.below(4) == 0
+            && let Some(order_id) = self.pick(model.snapshot.orders.keys().copied().collect())
+        {
+            let coin = ["btc", "ltc", "usdttrc20"][self.below(3)];
+            let coin = (self.below(5) != 0).then(|| Currency::new(coin).unwrap());
+            return Command::ChooseCoin { order_id, coin };
+        }
         match (self.below(4), slug, plan, claim) {
             (0, Some(slug), ..) => Command::CreateOrder {
                 from: OrderFrom::Link { slug },
@@ -320,7 +328,7 @@ impl Player {
             };
         };
         let error = || "it did not work: ✗".to_owned();
-        let outcome = match self.below(11) {
+        let outcome = match self.below(12) {
             0 => JobOutcome::Nothing,
             9 => JobOutcome::Counted { members: 3 },
             1 => JobOutcome::InviteCreated { link: format!("https://t.me/+{}", self.below(1_000)) },
@@ -338,6 +346,7 @@ impl Player {
             8 => {
                 JobOutcome::Failed(Failure::BelowMinimum { error: error(), minimum: "2.00 USD".parse().ok() })
             }
+            10 => JobOutcome::CoinRefused,
             _ => JobOutcome::Done,
         };
         let token = job.lease.unwrap().token;

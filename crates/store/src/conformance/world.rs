@@ -317,6 +317,8 @@ impl Notice {
             parent: self.parent,
             price: reported(Some(&self.price)),
             pay: reported(self.asked.as_ref()),
+            pay_address: None,
+            pay_extra_id: None,
             actually_paid: reported(self.paid.as_ref()).amount,
             outcome: ReportedMoney { amount: Reported::Exact(exact_amount("4.75").unwrap()), currency: None },
             updated_at_ms: Some(1_767_225_600_000 + self.payment),

@@ -265,6 +265,7 @@ pub(crate) fn order(row: &mut impl Columns) -> Result<Order, Failure> {
         ruling: row.word(ruling)?,
         paid_at: row.time()?,
         updated_at: row.must_time()?,
+        checkout: row.word(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
     })
 }
 
@@ -308,6 +309,8 @@ pub(crate) fn payment(row: &mut impl Columns) -> Result<Payment, Failure> {
         on_chain_at: row.time()?,
         credited_at: row.time()?,
         updated_at: row.must_time()?,
+        pay_address: row.owned()?,
+        pay_extra_id: row.owned()?,
     })
 }
 

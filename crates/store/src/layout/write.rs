@@ -12,7 +12,7 @@ use tollhouse_core::job::{ArmJob, Job, JobKind, JobState};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{Grant, Membership};
 use tollhouse_core::money::Money;
-use tollhouse_core::order::{Order, Ruling};
+use tollhouse_core::order::{Checkout, Order, Ruling};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::presence::Presence;
 use tollhouse_core::removal::{Freeze, RemovalRun, Switch};
@@ -220,6 +220,8 @@ impl Record for Order {
         );
         sink.time(self.paid_at);
         sink.time(Some(self.updated_at));
+        // Most orders are paid on the hosted page and never have a choice.
+        sink.text((self.checkout != Checkout::default()).then(|| json(&self.checkout)).flatten());
     }
 }
 
@@ -264,6 +266,8 @@ impl Record for PaymentRow {
         sink.time(payment.on_chain_at);
         sink.time(payment.credited_at);
         sink.time(Some(payment.updated_at));
+        maybe_words(sink, payment.pay_address.as_deref());
+        maybe_words(sink, payment.pay_extra_id.as_deref());
         sink.flag(self.is_unsettled);
         sink.flag(payment.status.is_pending());
     }

@@ -31,6 +31,8 @@ fn notification(payment: i64) -> Command {
             parent: Parent::None,
             price: nothing(),
             pay: nothing(),
+            pay_address: None,
+            pay_extra_id: None,
             actually_paid: Reported::Nothing,
             outcome: nothing(),
             updated_at_ms: None,

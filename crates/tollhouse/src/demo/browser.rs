@@ -104,9 +104,9 @@ impl Page {
 
     /// Where its one big button leads.
     pub(super) fn button(&self) -> Option<String> {
-        let (_, rest) = self.text.split_once(r#"class="go""#)?;
-        let (_, rest) = rest.split_once(r#"href=""#)?;
-        let (link, _) = rest.split_once('"')?;
+        let tag = self.text.split("<a ").skip(1).find(|tag| tag.starts_with(r#"class="go"#))?;
+        let (tag, _) = tag.split_once('>')?;
+        let (link, _) = tag.split_once(r#"href=""#)?.1.split_once('"')?;
         Some(link.replace("&amp;", "&"))
     }
 

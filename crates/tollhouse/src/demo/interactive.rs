@@ -88,8 +88,9 @@ fn welcome(stage: &Stage, shop: &Shop, takes_days: bool) -> String {
     ] {
         text += &format!("  {telegram}user/{}   {what}\n", person.id);
     }
-    text += "\nOpen a link, press Pay, pick a coin on the invoice's page and pay: exactly, too little, twice, late. Keep the order's\n\
-             page open meanwhile; it follows. Then press \"Open in Telegram\" and join; try your invite as the stranger, too.\n";
+    text += "\nOpen a link and press Pay. Pick a coin on the order's page: its payment then waits for you at the simulated NOWPayments, in\n\
+             the list of payments. Or go to the NOWPayments page and pick one there. Pay exactly, too little, twice, late, and keep the\n\
+             order's page open meanwhile; it follows. Then press \"Open in Telegram\" and join; try your invite as the stranger, too.\n";
     let payments = format!("{}/sandbox/payments", stage.nowpayments.url());
     text += &format!(
         "\nRefund a payment, and see yourself shown out; its number is on the order's page:\n\

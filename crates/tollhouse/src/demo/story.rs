@@ -205,7 +205,7 @@ impl Story {
         let path = self.shop.monthly()?.path.clone();
         self.told.tell(who, format_args!("opens the payment link {path} and presses Pay"));
         let offer = self.browser.open(&path).await?;
-        if !offer.says("2.50 USD") || !offer.says("30 days") {
+        if !offer.says("$2.50") || !offer.says("30 days") {
             bail!("the link's page says neither price nor duration");
         }
         let page = self.browser.press(&path).await?;

@@ -122,7 +122,7 @@ impl Story {
         let page = self.browser.open(&format!("/o/{}", bought.order)).await?;
         let status = self.browser.status(&bought.order).await?;
         let remaining = &status["data"]["remaining"];
-        let is_exact = page.says(&format!(">{rest}<"))
+        let is_exact = page.says(&format!(">{}<", rest.replace(" ", "\u{a0}")))
             && remaining["amount"] == (asked - paid).to_string()
             && remaining["currency"] == ROUND_COIN;
         self.told.promise(is_exact, format_args!("The page asks for the exact rest: {rest}"), &status);

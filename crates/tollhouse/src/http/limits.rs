@@ -18,6 +18,7 @@ use ipnet::IpNet;
 use super::client;
 use super::page;
 use super::problem::Problem;
+use super::reader;
 use crate::metrics;
 
 /// Pages and states that one address may ask for in a second, on average: a page that is open asks a few times a minute, and a whole
@@ -135,21 +136,22 @@ pub async fn guard(State(limits): State<Arc<Limits>>, request: Request, next: Ne
         None => next.run(request).await,
         Some(seconds) => {
             metrics::limited(kind.as_str());
-            refusal(request.uri().path(), seconds)
+            refusal(&request, seconds)
         }
     }
 }
 
-fn refusal(path: &str, seconds: u64) -> Response {
+fn refusal(request: &Request, seconds: u64) -> Response {
+    let path = request.uri().path();
     let code = StatusCode::TOO_MANY_REQUESTS;
     let mut response = if path.starts_with("/api/") || path.ends_with("/events") {
         Problem::new(code, format!("too many requests from your address; try again in {seconds} s"))
             .into_response()
     } else {
-        let text = format!(
-            "Too many requests come from your address. Please try again in {seconds} seconds. Nothing is lost."
-        );
-        (code, page::message("One moment, please", &text)).into_response()
+        let reader = reader::of(request.headers(), None, path);
+        let l = reader.language;
+        let text = l.page_limited(u32::try_from(seconds).unwrap_or(u32::MAX));
+        (code, page::message(&reader, &l.page_busy(), &text)).into_response()
     };
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response

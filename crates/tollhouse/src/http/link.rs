@@ -2,62 +2,86 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tollhouse_core::command::{Command, OrderFrom, Outcome, Refusal};
+use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::link::LinkState;
 use tollhouse_core::order::OrderSource;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 
-use super::page;
+use super::page::{self, Reader};
+use super::reader::{self, Lang};
 use crate::app::{App, SubmitError};
 
 /// Longest slug that is looked up, in characters; ours have 11.
 const SLUG_LENGTH_MAX: usize = 32;
 
-async fn load(app: &App, slug: &str) -> Result<Snapshot, Response> {
+async fn load(app: &App, slug: &str, reader: &Reader) -> Result<Snapshot, Response> {
     let mut needs = Needs::default();
     if slug.len() <= SLUG_LENGTH_MAX {
         needs.slugs.insert(slug.to_owned());
     }
     app.store.snapshot(needs).await.map_err(|error| {
         tracing::error!(%error, "a link could not be read");
-        busy()
+        busy(reader)
     })
 }
 
-fn busy() -> Response {
-    let page = page::again(
-        "One moment, please",
-        "We cannot look at this link at this moment. This page tries again by itself.",
-    );
-    (StatusCode::SERVICE_UNAVAILABLE, page).into_response()
+fn busy(reader: &Reader) -> Response {
+    let l = reader.language;
+    let page = page::again(reader, &l.page_busy(), &l.page_busy_text());
+    (StatusCode::SERVICE_UNAVAILABLE, reader::HEADERS, page).into_response()
 }
 
-fn unknown() -> Response {
-    (StatusCode::NOT_FOUND, page::message("There is no such link", "Please check that you copied it whole."))
-        .into_response()
+fn unknown(reader: &Reader) -> Response {
+    let l = reader.language;
+    let page = page::message(reader, &l.page_link_unknown(), &l.page_link_copied_whole());
+    (StatusCode::NOT_FOUND, reader::HEADERS, page).into_response()
+}
+
+fn reader_of(headers: &HeaderMap, lang: &Lang, slug: &str) -> Reader {
+    reader::of(headers, lang.lang.as_deref(), &reader::link_path(slug))
 }
 
 /// Shows what one buys.
-pub async fn show(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Response {
-    let snapshot = match load(&app, &slug).await {
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    Query(lang): Query<Lang>,
+    headers: HeaderMap,
+) -> Response {
+    let reader = reader_of(&headers, &lang, &slug);
+    let snapshot = match load(&app, &slug, &reader).await {
         Ok(snapshot) => snapshot,
         Err(response) => return response,
     };
-    let Some(link) = snapshot.links.values().find(|link| link.slug == slug) else { return unknown() };
-    let Some(channel) = snapshot.channels.get(&link.channel_id) else { return unknown() };
-    let state = link.state(app.clock.now());
+    shown(&app, &snapshot, &slug, &reader)
+}
+
+/// What a link sells at this moment, or why it sells nothing.
+fn shown(app: &App, snapshot: &Snapshot, slug: &str, reader: &Reader) -> Response {
+    let Some(link) = snapshot.links.values().find(|link| link.slug == slug) else { return unknown(reader) };
+    let Some(channel) = snapshot.channels.get(&link.channel_id) else { return unknown(reader) };
     let plan = channel.plan(link.plan_id).filter(|plan| plan.active && channel.archived_at.is_none());
-    match (state, plan) {
-        (LinkState::Usable, Some(plan)) => page::link(channel, plan, &slug).into_response(),
-        (state, _) => (StatusCode::GONE, page::link_over(state)).into_response(),
-    }
+    let (code, page) = match (link.state(app.clock.now()), plan) {
+        (LinkState::Usable, Some(plan)) => (StatusCode::OK, page::link(reader, channel, plan, slug)),
+        (state, _) => (StatusCode::GONE, page::link_over(reader, state)),
+    };
+    (code, reader::HEADERS, page).into_response()
 }
 
 /// Makes an order and goes to its page.
-pub async fn buy(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Response {
+pub async fn buy(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    Query(lang): Query<Lang>,
+    headers: HeaderMap,
+) -> Response {
+    let reader = reader_of(&headers, &lang, &slug);
+    if reader::is_foreign(&app, &headers) {
+        return reader::foreign(&reader);
+    }
     let command = Command::CreateOrder {
         from: OrderFrom::Link { slug: slug.clone() },
         user: None,
@@ -65,21 +89,22 @@ pub async fn buy(State(app): State<Arc<App>>, Path(slug): Path<String>) -> Respo
         wants_invoice: app.provider.is_some(),
     };
     match app.submit(command).await {
-        Ok(Outcome::Order(id)) => {
-            (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/o/{id}"))]).into_response()
-        }
+        Ok(Outcome::Order(id)) => reader::go(&reader, &format!("/o/{id}")),
         Ok(other) => {
             tracing::error!(?other, "an order came to something else");
-            busy()
+            busy(&reader)
         }
-        Err(SubmitError::Refused(Refusal::NotFound(_))) => unknown(),
         Err(SubmitError::Refused(refusal)) => {
-            (StatusCode::GONE, page::message("This link cannot be used", &refusal.to_string()))
-                .into_response()
+            tracing::info!(%refusal, slug, "a link made no order");
+            // The page of the link says why, in the reader's language.
+            match load(&app, &slug, &reader).await {
+                Ok(snapshot) => shown(&app, &snapshot, &slug, &reader),
+                Err(response) => response,
+            }
         }
         Err(SubmitError::Store(error)) => {
             tracing::error!(%error, "an order was not made");
-            busy()
+            busy(&reader)
         }
     }
 }

@@ -1,33 +1,30 @@
-//! An order as its buyer sees it: the status for programs, the page for people, the events for the page.
+//! An order as its buyer sees it: the page, and the few things that one can do on it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Json, Response};
-use futures::stream::{self, Stream};
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
 use tollhouse_core::channel::Channel;
+use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::OrderId;
 use tollhouse_core::membership::{Grant, Membership};
+use tollhouse_core::money::Currency;
 use tollhouse_core::order::{Order, OrderState};
 use tollhouse_core::order_ref::{ORDER_REF_LENGTH_MAX, OrderRef};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::{Committed, StoreError};
+use tollhouse_store::StoreError;
 
-use super::page;
-use super::problem::Problem;
-use crate::app::App;
+use super::page::{self, Reader};
+use super::reader::{self, Lang};
+use super::stage::View;
+use crate::app::{App, SubmitError};
+use crate::coins::CoinList;
 
-/// How often an open page is told that we are still there, in seconds; proxies close silent connections after about a minute.
-const KEEP_ALIVE_SECONDS: u64 = 20;
-/// How often an open page looks by itself, in seconds: another process may have committed.
-const LOOK_AGAIN_SECONDS: u64 = 5;
+/// With this header an open page asks for the part that changes; its value is the revision that the page has.
+const PART_HEADER: &str = "x-part";
 
 /// Everything that is to be said about one order.
 #[derive(Debug, Clone)]
@@ -99,83 +96,22 @@ impl OrderStory {
     }
 }
 
-/// What a program is told about an order.
-#[derive(Debug, Clone, Serialize, PartialEq)]
-pub struct Status {
-    status: &'static str,
-    message: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<StatusData>,
-}
-
-#[derive(Debug, Clone, Serialize, PartialEq)]
-struct StatusData {
-    order_id: String,
-    payment_status: String,
-    confirmed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payment_id: Option<String>,
-    state: OrderState,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining: Option<tollhouse_core::money::Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    invite: Option<InviteStage>,
-}
-
-impl Status {
-    fn error(message: &'static str) -> Self {
-        Self { status: "error", message, data: None }
-    }
-
-    fn of(story: &OrderStory, asked: &str, now: jiff::Timestamp) -> Self {
-        let state = story.order.state_at(now);
-        let leading = story.leading_payment();
-        Self {
-            status: match state {
-                OrderState::Paid => "confirmed",
-                OrderState::Failed | OrderState::Expired | OrderState::Refunded => "failed",
-                OrderState::Open | OrderState::Seen | OrderState::PartiallyPaid => "pending",
-            },
-            message: match state {
-                OrderState::Open => "Waiting for the payment.",
-                OrderState::Seen => "The payment was seen on chain and is being confirmed.",
-                OrderState::PartiallyPaid => "A part of the price has arrived; the rest is missing.",
-                OrderState::Paid => "The payment is confirmed.",
-                OrderState::Expired => {
-                    "No payment came in time. If you paid all the same it is still honoured."
-                }
-                OrderState::Failed => "The payment failed at the provider.",
-                OrderState::Refunded => "The payment was refunded.",
-            },
-            data: Some(StatusData {
-                order_id: asked.to_owned(),
-                payment_status: leading
-                    .map_or_else(|| "waiting".to_owned(), |payment| payment.status.as_str().to_owned()),
-                confirmed: state == OrderState::Paid,
-                payment_id: leading.map(|payment| payment.id.to_string()),
-                state,
-                remaining: story.order.remaining.clone(),
-                invite: story.invite(),
-            }),
-        }
-    }
-}
-
 /// `?order_id=…`
 #[derive(Debug, Deserialize)]
 pub struct OrderQuery {
-    order_id: Option<String>,
+    pub(super) order_id: Option<String>,
+    lang: Option<String>,
 }
 
 /// What an order id in a query or a path comes to.
-enum Asked {
+pub(super) enum Asked {
     Known(Box<OrderStory>),
     Bad,
     Unknown,
 }
 
 /// Ids of the predecessor can be guessed, so they answer in import mode only (S37).
-async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
+pub(super) async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
     let id = match OrderRef::parse(text) {
         _ if text.len() > ORDER_REF_LENGTH_MAX => return Ok(Asked::Bad),
         Some(OrderRef::Ours(id)) => id,
@@ -192,114 +128,162 @@ async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
     Ok(OrderStory::load(app, id).await?.map_or(Asked::Unknown, |story| Asked::Known(Box::new(story))))
 }
 
-/// The status for programs.
-pub async fn payment_status(State(app): State<Arc<App>>, Query(query): Query<OrderQuery>) -> Response {
-    let text = query.order_id.unwrap_or_default();
-    let (code, status) = match ask(&app, &text).await {
-        Ok(Asked::Known(story)) => (StatusCode::OK, Status::of(&story, &text, app.clock.now())),
-        Ok(Asked::Bad) => (StatusCode::BAD_REQUEST, Status::error("order_id is missing or is no order id.")),
-        Ok(Asked::Unknown) => (StatusCode::NOT_FOUND, Status::error("There is no such order.")),
-        Err(error) => {
-            tracing::error!(%error, "a status could not be read");
-            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response();
-        }
-    };
-    ([("cache-control", "no-store")], (code, Json(status))).into_response()
-}
-
 /// The page of an order.
-pub async fn show(State(app): State<Arc<App>>, Path(order): Path<String>) -> Response {
-    page_of(&app, &order).await
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(order): Path<String>,
+    Query(lang): Query<Lang>,
+    headers: HeaderMap,
+) -> Response {
+    let reader = reader::of(&headers, lang.lang.as_deref(), &reader::order_path(&order));
+    page_of(&app, &order, &reader, &headers).await
 }
 
 /// The same at the seed's address.
-pub async fn by_query(State(app): State<Arc<App>>, Query(query): Query<OrderQuery>) -> Response {
-    page_of(&app, &query.order_id.unwrap_or_default()).await
+pub async fn by_query(
+    State(app): State<Arc<App>>,
+    Query(query): Query<OrderQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let order = query.order_id.unwrap_or_default();
+    let reader = reader::of(&headers, query.lang.as_deref(), &reader::order_path(&order));
+    page_of(&app, &order, &reader, &headers).await
 }
 
-async fn page_of(app: &App, text: &str) -> Response {
+async fn page_of(app: &Arc<App>, text: &str, reader: &Reader, headers: &HeaderMap) -> Response {
+    let l = reader.language;
     let (code, markup) = match ask(app, text).await {
-        Ok(Asked::Known(story)) => (StatusCode::OK, page::order(app, &story)),
-        Ok(Asked::Bad) => (
-            StatusCode::BAD_REQUEST,
-            page::message("This is no order number", "Please open the link again just as you got it."),
-        ),
+        Ok(Asked::Known(story)) => {
+            let now = app.clock.now();
+            let coins = CoinList::offered(app).await;
+            let view = View::of(app, &story, &coins, now);
+            match headers.get(PART_HEADER) {
+                Some(revision) if revision.as_bytes() == view.revision().as_bytes() => {
+                    return StatusCode::NO_CONTENT.into_response();
+                }
+                Some(_) => (StatusCode::OK, page::order_part(reader, &view, now)),
+                None => (StatusCode::OK, page::order(reader, &view, now)),
+            }
+        }
+        Ok(Asked::Bad) => {
+            (StatusCode::BAD_REQUEST, page::message(reader, &l.page_order_bad(), &l.page_order_open_again()))
+        }
         Ok(Asked::Unknown) => (
             StatusCode::NOT_FOUND,
-            page::message("There is no such order", "Please open the link again just as you got it."),
+            page::message(reader, &l.page_order_unknown(), &l.page_order_open_again()),
         ),
         Err(error) => {
             tracing::error!(%error, "a page could not be read");
-            let text = "We cannot look at your order at this moment. Nothing is lost; this page tries again by itself.";
-            (StatusCode::SERVICE_UNAVAILABLE, page::again("One moment, please", text))
+            return busy(reader);
         }
     };
-    ([("cache-control", "no-store")], (code, markup)).into_response()
+    (reader::HEADERS, (code, markup)).into_response()
 }
 
-/// The states of an order as they come, one JSON document each.
-pub async fn events(State(app): State<Arc<App>>, Path(order): Path<String>) -> Response {
-    // Listening begins before looking, so that no commit falls between the two.
-    let commits = app.store.commits();
-    match ask(&app, &order).await {
-        Ok(Asked::Known(story)) => {
-            let id = story.order.id;
-            Sse::new(states(app, id, order, commits))
-                .keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_SECONDS)))
-                .into_response()
+/// We cannot look at this moment.
+fn busy(reader: &Reader) -> Response {
+    let l = reader.language;
+    let page = page::again(reader, &l.page_busy(), &l.page_busy_text());
+    (StatusCode::SERVICE_UNAVAILABLE, reader::HEADERS, page).into_response()
+}
+
+/// What the form of the coins sends: a coin, or nothing to choose again.
+#[derive(Debug, Deserialize)]
+pub struct ChosenCoin {
+    #[serde(default)]
+    coin: String,
+}
+
+/// Chooses a coin, or goes back to the choice. Only a coin that is offered is taken.
+pub async fn choose_coin(
+    State(app): State<Arc<App>>,
+    Path(order): Path<String>,
+    Query(lang): Query<Lang>,
+    headers: HeaderMap,
+    Form(chosen): Form<ChosenCoin>,
+) -> Response {
+    let reader = reader::of(&headers, lang.lang.as_deref(), &reader::order_path(&order));
+    if reader::is_foreign(&app, &headers) {
+        return reader::foreign(&reader);
+    }
+    let story = match ask(&app, &order).await {
+        Ok(Asked::Known(story)) => story,
+        // The page itself says what is wrong.
+        _ => return back_to(&reader),
+    };
+    let coins = CoinList::offered(&app).await;
+    let coin = Currency::new(&chosen.coin).ok().filter(|code| coins.iter().any(|coin| coin.code == *code));
+    match app.submit(Command::ChooseCoin { order_id: story.order.id, coin }).await {
+        // What is refused now was allowed when the page was drawn; the page of this moment says how things stand.
+        Ok(_) | Err(SubmitError::Refused(_)) => back_to(&reader),
+        Err(SubmitError::Store(error)) => {
+            tracing::error!(%error, "a coin was not chosen");
+            busy(&reader)
         }
-        Ok(Asked::Bad) => Problem::new(StatusCode::BAD_REQUEST, "this is no order id").into_response(),
-        Ok(Asked::Unknown) => Problem::new(StatusCode::NOT_FOUND, "there is no such order").into_response(),
-        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response(),
     }
 }
 
-struct Watch {
-    app: Arc<App>,
-    id: OrderId,
-    asked: String,
-    commits: broadcast::Receiver<Committed>,
-    last: Option<Status>,
-}
-
-fn states(
-    app: Arc<App>,
-    id: OrderId,
-    asked: String,
-    commits: broadcast::Receiver<Committed>,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold(Watch { app, id, asked, commits, last: None }, |mut watch| async move {
-        loop {
-            if let Ok(Some(story)) = OrderStory::load(&watch.app, watch.id).await {
-                let status = Status::of(&story, &watch.asked, watch.app.clock.now());
-                if watch.last.as_ref() != Some(&status) {
-                    let event = Event::default().event("state").json_data(&status).ok()?;
-                    watch.last = Some(status);
-                    return Some((Ok(event), watch));
-                }
-            }
-            if !watch.wait().await {
-                return None;
-            }
-            watch.app.reconcile.looks.order_opened(&watch.app, watch.id);
-        }
-    })
-}
-
-impl Watch {
-    /// Waits until the order may have changed; false when the store is closed.
-    async fn wait(&mut self) -> bool {
-        let mine = self.id;
-        let heard = async {
-            loop {
-                match self.commits.recv().await {
-                    Ok(committed) if committed.orders.contains(&mine) => return true,
-                    Ok(_) => {}
-                    Err(broadcast::error::RecvError::Lagged(_)) => return true,
-                    Err(broadcast::error::RecvError::Closed) => return false,
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(LOOK_AGAIN_SECONDS), heard).await.unwrap_or(true)
+/// A new order for the same thing, from an order that is over.
+pub async fn again(
+    State(app): State<Arc<App>>,
+    Path(order): Path<String>,
+    Query(lang): Query<Lang>,
+    headers: HeaderMap,
+) -> Response {
+    let reader = reader::of(&headers, lang.lang.as_deref(), &reader::order_path(&order));
+    if reader::is_foreign(&app, &headers) {
+        return reader::foreign(&reader);
     }
+    let Ok(Asked::Known(story)) = ask(&app, &order).await else { return back_to(&reader) };
+    let old = &story.order;
+    let is_over = matches!(
+        old.state_at(app.clock.now()),
+        OrderState::Expired | OrderState::Failed | OrderState::Refunded
+    );
+    let from = match again_from(&app, old).await {
+        Ok(from) => from,
+        Err(error) => {
+            tracing::error!(%error, "an order was not made again");
+            return busy(&reader);
+        }
+    };
+    let Some(from) = from.filter(|_| is_over) else { return back_to(&reader) };
+    let command = Command::CreateOrder {
+        from,
+        user: old.user,
+        source: old.source,
+        wants_invoice: app.provider.is_some(),
+    };
+    match app.submit(command).await {
+        Ok(Outcome::Order(id)) => reader::go(&reader, &format!("/o/{id}")),
+        Ok(other) => {
+            tracing::error!(?other, "an order came to something else");
+            busy(&reader)
+        }
+        Err(SubmitError::Refused(refusal)) => {
+            tracing::info!(%refusal, "an order could not be made again");
+            let l = reader.language;
+            let page = page::message(&reader, &l.page_link_retired(), &l.page_link_ask());
+            (StatusCode::GONE, reader::HEADERS, page).into_response()
+        }
+        Err(SubmitError::Store(error)) => {
+            tracing::error!(%error, "an order was not made again");
+            busy(&reader)
+        }
+    }
+}
+
+/// From what an order was made: its link, whose limits go on counting, or its plan.
+async fn again_from(app: &App, old: &Order) -> Result<Option<OrderFrom>, StoreError> {
+    if let Some(link_id) = old.link_id {
+        let mut needs = Needs::default();
+        needs.links.insert(link_id);
+        let snapshot = app.store.snapshot(needs).await?;
+        return Ok(snapshot.links.get(&link_id).map(|link| OrderFrom::Link { slug: link.slug.clone() }));
+    }
+    Ok(old.plan_id.map(|plan_id| OrderFrom::Plan { channel_id: old.channel_id, plan_id }))
+}
+
+fn back_to(reader: &Reader) -> Response {
+    reader::go(reader, &reader.path)
 }

@@ -9,18 +9,21 @@ use tollhouse_telegram::{Html, escape};
 use super::Language;
 
 /// The files of a language, each with what it holds.
-pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 2] {
+pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 3] {
     match language {
         Language::English => [
             ("en/telegram.ftl", include_str!("../../texts/en/telegram.ftl")),
+            ("en/page.ftl", include_str!("../../texts/en/page.ftl")),
             ("en/common.ftl", include_str!("../../texts/en/common.ftl")),
         ],
         Language::Russian => [
             ("ru/telegram.ftl", include_str!("../../texts/ru/telegram.ftl")),
+            ("ru/page.ftl", include_str!("../../texts/ru/page.ftl")),
             ("ru/common.ftl", include_str!("../../texts/ru/common.ftl")),
         ],
         Language::Spanish => [
             ("es/telegram.ftl", include_str!("../../texts/es/telegram.ftl")),
+            ("es/page.ftl", include_str!("../../texts/es/page.ftl")),
             ("es/common.ftl", include_str!("../../texts/es/common.ftl")),
         ],
     }

@@ -109,8 +109,199 @@ messages!(plain OWNER_PLAIN {
     rest_unknown();
 });
 
+messages!(plain PAGE {
+    /// The title of an order's window.
+    page_title(heading, title);
+    /// Names the choice of a language.
+    page_languages();
+    /// No connection.
+    page_offline();
+    /// What a plan of days gives.
+    page_access_days(days);
+    /// What a lifetime plan gives.
+    page_access_lifetime();
+    /// A step of the way.
+    page_step_pay();
+    /// A step of the way.
+    page_step_seen();
+    /// A step of the way.
+    page_step_confirmed();
+    /// A step of the way.
+    page_step_inside();
+    /// Said of a step to those who do not see its colour.
+    page_step_done();
+    /// The order waits.
+    page_wait_heading();
+    /// What a page that waits does.
+    page_wait_text();
+    /// The choice of a coin.
+    page_choose_heading();
+    /// The choice of a coin.
+    page_choose_text();
+    /// Opens the rest of the coins.
+    page_more_coins(count);
+    /// Between two ways to pay.
+    page_or();
+    /// The provider's own page.
+    page_hosted_button();
+    /// The provider's own page is being made.
+    page_hosted_preparing();
+    /// The provider took no payment in this coin.
+    page_coin_refused(coin);
+    /// On a coin that was refused.
+    page_coin_unusable();
+    /// A payment is being made.
+    page_preparing_heading();
+    /// A payment is being made.
+    page_preparing_text(coin);
+    /// Back to the choice.
+    page_another_coin();
+    /// Above an amount.
+    page_amount_label();
+    /// Above an address.
+    page_address_label(network);
+    /// Above a memo.
+    page_memo_label();
+    /// About a memo.
+    page_memo_must();
+    /// Copies a line.
+    page_copy();
+    /// Copies a line, said to those who do not see it.
+    page_copy_what(what);
+    /// A line was copied.
+    page_copied();
+    /// Opens a wallet.
+    page_open_wallet();
+    /// Names a QR code.
+    page_qr_pay(coin);
+    /// Names a QR code.
+    page_qr_telegram();
+    /// About coin and network.
+    page_network_note(ticker, network);
+    /// About the wallet's fee.
+    page_fee_note(amount);
+    /// Before the time that is left.
+    page_left_label();
+    /// What happens after paying.
+    page_what_next();
+    /// Money is on its way.
+    page_seen_heading();
+    /// Money is on its way.
+    page_seen_text();
+    /// The network has confirmed.
+    page_confirmed_heading();
+    /// The network has confirmed.
+    page_confirmed_text();
+    /// Nothing depends on the page.
+    page_close_note();
+    /// Where the link is, too.
+    page_bot_note(bot);
+    /// Partly paid.
+    page_partial_heading();
+    /// Partly paid.
+    page_partial_text(rest);
+    /// Partly paid, to an address that we do not know.
+    page_partial_blind(rest);
+    /// A person decides.
+    page_owner_decides();
+    /// Paid after the expiry.
+    page_late_heading();
+    /// Paid after the expiry.
+    page_late_text();
+    /// Paid.
+    page_paid_heading();
+    /// How long the access lasts.
+    page_paid_lasts(until);
+    /// More than the price came.
+    page_overpaid(amount);
+    /// Leads to Telegram.
+    page_open_telegram();
+    /// How an order is bound.
+    page_claim_text();
+    /// How one gets in.
+    page_invite_text();
+    /// For those at a computer.
+    page_scan_telegram();
+    /// The link is being made.
+    page_making_text();
+    /// There is no bot to bind an account.
+    page_ask_owner_text();
+    /// Inside.
+    page_joined_text();
+    /// Expired.
+    page_expired_heading();
+    /// Expired.
+    page_expired_text();
+    /// A way to try again.
+    page_again_button();
+    /// Failed.
+    page_failed_heading();
+    /// Failed.
+    page_failed_text();
+    /// Refunded.
+    page_refunded_heading();
+    /// Refunded.
+    page_refunded_text();
+    /// Before an order's number.
+    page_order_label();
+    /// Before a payment's number.
+    page_payment_label();
+    /// Where to ask.
+    page_help();
+    /// Not an order's id.
+    page_order_bad();
+    /// An unknown order.
+    page_order_unknown();
+    /// What helps.
+    page_order_open_again();
+    /// The store is out of reach.
+    page_busy();
+    /// The store is out of reach.
+    page_busy_text();
+    /// Goes to pay.
+    page_link_pay(price);
+    /// What happens, first.
+    page_link_first();
+    /// What happens, second.
+    page_link_second();
+    /// What happens, third.
+    page_link_third();
+    /// An unknown link.
+    page_link_unknown();
+    /// What helps.
+    page_link_copied_whole();
+    /// A revoked link.
+    page_link_revoked();
+    /// An expired link.
+    page_link_expired();
+    /// A link without uses left.
+    page_link_used_up();
+    /// A link to a plan that is not sold.
+    page_link_retired();
+    /// What helps.
+    page_link_ask();
+    /// A form of another site.
+    page_foreign_heading();
+    /// A form of another site.
+    page_foreign_text();
+    /// Refunded, and the owner's policy keeps the access.
+    page_refunded_kept();
+    /// The provider's page is not there yet.
+    page_invoice_unavailable();
+    /// The price is too small.
+    page_invoice_below();
+    /// The provider's page will not come.
+    page_invoice_given_up();
+    /// All of it is there, and a person decides.
+    page_arrived_heading();
+    /// The price is too small, and the least is known.
+    page_invoice_below_least(least);
+    /// Too many requests from one address.
+    page_limited(seconds);
+});
+
 /// Every message.
 #[cfg(test)]
 pub(super) fn declared() -> impl Iterator<Item = &'static Declared> {
-    [COMMON, TELEGRAM_PLAIN, TELEGRAM, OWNER_PLAIN].into_iter().flatten()
+    [COMMON, TELEGRAM_PLAIN, TELEGRAM, OWNER_PLAIN, PAGE].into_iter().flatten()
 }

@@ -1,0 +1,194 @@
+//! Pages that are open hear of changes: one keeper for each order that somebody looks at, however many look, and one listener to the commits
+//! for all of them. A page that waits costs a receiver and its connection; a commit costs the pages of its orders and no others.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, Stream};
+use tokio::sync::{Notify, broadcast, watch};
+use tollhouse_core::id::OrderId;
+
+use super::order::{Asked, OrderStory, ask};
+use super::problem::Problem;
+use super::stage::View;
+use super::status::Status;
+use crate::app::App;
+use crate::coins::CoinList;
+
+/// How often an open page is told that we are still there, in seconds; proxies close silent connections after about a minute.
+const KEEP_ALIVE_SECONDS: u64 = 20;
+/// How often an order that somebody looks at is looked up though nothing was heard of it, in seconds: a command line that writes into the same
+/// SQLite file is heard by nobody, and a message between processes may get lost.
+const LOOK_AGAIN_SECONDS: u64 = 15;
+/// How long after the store failed it is asked again, in seconds.
+const STORE_DOWN_SECONDS: u64 = 2;
+
+/// What the pages of an order are told.
+#[derive(Debug, Clone)]
+struct Told {
+    revision: String,
+    status: Status,
+}
+
+/// An order that somebody looks at.
+struct Watched {
+    told: watch::Sender<Option<Arc<Told>>>,
+    changed: Notify,
+}
+
+type Orders = Mutex<HashMap<OrderId, Arc<Watched>>>;
+
+/// Everybody who looks.
+#[derive(Default)]
+pub struct Hub {
+    orders: Arc<Orders>,
+    listener: OnceLock<()>,
+}
+
+impl Hub {
+    /// Looks at an order: what is true now comes first, then each change.
+    fn watch(&self, app: &Arc<App>, id: OrderId) -> watch::Receiver<Option<Arc<Told>>> {
+        self.listener.get_or_init(|| {
+            tokio::spawn(listen(app.store.commits(), Arc::clone(&self.orders)));
+        });
+        let mut orders = lock(&self.orders);
+        if let Some(watched) = orders.get(&id) {
+            return watched.told.subscribe();
+        }
+        let (told, receiver) = watch::channel(None);
+        let watched = Arc::new(Watched { told, changed: Notify::new() });
+        orders.insert(id, Arc::clone(&watched));
+        tokio::spawn(keep(Arc::downgrade(app), Arc::clone(&self.orders), id, watched));
+        receiver
+    }
+
+    /// How many orders are looked at.
+    #[must_use]
+    pub fn orders(&self) -> usize {
+        lock(&self.orders).len()
+    }
+}
+
+fn lock(orders: &Orders) -> std::sync::MutexGuard<'_, HashMap<OrderId, Arc<Watched>>> {
+    orders.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Passes commits on to the orders that they are about.
+async fn listen(mut commits: broadcast::Receiver<tollhouse_store::Committed>, orders: Arc<Orders>) {
+    loop {
+        match commits.recv().await {
+            Ok(committed) if !committed.everything => {
+                let orders = lock(&orders);
+                let about = committed.orders.iter().filter_map(|id| orders.get(id));
+                about.for_each(|watched| watched.changed.notify_one());
+            }
+            // Whoever missed something looks at everything.
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                lock(&orders).values().for_each(|watched| watched.changed.notify_one());
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Keeps what is told of an order true for as long as somebody looks.
+async fn keep(app: Weak<App>, orders: Arc<Orders>, id: OrderId, watched: Arc<Watched>) {
+    loop {
+        let Some(strong) = app.upgrade() else { return };
+        // Boxed, so that what a look needs is there only while it looks: a page that waits is to be small.
+        let wait = Box::pin(look(&strong, id, &watched)).await;
+        // The provider is asked as well, as often as that is allowed: what was not notified shows all the same (F29).
+        strong.reconcile.looks.order_opened(&strong, id);
+        // A page that hangs on an order must not keep the program from closing.
+        drop(strong);
+        tokio::select! {
+            () = watched.changed.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = watched.told.closed() => {
+                let mut orders = lock(&orders);
+                // Under the lock nobody can come in between the look and the removal.
+                if watched.told.receiver_count() == 0 {
+                    orders.remove(&id);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Looks an order up and tells what changed; how long to wait for the next look.
+async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
+    let story = match OrderStory::load(app, id).await {
+        Ok(Some(story)) => story,
+        Ok(None) => return Duration::from_secs(LOOK_AGAIN_SECONDS),
+        Err(error) => {
+            tracing::warn!(%error, order = %id, "an open page could not be brought up to date");
+            return Duration::from_secs(STORE_DOWN_SECONDS);
+        }
+    };
+    let now = app.clock.now();
+    let coins = CoinList::offered(app).await;
+    let revision = View::of(app, &story, &coins, now).revision();
+    let status = Status::of(&story, &id.to_string(), now);
+    watched.told.send_if_modified(|told| {
+        // Programs are told of steps, too, that the page does not show.
+        let changes = told.as_ref().is_none_or(|told| told.revision != revision || told.status != status);
+        if changes {
+            *told = Some(Arc::new(Told { revision, status }));
+        }
+        changes
+    });
+    // The clock changes the page, too: an order expires.
+    let until = story.order.expires_at.duration_since(now);
+    let until = Duration::try_from(until).ok().filter(|left| !left.is_zero());
+    let longest = Duration::from_secs(LOOK_AGAIN_SECONDS);
+    until.map_or(longest, |left| left.min(longest))
+}
+
+/// The states of an order as they come, one JSON document each. The event's id is the revision of the page, so that a page that comes back
+/// with the last one that it saw hears only what is new.
+pub async fn events(State(app): State<Arc<App>>, Path(order): Path<String>, headers: HeaderMap) -> Response {
+    match ask(&app, &order).await {
+        Ok(Asked::Known(story)) => {
+            let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+            let told = app.live.watch(&app, story.order.id);
+            let alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_SECONDS));
+            // A proxy that collects an answer before it passes it on would hold back what is for now.
+            let headers = [("x-accel-buffering", "no"), ("cache-control", "no-store")];
+            (headers, Sse::new(states(told, seen, order)).keep_alive(alive)).into_response()
+        }
+        Ok(Asked::Bad) => Problem::new(StatusCode::BAD_REQUEST, "this is no order id").into_response(),
+        Ok(Asked::Unknown) => Problem::new(StatusCode::NOT_FOUND, "there is no such order").into_response(),
+        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response(),
+    }
+}
+
+fn states(
+    told: watch::Receiver<Option<Arc<Told>>>,
+    seen: Option<String>,
+    asked: String,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    let first = (told, seen, asked, true);
+    stream::unfold(first, |(mut told, mut seen, asked, mut is_first)| async move {
+        loop {
+            if !is_first {
+                told.changed().await.ok()?;
+            }
+            is_first = false;
+            let Some(now) = told.borrow_and_update().clone() else { continue };
+            // Only what comes first may be what the page had before.
+            if seen.take().is_some_and(|seen| seen == now.revision) {
+                continue;
+            }
+            let status = now.status.clone().asked_as(&asked);
+            let event = Event::default().event("state").id(&now.revision).json_data(&status).ok()?;
+            return Some((Ok(event), (told, seen, asked, is_first)));
+        }
+    })
+}
