@@ -1,4 +1,4 @@
-//! The bot's ear: join requests, who comes and goes, and the first word of a user. Each update becomes a command, which is stored before the
+//! The bot's ear: join requests, who comes and goes, and what people write or press. Each update becomes a command, which is stored before the
 //! next offset is; a repeat after a crash is harmless.
 
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
 use tollhouse_core::presence::Standing;
 use tollhouse_telegram::{
-    Error as TelegramError, Gateway, Html, IncomingMessage, MemberChange, MemberStatus, Topic, Update,
-    UpdateId, UpdateKind, UserId,
+    Callback, ChatId, Error as TelegramError, Gateway, Html, IncomingMessage, Keyboard, MemberChange,
+    MemberStatus, Topic, Update, UpdateId, UpdateKind, UserId,
 };
 
 use crate::app::{App, SubmitError};
+use crate::purchase::{self, Reply};
 use crate::texts::{self, Language};
 
 /// What this part is called where it is asked whether it is at work.
@@ -110,8 +111,16 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
         UpdateKind::Message(IncomingMessage { chat, migrated_from: Some(from), .. }) => {
             migrated(app, from.0, chat.id.0).await
         }
-        UpdateKind::Message(message) => word(app, gateway, message).await,
-        _ => Ok(()),
+        UpdateKind::Message(message) if message.chat.id.is_private() => word(app, gateway, message).await,
+        UpdateKind::Message(message) => word_in_group(app, gateway, message).await,
+        UpdateKind::Callback(callback) => {
+            pressed(gateway, callback).await;
+            Ok(())
+        }
+        UpdateKind::MyChatMember(_)
+        | UpdateKind::ChannelPost(_)
+        | UpdateKind::Unknown { .. }
+        | UpdateKind::Undecodable { .. } => Ok(()),
     }
 }
 
@@ -142,26 +151,39 @@ async fn submit(app: &App, command: Command) -> Result<Option<String>, Trouble> 
     }
 }
 
-/// A user's word in the private chat: `/start`, with or without a claim.
+/// A user's command in the private chat. What else is written there is nothing that a bot could answer.
 async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
-    let Some(from) = message.from.as_ref().filter(|_| message.chat.id.is_private()) else { return Ok(()) };
-    let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
-    let payload = match message.command() {
-        Some(("start", payload)) => payload,
-        Some(("mylink", _)) => {
-            let language = app.learn_language(user, from.language_code.as_deref()).await?;
-            return my_link(app, gateway, user, language).await;
-        }
-        _ => return Ok(()),
-    };
-    let language = app.learn_language(user, from.language_code.as_deref()).await?;
-    if let Some(membership) = crate::renewal::of_payload(payload) {
-        submit(app, Command::UserStarted { user }).await?;
-        let (answer, keyboard) = crate::renewal::start(app, user, membership, language).await?;
-        if let Err(error) = gateway.send_message(from.id.private_chat(), &answer, keyboard.as_ref()).await {
-            tracing::info!(%error, "an answer was not delivered");
-        }
+    let (Some(from), Some((command, payload))) = (message.from.as_ref(), message.command()) else {
         return Ok(());
+    };
+    let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
+    let language = app.learn_language(user, from.language_code.as_deref()).await?;
+    match command {
+        "start" => {
+            let (answer, keyboard) = start(app, user, payload, language).await?;
+            submit(app, Command::UserStarted { user }).await?;
+            say(gateway, from.id.private_chat(), &answer, keyboard.as_ref()).await;
+        }
+        "mylink" => my_link(app, gateway, user, language).await?,
+        _ => say(gateway, from.id.private_chat(), &language.command_unknown(), None).await,
+    }
+    Ok(())
+}
+
+/// What `/start` is answered with, by what follows it: a renewal, a link, an order, a claim, or nothing. Whatever else it says comes to
+/// nothing but an answer (F17).
+async fn start(app: &App, user: TelegramUserId, payload: &str, language: Language) -> Result<Reply, Trouble> {
+    if payload.is_empty() {
+        return Ok((texts::hello(language), None));
+    }
+    if let Some(membership) = crate::renewal::of_payload(payload) {
+        return Ok(crate::renewal::start(app, user, membership, language).await?);
+    }
+    if let Some(slug) = purchase::link_of(payload) {
+        return Ok(purchase::offer(app, user, slug, language).await?);
+    }
+    if let Some(order) = purchase::order_of(payload) {
+        return Ok(purchase::show(app, user, order, language).await?);
     }
     let claim = payload
         .strip_prefix("c_")
@@ -171,11 +193,31 @@ async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result
             None => texts::claimed(language),
             Some(sentence) => Html::text(&sentence),
         },
-        None => texts::hello(language),
+        None => language.start_unknown(),
     };
-    submit(app, Command::UserStarted { user }).await?;
-    say(gateway, from.id, &answer).await;
+    Ok((answer, None))
+}
+
+/// A word in a group: `/start` with a link is answered with the way to the private chat, and everything else is not for us.
+async fn word_in_group(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
+    let Some(("start", payload)) = message.command() else { return Ok(()) };
+    let Some(slug) = purchase::link_of(payload) else { return Ok(()) };
+    let from = message.from.as_ref();
+    let language = Language::of_account(from.and_then(|from| from.language_code.as_deref()));
+    if let Some((answer, keyboard)) = purchase::in_group(app, slug, language).await? {
+        say(gateway, message.chat.id, &answer, keyboard.as_ref()).await;
+    }
     Ok(())
+}
+
+/// A press on a button that comes back to us. Tollhouse makes none, so it is one of another program or another time: whoever pressed is
+/// told (F53), and what it carries is not looked at (F17).
+async fn pressed(gateway: &Gateway, callback: &Callback) {
+    let language = Language::of_account(callback.from.language_code.as_deref());
+    let answer = language.press_old();
+    if let Err(error) = gateway.answer_callback_query(&callback.id, Some(&answer), true).await {
+        tracing::info!(%error, "a press was not answered");
+    }
 }
 
 /// `/mylink`: the way in again, for as long as the membership lasts (F37).
@@ -191,14 +233,14 @@ async fn my_link(
         Err(SubmitError::Store(error)) => return Err(error.into()),
     };
     if sent == 0 {
-        say(gateway, UserId(user.get()), &language.no_access()).await;
+        say(gateway, UserId(user.get()).private_chat(), &language.no_access(), None).await;
     }
     Ok(())
 }
 
 /// An answer to a word is a courtesy, not a promise: it is said once and not kept.
-async fn say(gateway: &Gateway, to: UserId, text: &Html) {
-    if let Err(error) = gateway.send_message(to.private_chat(), text, None).await {
+async fn say(gateway: &Gateway, to: ChatId, text: &Html, keyboard: Option<&Keyboard>) {
+    if let Err(error) = gateway.send_message(to, text, keyboard).await {
         tracing::info!(%error, "an answer was not delivered");
     }
 }

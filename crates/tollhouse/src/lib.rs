@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod no_store;
 pub mod provider;
 pub mod pulse;
+pub mod purchase;
 pub mod reconcile;
 pub mod renewal;
 pub mod serve;

@@ -15,7 +15,7 @@ use super::reader::{self, Lang};
 use crate::app::{App, SubmitError};
 
 /// Longest slug that is looked up, in characters; ours have 11.
-const SLUG_LENGTH_MAX: usize = 32;
+pub const SLUG_LENGTH_MAX: usize = 32;
 
 async fn load(app: &App, slug: &str, reader: &Reader) -> Result<Snapshot, Response> {
     let mut needs = Needs::default();

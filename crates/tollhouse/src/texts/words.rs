@@ -57,8 +57,14 @@ messages!(plain TELEGRAM_PLAIN {
     button_open_channel();
     /// The button below a reminder.
     button_renew();
-    /// The button below an offer, to the order's page.
+    /// The button below an offer, to where one pays.
     button_pay();
+    /// The button to an order's page.
+    button_order();
+    /// The button in a group, to the private chat with the bot.
+    button_open_bot();
+    /// The answer to a button that means nothing to us.
+    press_old();
 });
 
 messages!(markup TELEGRAM {
@@ -86,6 +92,46 @@ messages!(markup TELEGRAM {
     hello();
     /// The answer to a claim.
     order_claimed();
+    /// What a payment link sells.
+    offer(title, label, price, duration);
+    /// The answer to a payment link that does not exist.
+    link_unknown();
+    /// The answer to one that was taken back.
+    link_revoked();
+    /// The answer to one whose time is over.
+    link_expired();
+    /// The answer to one that has made as many orders as it may.
+    link_used_up();
+    /// The answer to one whose plan is not sold any more.
+    link_over();
+    /// The answer to a payment link in a group.
+    buy_in_private(title);
+    /// The answer to an order that does not exist, or is somebody else's: the same words, so that they tell nothing.
+    order_unknown();
+    /// An order that gets no invoice.
+    order_unpayable(title);
+    /// An order whose payment is being confirmed.
+    order_seen(title);
+    /// An order about whose payment a person decides.
+    order_with_owner(title);
+    /// An order of which a part is paid.
+    order_partly(title, rest);
+    /// An order that is paid.
+    order_paid(title, until);
+    /// An order that was paid, and whose time is over.
+    order_over(title);
+    /// An order for which nothing came.
+    order_expired(title);
+    /// An order whose payment failed.
+    order_failed(title);
+    /// An order that was refunded.
+    order_refunded(title);
+    /// The same, where the access stays.
+    order_refunded_kept(title);
+    /// The answer to a start payload that means nothing to us.
+    start_unknown();
+    /// The answer to a command that is none of ours.
+    command_unknown();
     /// The owner: a sale.
     owner_sold(title, price, buyer, order);
     /// The owner: a renewal.
