@@ -16,7 +16,9 @@ use tollhouse::app::App;
 use tollhouse::clock::Clock;
 use tollhouse::config::Config;
 use tollhouse::http;
+use tollhouse::purchase;
 use tollhouse::serve::{Roles, Running};
+use tollhouse::texts::Language;
 use tollhouse::worker::run_due;
 use tollhouse_core::attention::{Attention, Reason, Resolution};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
@@ -25,7 +27,8 @@ use tollhouse_core::id::{ChannelId, OrderId};
 use tollhouse_core::job::{ATTEMPTS_MAX, JobState};
 use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
 use tollhouse_core::snapshot::{Needs, Snapshot};
-use tollhouse_store::{AttentionFilter, JobFilter};
+use tollhouse_store::{AttentionFilter, JobFilter, OrderFilter};
+use tollhouse_telegram::Action;
 use town::{Database, Engine, SECRET, add_channel};
 
 const KEY: &str = "the-key";
@@ -174,6 +177,36 @@ async fn f27_a_lost_answer_leaves_one_invoice_shown_and_money_on_both_is_seen() 
     assert_eq!(story.grants.values().count(), 1);
     let reasons: Vec<Reason> = shop.attention().await.iter().map(|item| item.reason).collect();
     assert_eq!(reasons, [Reason::PaidTwice]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bot_leads_to_the_page_and_to_the_invoice_as_soon_as_there_is_one() {
+    let shop = Shop::open("").await;
+    let month = shop.order(shop.order_of("Month").await).await;
+    let actor = "cli:test".to_owned();
+    let link = Command::CreateLink {
+        channel_id: shop.channel,
+        plan_id: month.plan_id.unwrap(),
+        expires_at: None,
+        max_uses: None,
+        actor,
+    };
+    let Outcome::Link(link) = shop.app.submit(link).await.unwrap() else { panic!("no link") };
+    let links = shop.look(Needs { links: [link].into(), ..Needs::default() }).await;
+    let slug = links.links.get(&link).unwrap().slug.clone();
+    let buyer = town::user(7_001);
+    let offer = async || {
+        let (_, keyboard) = purchase::offer(&shop.app, buyer, &slug, Language::English).await.unwrap();
+        keyboard.unwrap().rows.into_iter().flatten().map(|button| button.action).collect::<Vec<_>>()
+    };
+    let first = offer().await;
+    let filter = OrderFilter { user: Some(buyer), ..OrderFilter::default() };
+    let [order] = &shop.app.store.orders(filter).await.unwrap()[..] else { panic!("not one order") };
+    let page = Action::Url(format!("{}/o/{}", shop.url, order.id));
+    assert_eq!(first, [page.clone()]);
+    shop.after(0).await;
+    let invoice = shop.order(order.id).await.invoice.unwrap();
+    assert_eq!(offer().await, [Action::Url(invoice.url), page]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
