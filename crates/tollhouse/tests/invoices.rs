@@ -203,7 +203,7 @@ async fn the_bot_leads_to_the_page_and_to_the_invoice_as_soon_as_there_is_one() 
     let filter = OrderFilter { user: Some(buyer), ..OrderFilter::default() };
     let [order] = &shop.app.store.orders(filter).await.unwrap()[..] else { panic!("not one order") };
     let page = Action::Url(format!("{}/o/{}", shop.url, order.id));
-    assert_eq!(first, [page.clone()]);
+    assert_eq!(first, std::slice::from_ref(&page));
     shop.after(0).await;
     let invoice = shop.order(order.id).await.invoice.unwrap();
     assert_eq!(offer().await, [Action::Url(invoice.url), page]);
