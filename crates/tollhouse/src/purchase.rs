@@ -159,7 +159,7 @@ fn state_of(app: &App, story: &OrderStory, language: Language) -> Html {
     let OrderStory { order, channel, payments, grant, membership } = story;
     let (title, now) = (&channel.title, app.clock.now());
     match order.state_at(now) {
-        OrderState::Open if will_not_be_payable(order) => language.order_unpayable(title),
+        OrderState::Open if is_below_minimum(order) => language.order_unpayable(title),
         OrderState::Open => {
             let label = order.plan_id.and_then(|id| channel.plan(id)).map_or("", |plan| plan.label.as_str());
             language.offer(title, label, language.money(&order.price), language.duration(&order.duration))
@@ -187,20 +187,16 @@ fn state_of(app: &App, story: &OrderStory, language: Language) -> Html {
     }
 }
 
-/// Whether no invoice comes without a person.
-fn will_not_be_payable(order: &Order) -> bool {
-    order.invoice.is_none()
-        && matches!(
-            order.invoice_problem,
-            Some(InvoiceProblem::BelowMinimum { .. } | InvoiceProblem::GivenUp)
-        )
+/// Whether the provider takes no payment as small as this. (Where only the invoice is missing one may pay on the page.)
+fn is_below_minimum(order: &Order) -> bool {
+    order.invoice.is_none() && matches!(order.invoice_problem, Some(InvoiceProblem::BelowMinimum { .. }))
 }
 
 /// To where one pays, as long as there is something to pay, and to the order's page.
 fn buttons(app: &App, order: &Order, language: Language) -> Keyboard {
     let page = app.public_url(&format!("/o/{}", order.id));
     let is_payable = match order.state_at(app.clock.now()) {
-        OrderState::Open => !will_not_be_payable(order),
+        OrderState::Open => !is_below_minimum(order),
         OrderState::PartiallyPaid => order.remaining.is_some(),
         _ => false,
     };

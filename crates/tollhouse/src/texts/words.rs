@@ -108,7 +108,7 @@ messages!(markup TELEGRAM {
     buy_in_private(title);
     /// The answer to an order that does not exist, or is somebody else's: the same words, so that they tell nothing.
     order_unknown();
-    /// An order that gets no invoice.
+    /// An order below what the provider takes.
     order_unpayable(title);
     /// An order whose payment is being confirmed.
     order_seen(title);
