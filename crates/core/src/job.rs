@@ -10,7 +10,7 @@ use crate::event::Received;
 use crate::id::{
     ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramUserId,
 };
-use crate::membership::{MembershipStatus, usable_invite};
+use crate::membership::{Grant, MembershipStatus, usable_invite};
 use crate::money::{Currency, Money};
 use crate::order::{Invoice, Order, OrderState};
 use crate::presence::Standing;
@@ -591,6 +591,15 @@ fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id
         return Action::Nothing;
     };
     if grant.revoked.is_some() || !membership.entitles(now, channel.policies.grace()) {
+        return Action::Nothing;
+    }
+    // A newer period is on its way too: its message tells the end of both, and nobody is told the same thing twice.
+    let is_newer = |other: &&Grant| {
+        other.revoked.is_none()
+            && other.delivered_at.is_none()
+            && (other.granted_at, other.id) > (grant.granted_at, grant.id)
+    };
+    if snapshot.grants_of(membership_id).iter().any(is_newer) {
         return Action::Nothing;
     }
     let Some(invite) = usable_invite(membership, channel.chat_since) else {

@@ -199,6 +199,31 @@ fn f42_who_blocked_the_bot_finds_what_is_still_true_at_the_next_start() {
 }
 
 #[test]
+fn f42_who_bought_twice_while_they_had_blocked_the_bot_gets_one_message_at_the_next_start() {
+    let mut world = World::new();
+    let blocked = |act: &Action| {
+        let is_message = matches!(act, Action::SendAccess { .. });
+        is_message.then(|| JobOutcome::Failed(Failure::Unreachable { error: "403".into() }))
+    };
+    for _ in 0..3 {
+        world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+        work_with(&mut world, blocked);
+        world.now += hours(1);
+    }
+    let ends = |actions: &[Action]| -> Vec<Option<jiff::Timestamp>> {
+        let sent = actions.iter().filter_map(|act| match act {
+            Action::SendAccess { ends_at, .. } => Some(*ends_at),
+            _ => None,
+        });
+        sent.collect()
+    };
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(ends(&work(&mut world)), [world.membership(BUYER).unwrap().ends_at]);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    assert_eq!(ends(&work(&mut world)), []);
+}
+
+#[test]
 fn a_refund_moves_the_reminders_to_the_earlier_end() {
     let mut world = World::new();
     member(&mut world, BUYER, PlanDuration::Days(30));

@@ -385,13 +385,16 @@ impl Life {
         self.town.telegram.read(|world| {
             let mut twice = Vec::new();
             for person in world.people() {
-                let mut seen = BTreeSet::new();
+                let mut seen: BTreeMap<&str, jiff::Timestamp> = BTreeMap::new();
                 for post in world.bot_posts(person.user.id) {
-                    let is_answer =
-                        ["was declined", "Hello", "Welcome", "cannot be renewed", "added to what you have"]
-                            .iter()
-                            .any(|words| post.text.contains(words));
-                    if !is_answer && !seen.insert(post.text.as_str()) {
+                    let is_answer = ["was declined", "Hello", "cannot be renewed", "added to what you have"]
+                        .iter()
+                        .any(|words| post.text.contains(words));
+                    // A farewell names no day: who is shown out again days later hears the same words again.
+                    let before = seen.insert(post.text.as_str(), post.at);
+                    let again =
+                        before.is_some_and(|at| post.at.duration_since(at) < SignedDuration::from_hours(12));
+                    if again && !is_answer {
                         twice.push((person.user.id, post.text.clone()));
                     }
                 }

@@ -10,7 +10,7 @@ use crate::job::{
     ATTEMPTS_MAX, ERROR_LENGTH_MAX, Failure, Job, JobKind, JobState, LEASE_SECONDS, Lease,
     Outcome as JobOutcome, backoff,
 };
-use crate::membership::{Invite, MembershipStatus, later, usable_invite};
+use crate::membership::{Grant, Invite, MembershipStatus, later, usable_invite};
 use crate::order::InvoiceProblem;
 
 /// Takes due jobs, the longest due first.
@@ -262,15 +262,30 @@ fn delivered(
             Some(work.now)
         }
         JobOutcome::Done => {
-            if let Some(mut grant) = work.snapshot.grants.get(&grant_id).cloned() {
-                grant.delivered_at = Some(work.now);
-                work.snapshot.grants.put(grant_id, grant);
-            }
+            told(work, grant_id, membership_id);
             reminders::arm(work, membership_id);
             guard::access_delivered(work, membership_id);
             None
         }
         _ => None,
+    }
+}
+
+/// A grant was delivered, and with it those before it that had not been: the message told the end of all.
+fn told(work: &mut Work<'_>, grant_id: GrantId, membership_id: MembershipId) {
+    let Some(grant) = work.snapshot.grants.get(&grant_id).cloned() else { return };
+    let mut told: Vec<Grant> = work
+        .snapshot
+        .grants_of(membership_id)
+        .into_iter()
+        .filter(|other| other.revoked.is_none() && other.delivered_at.is_none())
+        .filter(|other| (other.granted_at, other.id) < (grant.granted_at, grant.id))
+        .cloned()
+        .collect();
+    told.push(grant);
+    for mut grant in told {
+        grant.delivered_at = Some(work.now);
+        work.snapshot.grants.put(grant.id, grant);
     }
 }
 
