@@ -116,7 +116,10 @@ impl Life {
 
     async fn memberships(&self) -> Vec<Membership> {
         let filter = MembershipFilter { limit: PAGE_LENGTH_MAX, ..MembershipFilter::default() };
-        self.town.store().memberships(filter).await.unwrap()
+        let mut found = self.town.store().memberships(filter).await.unwrap();
+        // Ids are drawn anew each time; who comes first must not hang on them.
+        found.sort_by_key(|membership| (membership.user, self.chat_of(membership.channel_id)));
+        found
     }
 
     fn entitles(&self, membership: &Membership) -> bool {
@@ -274,7 +277,7 @@ impl Life {
 
     /// Somebody is let in past the bot.
     fn stranger_comes(&mut self, step: i64) {
-        let number = i64::try_from(self.dice.below(5)).unwrap();
+        let number = self.strangers % CHANNELS;
         if BLIND.contains(&step) && number == BLIND_CHANNEL {
             return;
         }
@@ -349,9 +352,7 @@ impl Life {
                 self.buy(user(id)).await;
             }
         }
-        if self.dice.percent(60) {
-            self.stranger_comes(step);
-        }
+        self.stranger_comes(step);
         self.settle().await;
         self.owners_answer().await;
         self.town.clock.advance(SignedDuration::from_hours(STEP_HOURS));
