@@ -1,5 +1,5 @@
 //! Which coins a buyer can pay with, and what each is called. The provider's list is asked for now and then and kept; a page never waits for it
-//! longer than [`FIRST_LIST_MS_MAX`], and then only when there is none yet.
+//! longer than `FIRST_LIST_MS_MAX`, and then only when there is none yet.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
