@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ pub const CURRENCY_LENGTH_MAX: usize = 32;
 /// A currency or coin ticker, lower case: `usd`, `btc`, `usdttrc20`. The network is part of the ticker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Currency(String);
+pub struct Currency(ArrayString<CURRENCY_LENGTH_MAX>);
 
 /// Why a text is no currency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,9 +29,11 @@ impl Currency {
     pub fn new(text: &str) -> Result<Self, CurrencyError> {
         let trimmed = text.trim();
         let fine = !trimmed.is_empty()
-            && trimmed.len() <= CURRENCY_LENGTH_MAX
             && trimmed.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if fine { Ok(Self(trimmed.to_ascii_lowercase())) } else { Err(CurrencyError(text.to_owned())) }
+        let mut ticker =
+            ArrayString::from(trimmed).ok().filter(|_| fine).ok_or_else(|| CurrencyError(text.to_owned()))?;
+        ticker.make_ascii_lowercase();
+        Ok(Self(ticker))
     }
 
     /// The ticker in lower case.
@@ -55,7 +58,7 @@ impl TryFrom<String> for Currency {
 
 impl From<Currency> for String {
     fn from(currency: Currency) -> Self {
-        currency.0
+        currency.0.as_str().to_owned()
     }
 }
 

@@ -24,8 +24,8 @@ impl OrderRef {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        if let Ok(id) = text.parse() {
-            return Some(Self::Ours(id));
+        if text.starts_with(OrderId::PREFIX) {
+            return text.parse().ok().map(Self::Ours);
         }
         let rest = text.strip_prefix("PGP-")?;
         let (user, channel) = match rest.split_once('|') {

@@ -200,7 +200,10 @@ impl Payment {
 
     fn join_identity(&mut self, facts: &PaymentFacts) {
         let reference =
-            facts.order_ref.as_ref().map(|text| text.chars().take(ORDER_REF_LENGTH_MAX).collect::<String>());
+            facts.order_ref.as_ref().map(|text| match text.char_indices().nth(ORDER_REF_LENGTH_MAX) {
+                None => text.clone(),
+                Some((end, _)) => text[..end].to_owned(),
+            });
         join_least(&mut self.order_ref, reference, &mut self.contradiction);
         let mut ignored = false;
         join_least(&mut self.invoice_id, facts.invoice_id.clone(), &mut ignored);

@@ -41,8 +41,16 @@ impl PaymentStatus {
     /// Reads a status without regard to case; what is unknown is kept.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let lower: String = text.trim().to_lowercase().chars().take(STATUS_LENGTH_MAX).collect();
-        match lower.as_str() {
+        let text = text.trim();
+        if let Some(known) = Self::known(text) {
+            return known;
+        }
+        let lower: String = text.to_lowercase().chars().take(STATUS_LENGTH_MAX).collect();
+        Self::known(&lower).unwrap_or(Self::Other(lower))
+    }
+
+    fn known(lower: &str) -> Option<Self> {
+        Some(match lower {
             "waiting" => Self::Waiting,
             "confirming" => Self::Confirming,
             "confirmed" => Self::Confirmed,
@@ -54,8 +62,8 @@ impl PaymentStatus {
             "partially_paid" => Self::PartiallyPaid,
             "finished" => Self::Finished,
             "refunded" => Self::Refunded,
-            _ => Self::Other(lower),
-        }
+            _ => return None,
+        })
     }
 
     /// The text as the provider writes it.
