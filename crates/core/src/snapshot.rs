@@ -131,11 +131,18 @@ pub struct Rows<K: Ord, V> {
     rows: BTreeMap<K, V>,
     loaded: BTreeSet<K>,
     dirty: BTreeSet<K>,
+    /// Of those that are dirty and were loaded.
+    before: BTreeMap<K, V>,
 }
 
 impl<K: Ord, V> Default for Rows<K, V> {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), loaded: BTreeSet::new(), dirty: BTreeSet::new() }
+        Self {
+            rows: BTreeMap::new(),
+            loaded: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            before: BTreeMap::new(),
+        }
     }
 }
 
@@ -146,6 +153,8 @@ pub struct Write<V> {
     pub row: V,
     /// Whether it is new: to be inserted, and a unique key that objects fails the batch. Else it was loaded under lock.
     pub is_new: bool,
+    /// The row as it was loaded; none of a new one.
+    pub before: Option<V>,
 }
 
 impl<K: Ord + Copy, V: Clone + PartialEq> Rows<K, V> {
@@ -169,9 +178,15 @@ impl<K: Ord + Copy, V: Clone + PartialEq> Rows<K, V> {
 
     /// Writes a row, new or changed; a row that is as it was is not written.
     pub fn put(&mut self, key: K, row: V) {
-        if self.rows.get(&key) != Some(&row) {
-            self.rows.insert(key, row);
-            self.dirty.insert(key);
+        if self.rows.get(&key) == Some(&row) {
+            return;
+        }
+        let old = self.rows.insert(key, row);
+        if self.dirty.insert(key)
+            && self.loaded.contains(&key)
+            && let Some(old) = old
+        {
+            self.before.insert(key, old);
         }
     }
 
@@ -192,7 +207,11 @@ impl<K: Ord + Copy, V: Clone + PartialEq> Rows<K, V> {
         let writes = dirty
             .iter()
             .filter_map(|key| {
-                Some(Write { row: self.rows.get(key)?.clone(), is_new: !self.loaded.contains(key) })
+                Some(Write {
+                    row: self.rows.get(key)?.clone(),
+                    is_new: !self.loaded.contains(key),
+                    before: self.before.remove(key),
+                })
             })
             .collect();
         self.loaded.extend(dirty);

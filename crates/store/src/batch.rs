@@ -137,9 +137,12 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
         ..Committed::default()
     };
     let granted: BTreeSet<OrderId> = snapshot.grants.values().filter_map(|grant| grant.order_id).collect();
-    let payments = payments.into_iter().map(|Write { row: payment, is_new }| {
+    let payments = payments.into_iter().map(|Write { row: payment, is_new, before }| {
         let is_unsettled = payment.is_credited() && !payment.order_id.is_some_and(|id| granted.contains(&id));
-        Write { row: PaymentRow { payment, is_unsettled }, is_new }
+        // What was written of one with money is not known here.
+        let before = before.filter(|payment| !payment.is_credited());
+        let before = before.map(|payment| PaymentRow { payment, is_unsettled: false });
+        Write { row: PaymentRow { payment, is_unsettled }, is_new, before }
     });
     Writes {
         channels,
@@ -169,17 +172,18 @@ fn split_channels(
 ) -> (Vec<Write<Channel>>, Vec<Write<PlanRow>>) {
     let mut channels = Vec::new();
     let mut plans = Vec::new();
-    for Write { row, is_new } in snapshot.channels.take_writes() {
+    for Write { row, is_new, .. } in snapshot.channels.take_writes() {
         let old = before.get(&row.id);
         for (position, plan) in (0..).zip(&row.plans) {
             let known = old.and_then(|channel| channel.plan(plan.id));
             if known != Some(plan) {
-                plans.push(Write { row: PlanRow { plan: plan.clone(), position }, is_new: known.is_none() });
+                let row = PlanRow { plan: plan.clone(), position };
+                plans.push(Write { row, is_new: known.is_none(), before: None });
             }
         }
         let own = |channel: &Channel| Channel { plans: Vec::new(), ..channel.clone() };
         if is_new || old.map(own) != Some(own(&row)) {
-            channels.push(Write { row, is_new });
+            channels.push(Write { row, is_new, before: None });
         }
     }
     (channels, plans)

@@ -1,16 +1,18 @@
 //! How each thing lies in its table: the columns, their kinds, and the two ways between a row and our types. Both engines use
 //! it, so that they cannot differ in what they keep. The queries are each engine's own.
 
+mod indexed;
 mod read;
 mod write;
 
+pub(crate) use indexed::are_indexes_left;
 pub(crate) use read::{
     Columns, attention, channel, due_job, event, grant, in_order, job, link, membership, order, payment,
     plan, presence, run, sealed, switch,
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 
-use Change::{Changes, Fixed};
+use Change::{Changes, Fixed, Indexed};
 use Kind::{Amount, Bytes, Flag, Int, Text, Time, Uuid};
 
 /// What a column holds. SQLite keeps an amount as its exact text and a time as microseconds; PostgreSQL as `numeric` and `timestamptz`.
@@ -39,6 +41,9 @@ pub(crate) enum Change {
     Fixed,
     /// May change.
     Changes,
+    /// May change, and stands in an index, as a key or in its condition. SQLite writes such an index anew at every update that names the
+    /// column, also where the value is the same: so these are named only if one of them differs.
+    Indexed,
 }
 
 /// A table. The first column is the key.
@@ -60,8 +65,8 @@ pub(crate) static CHANNELS: Table = Table {
     name: "channels",
     columns: &[
         ("id", Uuid, Fixed),
-        ("private_chat_id", Int, Changes),
-        ("public_chat_id", Int, Changes),
+        ("private_chat_id", Int, Indexed),
+        ("public_chat_id", Int, Indexed),
         ("title", Text, Changes),
         ("owner", Int, Changes),
         ("payout_address", Text, Changes),
@@ -86,7 +91,7 @@ pub(crate) static PLANS: Table = Table {
         ("price_amount", Amount, Fixed),
         ("price_currency", Text, Fixed),
         ("duration_days", Int, Fixed),
-        ("is_active", Flag, Changes),
+        ("is_active", Flag, Indexed),
         ("created_at", Time, Fixed),
     ],
 };
@@ -115,7 +120,7 @@ pub(crate) static ORDERS: Table = Table {
         ("price_amount", Amount, Fixed),
         ("price_currency", Text, Fixed),
         ("duration_days", Int, Fixed),
-        ("telegram_user", Int, Changes),
+        ("telegram_user", Int, Indexed),
         ("claim", Uuid, Fixed),
         ("source", Text, Fixed),
         ("legacy_ref", Text, Fixed),
@@ -141,11 +146,11 @@ pub(crate) static PAYMENTS: Table = Table {
     name: "payments",
     columns: &[
         ("id", Int, Fixed),
-        ("order_id", Uuid, Changes),
+        ("order_id", Uuid, Indexed),
         ("channel_id", Uuid, Changes),
         ("order_ref", Text, Changes),
         ("invoice_id", Text, Changes),
-        ("parent_payment_id", Int, Changes),
+        ("parent_payment_id", Int, Indexed),
         ("parent_unreadable", Flag, Changes),
         ("status", Text, Changes),
         ("seen", Int, Changes),
@@ -164,12 +169,12 @@ pub(crate) static PAYMENTS: Table = Table {
         ("digests_seen", Bytes, Changes),
         ("first_seen_at", Time, Fixed),
         ("on_chain_at", Time, Changes),
-        ("credited_at", Time, Changes),
+        ("credited_at", Time, Indexed),
         ("updated_at", Time, Changes),
         ("pay_address", Text, Changes),
         ("pay_extra_id", Text, Changes),
-        ("is_unsettled", Flag, Changes),
-        ("is_pending", Flag, Changes),
+        ("is_unsettled", Flag, Indexed),
+        ("is_pending", Flag, Indexed),
     ],
 };
 
@@ -186,7 +191,7 @@ pub(crate) static MEMBERSHIPS: Table = Table {
         ("invite_created_at", Time, Changes),
         ("joined_at", Time, Changes),
         ("removed_at", Time, Changes),
-        ("removal_run_id", Uuid, Changes),
+        ("removal_run_id", Uuid, Indexed),
         ("updated_at", Time, Changes),
     ],
 };
@@ -195,9 +200,9 @@ pub(crate) static GRANTS: Table = Table {
     name: "grants",
     columns: &[
         ("id", Uuid, Fixed),
-        ("order_id", Uuid, Changes),
+        ("order_id", Uuid, Indexed),
         ("channel_id", Uuid, Fixed),
-        ("membership_id", Uuid, Changes),
+        ("membership_id", Uuid, Indexed),
         ("duration_days", Int, Changes),
         ("granted_at", Time, Changes),
         ("period_starts_at", Time, Changes),
@@ -205,7 +210,7 @@ pub(crate) static GRANTS: Table = Table {
         ("revoked_at", Time, Changes),
         ("revoked_reason", Text, Changes),
         ("delivered_at", Time, Changes),
-        ("carried_until", Time, Changes),
+        ("carried_until", Time, Indexed),
         ("carried_invoice", Text, Changes),
         ("awaits_payment", Flag, Changes),
     ],
@@ -219,11 +224,11 @@ pub(crate) static JOBS: Table = Table {
         ("subject", Text, Fixed),
         ("channel_id", Uuid, Fixed),
         ("payload", Text, Changes),
-        ("state", Text, Changes),
-        ("run_at", Time, Changes),
+        ("state", Text, Indexed),
+        ("run_at", Time, Indexed),
         ("attempt", Int, Changes),
         ("lease_token", Uuid, Changes),
-        ("lease_until", Time, Changes),
+        ("lease_until", Time, Indexed),
         ("last_error", Text, Changes),
         ("created_at", Time, Fixed),
         ("finished_at", Time, Changes),
@@ -279,7 +284,7 @@ pub(crate) static ATTENTION: Table = Table {
         ("detail", Text, Changes),
         ("channel_id", Uuid, Changes),
         ("opened_at", Time, Changes),
-        ("resolved_at", Time, Changes),
+        ("resolved_at", Time, Indexed),
         ("resolution", Text, Changes),
         ("resolved_by", Text, Changes),
         ("resolved_reason", Text, Changes),

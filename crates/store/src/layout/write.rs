@@ -38,6 +38,10 @@ pub(crate) trait Record {
     fn table() -> &'static Table;
     /// Its columns, in the table's order.
     fn put<'a>(&'a self, sink: &mut impl Sink<'a>);
+    /// Whether every column that stands in an index is as it was. `false` where it is not worth a look.
+    fn leaves_indexes(&self, _before: &Self) -> bool {
+        false
+    }
 }
 
 fn words<'a>(sink: &mut impl Sink<'a>, text: &'a str) {
@@ -223,6 +227,10 @@ impl Record for Order {
         // Most orders are paid on the hosted page and never have a choice.
         sink.text((self.checkout != Checkout::default()).then(|| json(&self.checkout)).flatten());
     }
+
+    fn leaves_indexes(&self, before: &Self) -> bool {
+        self.user == before.user
+    }
 }
 
 /// A payment, and whether its money still waits for a grant. The mark is wider than the truth (a grant that was given later by hand does
@@ -271,6 +279,15 @@ impl Record for PaymentRow {
         sink.flag(self.is_unsettled);
         sink.flag(payment.status.is_pending());
     }
+
+    fn leaves_indexes(&self, before: &Self) -> bool {
+        let (now, then) = (&self.payment, &before.payment);
+        now.order_id == then.order_id
+            && now.parent == then.parent
+            && now.credited_at == then.credited_at
+            && self.is_unsettled == before.is_unsettled
+            && now.status.is_pending() == then.status.is_pending()
+    }
 }
 
 impl Record for Membership {
@@ -291,6 +308,10 @@ impl Record for Membership {
         sink.time(self.removed_at);
         sink.uuid(self.removal_run.map(|id| id.0));
         sink.time(Some(self.updated_at));
+    }
+
+    fn leaves_indexes(&self, before: &Self) -> bool {
+        self.removal_run == before.removal_run
     }
 }
 

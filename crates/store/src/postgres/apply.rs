@@ -79,7 +79,7 @@ impl<'a> Combined<'a> {
             return;
         }
         let table = R::table();
-        let is_updated = |place: usize| place == 0 || table.columns[place].2 == Change::Changes;
+        let is_updated = |place: usize| place == 0 || table.columns[place].2 != Change::Fixed;
         let columns: Vec<&Column> = table
             .columns
             .iter()

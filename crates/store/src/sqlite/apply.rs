@@ -10,39 +10,46 @@ use super::rows::{Binder, failure};
 use crate::batch::{Arm, Writes, seal};
 use crate::layout::{
     ATTENTION, AUDIT, CHANNELS, Change, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS,
-    PRESENCES, RUNS, Record, SWITCHES, Table,
+    PRESENCES, RUNS, Record, SWITCHES, Table, are_indexes_left,
 };
 use crate::writer::Failure;
 
+/// The statements of a table.
+struct OfTable {
+    insert: String,
+    update: String,
+    /// Leaves every index as it is.
+    update_unindexed: String,
+}
+
 /// The statements, made once.
 pub(crate) struct Statements {
-    tables: HashMap<&'static str, (String, String)>,
+    tables: HashMap<&'static str, OfTable>,
     arm: String,
 }
 
+/// All that is written here.
+static TABLES: [&Table; 14] = [
+    &CHANNELS,
+    &PLANS,
+    &LINKS,
+    &ORDERS,
+    &PAYMENTS,
+    &MEMBERSHIPS,
+    &GRANTS,
+    &PRESENCES,
+    &RUNS,
+    &SWITCHES,
+    &JOBS,
+    &ATTENTION,
+    &EVENTS,
+    &AUDIT,
+];
+
 impl Default for Statements {
     fn default() -> Self {
-        let tables = [
-            &CHANNELS,
-            &PLANS,
-            &LINKS,
-            &ORDERS,
-            &PAYMENTS,
-            &MEMBERSHIPS,
-            &GRANTS,
-            &PRESENCES,
-            &RUNS,
-            &SWITCHES,
-            &JOBS,
-            &ATTENTION,
-            &EVENTS,
-            &AUDIT,
-        ];
         Self {
-            tables: tables
-                .into_iter()
-                .map(|table| (table.name, (insert_into(table), update(table))))
-                .collect(),
+            tables: TABLES.into_iter().map(|table| (table.name, OfTable::new(table))).collect(),
             arm: format!("{} ON CONFLICT (kind, subject) DO NOTHING", insert_into(&JOBS)),
         }
     }
@@ -53,11 +60,21 @@ fn insert_into(table: &Table) -> String {
     format!("INSERT INTO {} ({}) VALUES ({})", table.name, table.select_list(""), places.join(", "))
 }
 
-fn update(table: &Table) -> String {
+impl OfTable {
+    fn new(table: &Table) -> Self {
+        Self {
+            insert: insert_into(table),
+            update: update(table, |change| change != Change::Fixed),
+            update_unindexed: update(table, |change| change == Change::Changes),
+        }
+    }
+}
+
+fn update(table: &Table, is_set: impl Fn(Change) -> bool) -> String {
     let mut sql = format!("UPDATE {} SET ", table.name);
     let mut comma = "";
     for (place, (name, _, change)) in (1..).zip(table.columns) {
-        if *change == Change::Changes {
+        if is_set(*change) {
             let _ = write!(sql, "{comma}{name} = ?{place}"); // a String takes everything
             comma = ", ";
         }
@@ -83,21 +100,36 @@ WHERE kind = ?2 AND subject = ?3 AND (
 const REVIVE_PARAMETER: usize = 14;
 
 impl Statements {
-    fn of(&self, table: &Table) -> Result<&(String, String), Failure> {
+    fn of(&self, table: &Table) -> Result<&OfTable, Failure> {
         self.tables.get(table.name).ok_or_else(|| Failure::Broken(format!("no statement for {}", table.name)))
     }
 
     fn insert<R: Record>(&self, connection: &Connection, rows: &[R]) -> Result<(), Failure> {
-        self.run(connection, &self.of(R::table())?.0, rows.iter())
+        self.run(connection, &self.of(R::table())?.insert, rows.iter())
     }
 
     fn write<R: Record>(&self, connection: &Connection, writes: &[Write<R>]) -> Result<(), Failure> {
-        let (insert, update) = self.of(R::table())?;
-        let of_kind =
-            |is_new| writes.iter().filter(move |write| write.is_new == is_new).map(|write| &write.row);
+        let statements = self.of(R::table())?;
+        let (new, old): (Vec<_>, Vec<_>) = writes.iter().partition(|write| write.is_new);
+        let (unindexed, indexed): (Vec<_>, Vec<_>) = old.into_iter().partition(|write| {
+            let Some(before) = &write.before else { return false };
+            let leaves = write.row.leaves_indexes(before);
+            debug_assert!(
+                !leaves || are_indexes_left(before, &write.row),
+                "an index of {} would be left behind",
+                R::table().name
+            );
+            leaves
+        });
         // A plan that is retired makes room for one of the same name.
-        self.run(connection, update, of_kind(false))?;
-        self.run(connection, insert, of_kind(true))
+        for (sql, writes) in [
+            (&statements.update_unindexed, unindexed),
+            (&statements.update, indexed),
+            (&statements.insert, new),
+        ] {
+            self.run(connection, sql, writes.into_iter().map(|write| &write.row))?;
+        }
+        Ok(())
     }
 
     /// Runs a statement for each row; each changes one.
@@ -174,5 +206,45 @@ impl Statements {
                 .map_err(failure)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::migrate::SQLITE;
+
+    #[test]
+    fn an_update_that_leaves_the_indexes_names_no_column_of_one() {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in SQLITE {
+            connection.execute_batch(migration.sql).unwrap();
+        }
+        let mut seen = 0;
+        for table in TABLES {
+            let mut indexes = connection
+                .prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1")
+                .unwrap();
+            let indexes: Vec<(String, String)> = indexes
+                .query_map([table.name], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            for (index, sql) in indexes {
+                let mut keys = connection.prepare("SELECT name FROM pragma_index_info(?1)").unwrap();
+                let mut names: Vec<String> =
+                    keys.query_map([&index], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+                let condition = sql.split_once(" WHERE ").map_or("", |(_, condition)| condition);
+                names
+                    .extend(condition.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned));
+                for (name, _, change) in
+                    table.columns.iter().filter(|(name, ..)| names.iter().any(|n| n == name))
+                {
+                    assert_ne!(*change, Change::Changes, "{}.{name} stands in {index}", table.name);
+                    seen += usize::from(*change == Change::Indexed);
+                }
+            }
+        }
+        assert!(seen > 10, "only {seen} columns were found in indexes");
     }
 }
