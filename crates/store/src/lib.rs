@@ -185,19 +185,9 @@ pub async fn open(url: &str, ports: Ports) -> Result<Arc<dyn Store>, OpenError> 
 /// # Errors
 /// What to mend.
 pub async fn open_with(url: &str, ports: Ports, options: OpenOptions) -> Result<Arc<dyn Store>, OpenError> {
-    open_with_writers(url, ports, options, postgres::WRITERS).await
-}
-
-/// With so many writers on PostgreSQL; SQLite has one.
-async fn open_with_writers(
-    url: &str,
-    ports: Ports,
-    options: OpenOptions,
-    writers: usize,
-) -> Result<Arc<dyn Store>, OpenError> {
     match url::parse(url)? {
         url::Address::Sqlite(path) => sqlite::open(path, ports, options).await,
-        url::Address::Postgres(server) => postgres::open(*server, ports, options, writers).await,
+        url::Address::Postgres(server) => postgres::open(*server, ports, options).await,
     }
 }
 

@@ -53,10 +53,6 @@ use load::Purpose;
 use pipeline::Call;
 use read::Reading;
 
-/// How many write at once in this process. While one waits for the server or the disk, the other prepares the next batch: measured on two
-/// cores that they shared with the server, two took in half as much again as one. They do to each other what two processes do.
-pub(crate) const WRITERS: usize = 2;
-
 /// The engine.
 pub(crate) struct PostgresStore {
     queue: Queue,
@@ -70,21 +66,18 @@ pub(crate) async fn open(
     server: Server,
     ports: Ports,
     options: OpenOptions,
-    writers: usize,
 ) -> Result<Arc<dyn Store>, OpenError> {
     open::prepare(&server, options).await?;
     let pool = read::pool(&server)?;
     let (queue, intake) = queue(ports);
-    for _ in 1..writers {
-        start_writer(&server, intake.another())?;
-    }
     start_writer(&server, intake)?;
     let (commits, finished) = queue.bulletin();
     tokio::spawn(bulletin::run(server.clone(), commits, finished));
     Ok(Arc::new(PostgresStore { queue, pool, server, done_counts: DoneCounts::default() }))
 }
 
-/// The writer and its connection have a thread of their own, as SQLite's writer has: on the threads of the server each answer of the
+/// One writer in a process: while it waits for the server, the commands for its next batch come in. (Two at the queue were measured: their
+/// batches are half as large, and a notification costs the server and us a third more.) It and its connection have a thread of their own, as SQLite's writer has: on the threads of the server each answer of the
 /// database would wait, twice, behind the requests that came in meanwhile.
 fn start_writer(server: &Server, intake: Intake) -> Result<(), OpenError> {
     let unavailable =

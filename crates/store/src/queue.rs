@@ -1,4 +1,4 @@
-//! The bounded queue in front of a writer, and what both writers share around the machine.
+//! The bounded queue in front of the writer, and what the writers of both engines share around the machine.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +29,20 @@ pub(crate) struct Aside {
     pub(crate) reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
+/// From how many commands in the batch before on the writer lets more come in before it begins the next. Below that nobody waits: the
+/// callers are few, and a batch costs them less than a pause would.
+const GATHER_FROM: usize = 8;
+/// How long it pauses at a time: about what it takes those who were just answered to speak again, and a small part of a commit.
+const GATHER_PAUSE: Duration = Duration::from_micros(100);
+/// How often at most, so that it is bounded whoever trickles in.
+const GATHER_PAUSES_MAX: u32 = 8;
+
+/// Whether the writer should let more commands come in. What a commit costs, and a page that a whole batch writes once, are shared by all
+/// of a batch; those who were answered just now are about to come back.
+fn is_worth_a_pause(recent: usize, waiting: usize, pauses: u32) -> bool {
+    recent >= GATHER_FROM && waiting < recent && waiting < BATCH_LENGTH_MAX && pauses < GATHER_PAUSES_MAX
+}
+
 /// The key under which [`Queue::check`] tries whether the database can be written.
 const PROBE_KEY: &str = "store.probe";
 
@@ -42,19 +56,20 @@ pub(crate) struct Queue {
 
 /// The side of the writer.
 pub(crate) struct Intake {
-    /// Shared by the writers of this process: who waits for the first message takes also those behind it.
-    receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Message>>>,
+    receiver: mpsc::Receiver<Message>,
     pub(crate) machine: Machine<Ticket>,
     pub(crate) asides: Vec<Aside>,
-    ids: Arc<Mutex<Box<dyn IdSource + Send>>>,
+    ids: Mutex<Box<dyn IdSource + Send>>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     on_batch: Arc<dyn Fn(BatchReport) + Send + Sync>,
     commits: broadcast::Sender<Committed>,
     trouble: Trouble,
     /// Since the last commit.
     reruns: u32,
-    /// Turns true when the last writer is gone.
-    finish: Arc<Finish>,
+    /// How many commands the batch before had.
+    recent: usize,
+    /// Turns true when the writer is gone.
+    _finish: Finish,
 }
 
 /// What the last write failed of, if it did.
@@ -86,16 +101,17 @@ pub(crate) fn queue(ports: Ports) -> (Queue, Intake) {
     let (finish, finished) = watch::channel(false);
     let trouble = Trouble::default();
     let intake = Intake {
-        receiver: Arc::new(tokio::sync::Mutex::new(receiver)),
+        receiver,
         machine: Machine::default(),
         asides: Vec::new(),
-        ids: Arc::new(Mutex::new(ports.ids)),
+        ids: Mutex::new(ports.ids),
         now: ports.now,
         on_batch: ports.on_batch,
         commits: commits.clone(),
         trouble: trouble.clone(),
         reruns: 0,
-        finish: Arc::new(Finish(finish)),
+        recent: 0,
+        _finish: Finish(finish),
     };
     (Queue { sender, commits, trouble, finished }, intake)
 }
@@ -151,58 +167,49 @@ fn gone() -> StoreError {
 }
 
 impl Intake {
-    /// For another writer at the same queue.
-    pub(crate) fn another(&self) -> Self {
-        Self {
-            receiver: Arc::clone(&self.receiver),
-            machine: Machine::default(),
-            asides: Vec::new(),
-            ids: Arc::clone(&self.ids),
-            now: Arc::clone(&self.now),
-            on_batch: Arc::clone(&self.on_batch),
-            commits: self.commits.clone(),
-            trouble: self.trouble.clone(),
-            reruns: 0,
-            finish: Arc::clone(&self.finish),
-        }
-    }
-
     /// Waits for something to do, and takes what waits with it, a batch at most; `false` when there will be nothing more.
     pub(crate) fn wait_blocking(&mut self) -> bool {
-        let receiver = Arc::clone(&self.receiver);
-        let mut receiver = receiver.blocking_lock();
-        let first = receiver.blocking_recv();
-        self.took(first, &mut receiver)
+        let first = self.receiver.blocking_recv();
+        self.took(first)
     }
 
-    /// The same for a task.
+    /// The same for a task that has its thread for itself.
     pub(crate) async fn wait(&mut self) -> bool {
-        let receiver = Arc::clone(&self.receiver);
-        let mut receiver = receiver.lock().await;
-        let first = receiver.recv().await;
-        self.took(first, &mut receiver)
+        let first = self.receiver.recv().await;
+        self.took(first)
     }
 
-    fn took(&mut self, first: Option<Message>, receiver: &mut mpsc::Receiver<Message>) -> bool {
+    fn took(&mut self, first: Option<Message>) -> bool {
         let Some(first) = first else { return false };
-        self.take(first, receiver);
-        self.take_waiting(BATCH_LENGTH_MAX, receiver);
+        self.take(first);
+        self.take_waiting(BATCH_LENGTH_MAX);
+        let mut pauses = 0;
+        while is_worth_a_pause(self.recent, self.machine.waiting(), pauses) {
+            let before = self.machine.waiting();
+            std::thread::sleep(GATHER_PAUSE);
+            self.take_waiting(BATCH_LENGTH_MAX);
+            if self.machine.waiting() == before {
+                break;
+            }
+            pauses += 1;
+        }
+        self.recent = self.machine.waiting();
         true
     }
 
-    fn take_waiting(&mut self, limit: usize, receiver: &mut mpsc::Receiver<Message>) {
+    fn take_waiting(&mut self, limit: usize) {
         while self.machine.waiting() < limit {
-            let Ok(message) = receiver.try_recv() else { return };
-            self.take(message, receiver);
+            let Ok(message) = self.receiver.try_recv() else { return };
+            self.take(message);
         }
     }
 
-    fn take(&mut self, message: Message, receiver: &mut mpsc::Receiver<Message>) {
+    fn take(&mut self, message: Message) {
         match message {
             Message::Command(command, ticket) => self.machine.take(Input::Submitted(ticket, command)),
             Message::Aside(aside) => self.asides.push(aside),
             // What was sent before is still received; then there is nothing more.
-            Message::Close => receiver.close(),
+            Message::Close => self.receiver.close(),
         }
     }
 
@@ -242,10 +249,7 @@ impl Intake {
             Failure::Unavailable(what) | Failure::Disconnected(what) => {
                 tracing::error!(error = %what, "store.unavailable: the database is out of reach, what waits is told to come back");
                 self.trouble.set(Some(what.clone()));
-                // Where another writer waits for the first of them, it will find the same.
-                if let Ok(mut receiver) = Arc::clone(&self.receiver).try_lock() {
-                    self.take_waiting(usize::MAX, &mut receiver);
-                }
+                self.take_waiting(usize::MAX);
             }
             Failure::Broken(what) => {
                 tracing::error!(error = %what, "store.batch_failed: a batch was rolled back and is run again one by one");
@@ -276,5 +280,20 @@ impl From<Failure> for StoreError {
             }
             Failure::Broken(what) | Failure::Raced(what) => Self::Internal { what },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_under_load_the_writer_lets_more_come_in_and_never_for_long() {
+        assert!(!is_worth_a_pause(0, 1, 0), "the first command waits for nobody");
+        assert!(!is_worth_a_pause(GATHER_FROM - 1, 1, 0), "few callers wait for nobody");
+        assert!(is_worth_a_pause(GATHER_FROM, 1, 0));
+        assert!(!is_worth_a_pause(GATHER_FROM, GATHER_FROM, 0), "as many as before are there");
+        assert!(!is_worth_a_pause(BATCH_LENGTH_MAX, BATCH_LENGTH_MAX, 0));
+        assert!(!is_worth_a_pause(GATHER_FROM, 1, GATHER_PAUSES_MAX));
     }
 }

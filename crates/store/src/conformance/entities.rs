@@ -200,7 +200,7 @@ impl Notice2 {
 }
 
 pub async fn a_refusal_changes_nothing(database: &dyn Fresh) {
-    let world = World::with_one_writer(database, SEED).await;
+    let world = World::open(database, SEED).await;
     let channel = world.channel().await;
     let before = world.store.channels(ChannelFilter::default()).await.unwrap();
     let audit = world.store.audit(AuditFilter::default()).await.unwrap();

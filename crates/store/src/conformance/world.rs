@@ -20,8 +20,7 @@ use tollhouse_core::status::PaymentStatus;
 use uuid::Uuid;
 
 use super::Fresh;
-use crate::postgres::WRITERS;
-use crate::{OpenOptions, Ports, Store, open_with_writers};
+use crate::{OpenOptions, Ports, Store, open_with};
 
 /// A clock that stands until it is moved.
 #[derive(Debug, Clone)]
@@ -148,16 +147,7 @@ impl World {
         Self::open_at(database, seed, Clock::default()).await
     }
 
-    /// Opens it with one writer, which [`World::hold`] can stop.
-    pub async fn with_one_writer(database: &dyn Fresh, seed: u64) -> Self {
-        Self::open_as(database, seed, Clock::default(), 1).await
-    }
-
     pub async fn open_at(database: &dyn Fresh, seed: u64, clock: Clock) -> Self {
-        Self::open_as(database, seed, clock, WRITERS).await
-    }
-
-    async fn open_as(database: &dyn Fresh, seed: u64, clock: Clock, writers: usize) -> Self {
         let gate = Arc::new(Gate::default());
         let ids = SeededIds::new(seed);
         let script = ids.script();
@@ -179,7 +169,7 @@ impl World {
             }),
         };
         let options = OpenOptions::default();
-        let store = open_with_writers(&database.url(), ports, options, writers).await.unwrap();
+        let store = open_with(&database.url(), ports, options).await.unwrap();
         Self { store, clock, gate, script, batches, reruns }
     }
 

@@ -36,7 +36,7 @@ async fn submit_all(world: &World, commands: Vec<Command>) -> JoinSet<Result<Out
 }
 
 pub async fn a_full_queue_says_so_at_once(database: &dyn Fresh) {
-    let world = World::with_one_writer(database, 1).await;
+    let world = World::open(database, 1).await;
     world.channel().await;
     world.hold().await;
     let start = Command::UserStarted { user: TelegramUserId::new(1).unwrap() };
@@ -51,7 +51,7 @@ pub async fn a_full_queue_says_so_at_once(database: &dyn Fresh) {
 }
 
 pub async fn f33_a_poison_is_parked_and_the_others_commit(database: &dyn Fresh) {
-    let world = World::with_one_writer(database, 1).await;
+    let world = World::open(database, 1).await;
     world.channel().await;
     world.hold().await;
     // The rules panic when the batch begins, and again when the first of the three is run by itself.
@@ -75,7 +75,7 @@ pub async fn f33_a_poison_is_parked_and_the_others_commit(database: &dyn Fresh) 
 }
 
 pub async fn closing_commits_what_is_held(database: &dyn Fresh) {
-    let world = World::with_one_writer(database, 1).await;
+    let world = World::open(database, 1).await;
     world.channel().await;
     world.hold().await;
     let commands = (1..=300).map(|number| Notice::finished(number, legacy_ref(number)).command()).collect();
@@ -100,7 +100,7 @@ pub async fn closing_commits_what_is_held(database: &dyn Fresh) {
 }
 
 pub async fn a_caller_who_hangs_up_changes_nothing(database: &dyn Fresh) {
-    let world = World::with_one_writer(database, 1).await;
+    let world = World::open(database, 1).await;
     world.channel().await;
     world.hold().await;
     let mut waiting = submit_all(&world, vec![Notice::finished(1, legacy_ref(7)).command()]).await;

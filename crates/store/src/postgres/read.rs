@@ -24,7 +24,7 @@ use crate::listing::{
 use crate::writer::Failure;
 use crate::{JobCount, OpenError, STUCK_AFTER_SECONDS, Stats};
 
-/// How many may read at once in this process. With two writers and two roles that is twelve sessions of the hundred that a server has by default.
+/// How many may read at once in this process. With the writer, the bulletin and two roles that is twelve sessions of the hundred that a server has by default.
 const READERS_MAX: usize = 8;
 /// How long a read waits for a connection: less than anybody waits for a page.
 const READER_WAIT: Duration = Duration::from_secs(2);
