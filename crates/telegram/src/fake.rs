@@ -33,11 +33,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use entities::{
-    Author, Call, CallOutcome, JoinLink, NewChat, NewUser, PendingRequest, Person, Post, PostButton, Room,
-    Standing,
+    Author, BotCommand, Call, CallOutcome, Forwarded, JoinLink, NewChat, NewUser, Passage, PendingRequest,
+    Person, Post, PostButton, Room, Standing, Turn,
 };
 pub use faults::{Fault, What, When};
 pub use handle::{FakeHandle, WaitedTooLong};
+pub use page::{PAGE_ICON, PAGE_SCRIPT, PAGE_SHEET, PageLink};
 pub use people::{Opened, Refused};
 pub use queue::UPDATE_RETENTION_HOURS;
 pub use world::World;

@@ -28,8 +28,9 @@ const METHODS: &[(&str, Handler)] = &[
     ("setWebhook", setup::set_webhook),
     ("deleteWebhook", setup::delete_webhook),
     ("getWebhookInfo", setup::get_webhook_info),
-    ("setMyCommands", setup::accept),
-    ("deleteMyCommands", setup::accept),
+    ("setMyCommands", setup::set_my_commands),
+    ("getMyCommands", setup::get_my_commands),
+    ("deleteMyCommands", setup::delete_my_commands),
     ("sendChatAction", messages::send_chat_action),
     ("sendMessage", messages::send_message),
     ("editMessageText", messages::edit_message_text),
@@ -48,6 +49,11 @@ const METHODS: &[(&str, Handler)] = &[
     ("getChatMemberCount", chats::get_chat_member_count),
     ("getChatAdministrators", chats::get_chat_administrators),
 ];
+
+/// Every method's documented name.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(|(name, _)| *name)
+}
 
 /// `getUpdates` under its documented name.
 pub(super) const GET_UPDATES: &str = "getUpdates";
@@ -115,7 +121,7 @@ impl World {
         if self.people.contains_key(&user) { Ok(Target::Person(user)) } else { Err(not_found()) }
     }
 
-    fn by_username(&self, name: &str) -> Option<ChatId> {
+    pub(super) fn by_username(&self, name: &str) -> Option<ChatId> {
         let named =
             |room: &&Room| room.chat.username.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(name));
         self.rooms.values().find(named).map(|room| room.chat.id)

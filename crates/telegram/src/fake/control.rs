@@ -96,6 +96,12 @@ pub(super) enum Act {
         chat: Option<ChatId>,
         text: String,
     },
+    /// Forwards a channel's post to the bot.
+    Forward {
+        user: UserId,
+        chat: ChatId,
+        message: MessageId,
+    },
     /// Without `chat` in private.
     Press {
         user: UserId,
@@ -107,6 +113,20 @@ pub(super) enum Act {
     OpenLink {
         user: UserId,
         link: String,
+    },
+    /// Joins a room with a public name.
+    JoinPublic {
+        user: UserId,
+        chat: ChatId,
+    },
+    /// Closes what the answers to presses show.
+    Dismiss {
+        user: UserId,
+    },
+    Unban {
+        chat: ChatId,
+        by: UserId,
+        user: UserId,
     },
     WithdrawRequest {
         user: UserId,
@@ -172,6 +192,9 @@ impl World {
                 let chat = chat.unwrap_or(user.private_chat());
                 return Ok(json!({ "message": self.say(now, user, chat, &text)? }));
             }
+            Act::Forward { user, chat, message } => {
+                return Ok(json!({ "message": self.forward(now, user, chat, message)? }));
+            }
             Act::Press { user, chat, message, data } => {
                 let chat = chat.unwrap_or(user.private_chat());
                 return Ok(json!({ "press": self.press(now, user, chat, message, &data)? }));
@@ -180,6 +203,9 @@ impl World {
                 let (chat, opened) = self.open_link(now, user, &link)?;
                 return Ok(json!({ "chat": chat, "opened": opened }));
             }
+            Act::JoinPublic { user, chat } => self.join_public(now, user, chat)?,
+            Act::Dismiss { user } => self.dismiss(user),
+            Act::Unban { chat, by, user } => self.unban_by_hand(now, chat, by, user)?,
             Act::WithdrawRequest { user, chat } => self.withdraw_request(user, chat)?,
             Act::Leave { user, chat } => self.leave(now, user, chat)?,
             Act::Block { user } => self.block(now, user, true)?,

@@ -4,12 +4,29 @@ use frankenstein::types as wire;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::entities::{Author, PendingRequest, Post, PostButton};
+use super::entities::{Author, Passage, PendingRequest, Post, PostButton, Turn};
 use super::render::seconds;
 use super::world::World;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::member::{MemberStatus, Right};
 use crate::model::ChatKind;
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    /// As a reader sees it.
+    pub(super) text: String,
+    /// As it was sent.
+    pub(super) source: String,
+    /// Whether that is HTML.
+    pub(super) is_html: bool,
+}
+
+impl Words {
+    pub(super) fn plain(text: String) -> Self {
+        Self { source: text.clone(), text, is_html: false }
+    }
+}
 
 impl World {
     /// Changes how somebody stands to a room, and tells the bot if it may know. Being inside ends a pending request.
@@ -33,6 +50,15 @@ impl World {
             return;
         }
         room.set_status(user, after, through.clone());
+        let turn = match (before.is_inside(), after.is_inside()) {
+            (false, true) => Some(Turn::CameIn),
+            (true, false) if actor == user => Some(Turn::Left),
+            (true, false) => Some(Turn::Removed),
+            _ => None,
+        };
+        if let Some(turn) = turn {
+            room.passages.insert(user, Passage { at: now, turn });
+        }
         let bot_may_know = room.status(self.bot.id).is_admin();
         let kind = match user == self.bot.id {
             true => "my_chat_member",
@@ -133,12 +159,13 @@ impl World {
         now: Timestamp,
         chat: ChatId,
         author: Author,
-        text: String,
-        source: String,
+        words: Words,
         buttons: Vec<Vec<PostButton>>,
     ) -> Post {
         let id = self.next_message_id(chat);
-        let post = Post { id, author, at: now, edited_at: None, text, source, buttons };
+        let Words { text, source, is_html } = words;
+        let post =
+            Post { id, author, at: now, edited_at: None, text, source, is_html, forwarded: None, buttons };
         if let Some(posts) = self.posts_mut(chat) {
             posts.push(post.clone());
         }

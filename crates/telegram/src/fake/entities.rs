@@ -38,6 +38,8 @@ pub struct Room {
     pub requests: BTreeMap<UserId, PendingRequest>,
     /// What was written, oldest first, deleted messages left out.
     pub posts: Vec<Post>,
+    /// How people last came in, went, or were turned away.
+    pub passages: BTreeMap<UserId, Passage>,
     /// The supergroup that this group became.
     pub migrated_to: Option<ChatId>,
     pub(super) next_message: i64,
@@ -80,6 +82,29 @@ pub struct PendingRequest {
     pub at: Timestamp,
 }
 
+/// What last happened between somebody and a room's door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Passage {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub turn: Turn,
+}
+
+/// Which way somebody went, or did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// They came in, by a link, a decision, or somebody's hand.
+    CameIn,
+    /// An administrator turned their request away.
+    Declined,
+    /// They went by themselves.
+    Left,
+    /// Somebody showed them out.
+    Removed,
+}
+
 /// Who wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,8 +130,23 @@ pub struct Post {
     pub text: String,
     /// As it was sent.
     pub source: String,
+    /// Whether `source` is HTML, and not text.
+    pub is_html: bool,
+    /// The channel's post that was forwarded, with which number it has there and since when.
+    pub forwarded: Option<Forwarded>,
     /// Its buttons, row by row.
     pub buttons: Vec<Vec<PostButton>>,
+}
+
+/// Where a forwarded message was first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Forwarded {
+    /// The channel.
+    pub chat: ChatId,
+    /// Its number there.
+    pub message: MessageId,
+    /// When it was posted there.
+    pub at: Timestamp,
 }
 
 /// A button.
@@ -129,8 +169,76 @@ pub struct PostButton {
 #[derive(Clone, Debug)]
 pub(super) struct Press {
     pub(super) user: UserId,
-    pub(super) answered: bool,
+    pub(super) chat: ChatId,
+    pub(super) message: MessageId,
+    pub(super) data: String,
+    pub(super) at: Timestamp,
+    pub(super) answer: Option<PressAnswer>,
+    /// Whether they closed what the answer showed.
+    pub(super) dismissed: bool,
+}
+
+/// What the bot said to a press.
+#[derive(Clone, Debug)]
+pub(super) struct PressAnswer {
     pub(super) text: Option<String>,
+    /// Whether it is shown until it is closed, and not only for a moment.
+    pub(super) is_alert: bool,
+    /// What opens.
+    pub(super) url: Option<String>,
+}
+
+/// Commands that the bot named, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CommandSet {
+    pub(super) scope: CommandScope,
+    /// Empty is everybody's.
+    pub(super) language_code: String,
+    pub(super) commands: Vec<BotCommand>,
+}
+
+/// One command, as `setMyCommands` names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotCommand {
+    /// Without the slash.
+    pub command: String,
+    /// What it does.
+    pub description: String,
+}
+
+/// For whom commands are: <https://core.telegram.org/bots/api#botcommandscope>.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum CommandScope {
+    #[default]
+    Default,
+    AllPrivateChats,
+    AllGroupChats,
+    AllChatAdministrators,
+    Chat {
+        chat_id: ChatId,
+    },
+    ChatAdministrators {
+        chat_id: ChatId,
+    },
+    ChatMember {
+        chat_id: ChatId,
+        user_id: UserId,
+    },
+}
+
+impl CommandScope {
+    /// The narrower one wins: <https://core.telegram.org/bots/api#determining-list-of-commands>.
+    pub(super) fn narrowness(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::AllPrivateChats | Self::AllGroupChats => 1,
+            Self::AllChatAdministrators => 2,
+            Self::Chat { .. } => 3,
+            Self::ChatAdministrators { .. } => 4,
+            Self::ChatMember { .. } => 5,
+        }
+    }
 }
 
 /// A call of the bot.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::texts::ApiError;
 
 /// The name under which a fault waits for whatever method comes next.
-const ANY_METHOD: &str = "*";
+pub(super) const ANY_METHOD: &str = "*";
 
 /// One failure.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -126,6 +126,12 @@ impl Script {
 
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
+    }
+
+    /// What waits, in the order in which it will happen to a method.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&str, &Fault)> {
+        let by_method = self.waiting.iter();
+        by_method.flat_map(|(method, faults)| faults.iter().map(move |fault| (method.as_str(), fault)))
     }
 
     pub(super) fn take(&mut self, method: &str) -> Option<Fault> {

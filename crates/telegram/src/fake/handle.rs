@@ -10,6 +10,7 @@ use url::Url;
 
 use super::entities::{Call, NewChat, NewUser};
 use super::faults::Fault;
+use super::page::PageLink;
 use super::people::{Opened, Refused};
 use super::shared::Shared;
 use super::world::World;
@@ -86,6 +87,30 @@ impl FakeHandle {
     #[must_use]
     pub fn bot_token(&self) -> &str {
         &self.shared.token
+    }
+
+    /// Shows links to pages of other programs on every page of the simulation: the shop, the payment provider.
+    pub fn set_page_links(&self, links: Vec<PageLink>) {
+        self.shared.set_page_links(links);
+    }
+
+    /// The page on which one is `user`, with their chat with the bot open.
+    #[must_use]
+    pub fn user_page(&self, user: UserId) -> String {
+        format!("{}user/{user}", self.api_url())
+    }
+
+    /// The page that opens a `t.me` link in the simulation, as whoever was played last.
+    #[must_use]
+    pub fn opener(&self, link: &str) -> String {
+        let link: String = url::form_urlencoded::byte_serialize(link.as_bytes()).collect();
+        format!("{}open?link={link}", self.api_url())
+    }
+
+    /// The changes of the state so far, for whoever follows it.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes()
     }
 
     /// Ends it: connections close, and nobody is answered any more.

@@ -5,11 +5,13 @@ use serde::Serialize;
 
 use frankenstein::types as wire;
 
-use super::entities::{Author, NewUser, PendingRequest, Person, Press};
+use super::emit::Words;
+use super::entities::{Author, Forwarded, NewUser, PendingRequest, Person, Press};
 use super::world::World;
+use crate::html::MESSAGE_CHARS_MAX;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::member::MemberStatus;
-use crate::model::User;
+use crate::model::{ChatKind, User};
 
 /// Why Telegram's app would not let a person do that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,15 @@ pub enum Refused {
     /// They may not do that in this chat.
     #[error("only an administrator with the right to do this may do it")]
     NotAllowed,
+    /// A public name has 5 to 32 letters, digits and underscores, and begins with a letter.
+    #[error("a public name has 5 to 32 letters, digits or underscores, and begins with a letter")]
+    BadName,
+    /// Another room has this public name.
+    #[error("this public name is taken")]
+    NameTaken,
+    /// An empty message, or one that is too long.
+    #[error("a message has 1 to 4096 characters")]
+    BadText,
     /// It does not go together with the chat's kind.
     #[error("this kind of chat has no such thing")]
     WrongKind,
@@ -114,15 +125,50 @@ impl World {
             if !status.is_inside() {
                 return Err(Refused::NotMember);
             }
-            if room.chat.kind == crate::model::ChatKind::Channel && !status.is_admin() {
+            if room.chat.kind == ChatKind::Channel && !status.is_admin() {
                 return Err(Refused::NotAllowed);
             }
+        }
+        if text.trim().is_empty() || text.chars().count() > MESSAGE_CHARS_MAX {
+            return Err(Refused::BadText);
         }
         Ok(self.write(now, chat, user, text.to_owned()))
     }
 
+    /// Forwards a channel's post to the bot. What a channel posts anonymously names the channel and nobody else.
+    pub(super) fn forward(
+        &mut self,
+        now: Timestamp,
+        user: UserId,
+        chat: ChatId,
+        message: MessageId,
+    ) -> Result<MessageId, Refused> {
+        let person = self.people.get(&user).ok_or(Refused::NoSuchUser(user))?;
+        if person.blocked || !person.started {
+            return Err(Refused::NotStarted);
+        }
+        let room = self.rooms.get(&chat).ok_or(Refused::NoSuchChat(chat))?;
+        if room.chat.kind != ChatKind::Channel {
+            return Err(Refused::WrongKind);
+        }
+        if !room.status(user).is_inside() && room.chat.username.is_none() {
+            return Err(Refused::NotMember);
+        }
+        let post = room.posts.iter().find(|post| post.id == message).ok_or(Refused::NoSuchButton)?;
+        let words = Words { text: post.text.clone(), source: post.source.clone(), is_html: post.is_html };
+        let forwarded = Forwarded { chat, message, at: post.at };
+        let to = user.private_chat();
+        let mut copy = self.add_post(now, to, Author::User(user), words, Vec::new());
+        copy.forwarded = Some(forwarded);
+        if let Some(kept) = self.posts_mut(to).and_then(|posts| posts.last_mut()) {
+            *kept = copy.clone();
+        }
+        self.tell_post(now, to, &copy);
+        Ok(copy.id)
+    }
+
     fn write(&mut self, now: Timestamp, chat: ChatId, user: UserId, text: String) -> MessageId {
-        let post = self.add_post(now, chat, Author::User(user), text.clone(), text, Vec::new());
+        let post = self.add_post(now, chat, Author::User(user), Words::plain(text), Vec::new());
         self.tell_post(now, chat, &post);
         post.id
     }
@@ -139,7 +185,9 @@ impl World {
         if !self.people.contains_key(&user) {
             return Err(Refused::NoSuchUser(user));
         }
-        if chat != user.private_chat() && !self.is_inside(chat, user) {
+        // What a public room shows, everybody may press.
+        let is_public = self.rooms.get(&chat).is_some_and(|room| room.chat.username.is_some());
+        if chat != user.private_chat() && !self.is_inside(chat, user) && !is_public {
             return Err(Refused::NotMember);
         }
         let post = self.posts(chat).iter().find(|post| post.id == message).ok_or(Refused::NoSuchButton)?;
@@ -156,7 +204,9 @@ impl World {
             .data(data)
             .build();
         self.queue.push(now, "callback_query", &query);
-        self.presses.insert(id, Press { user, answered: false, text: None });
+        let press =
+            Press { user, chat, message, data: data.to_owned(), at: now, answer: None, dismissed: false };
+        self.presses.insert(id, press);
         Ok(id.to_string())
     }
 
@@ -195,6 +245,29 @@ impl World {
         room.requests.insert(user, request.clone());
         self.tell_join_request(now, chat, user, &request);
         Ok((chat, Opened::Asked))
+    }
+
+    /// Joins a room that has a public name, past every link.
+    pub(super) fn join_public(&mut self, now: Timestamp, user: UserId, chat: ChatId) -> Result<(), Refused> {
+        if !self.people.contains_key(&user) {
+            return Err(Refused::NoSuchUser(user));
+        }
+        let room = self.rooms.get(&chat).filter(|room| room.chat.username.is_some());
+        match room.ok_or(Refused::NoSuchChat(chat))?.status(user) {
+            status if status.is_inside() => Err(Refused::AlreadyMember),
+            MemberStatus::Kicked { .. } => Err(Refused::Banned),
+            _ => {
+                self.join(now, chat, user, user, None);
+                Ok(())
+            }
+        }
+    }
+
+    /// Closes what the answers to somebody's presses show.
+    pub(super) fn dismiss(&mut self, user: UserId) {
+        for press in self.presses.values_mut().filter(|press| press.user == user && press.answer.is_some()) {
+            press.dismissed = true;
+        }
     }
 
     /// Lets somebody in, under the restrictions that they had.

@@ -3,7 +3,7 @@
 use frankenstein::types as wire;
 use jiff::Timestamp;
 
-use super::entities::{Author, JoinLink, Post};
+use super::entities::{Author, Forwarded, JoinLink, Post};
 use super::world::World;
 use crate::ids::{ChatId, UserId};
 use crate::member::{AdminRights, MemberStatus};
@@ -90,10 +90,20 @@ impl World {
             .maybe_from((!in_channel).then(|| self.wire_user(author)))
             .maybe_sender_chat(in_channel.then_some(wire_chat))
             .maybe_edit_date(post.edited_at.map(seconds))
+            .maybe_forward_origin(post.forwarded.as_ref().map(|forwarded| Box::new(self.origin(forwarded))))
             .maybe_entities(command_entity(&post.text))
             .maybe_reply_markup(buttons(post))
             .text(post.text.as_str())
             .build()
+    }
+
+    fn origin(&self, forwarded: &Forwarded) -> wire::MessageOrigin {
+        let origin = wire::MessageOriginChannel::builder()
+            .date(seconds(forwarded.at))
+            .chat(self.wire_chat(forwarded.chat))
+            .message_id(i32::try_from(forwarded.message.0).unwrap_or(i32::MAX))
+            .build();
+        wire::MessageOrigin::Channel(origin)
     }
 
     /// A link as the bot sees it: only the creator of a link sees all of it.

@@ -5,13 +5,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::page::{PageLink, Seen};
 use super::world::World;
 use super::{FakeConfig, Now};
+use crate::ids::{ChatId, MessageId, UserId};
 
 pub(super) struct Shared {
     world: Mutex<World>,
     /// Raised after every change.
     version: watch::Sender<u64>,
+    /// What people have seen on their pages. No part of the world: the bot never learns it, and looking wakes nobody.
+    seen: Mutex<Seen>,
+    page_links: Mutex<Vec<PageLink>>,
     now: Now,
     pub(super) token: String,
     pub(super) stopped: watch::Receiver<bool>,
@@ -20,7 +25,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(world: World, config: FakeConfig, stopped: watch::Receiver<bool>) -> Self {
         let FakeConfig { bot_token, now, .. } = config;
-        Self { world: Mutex::new(world), version: watch::Sender::new(0), now, token: bot_token, stopped }
+        Self {
+            world: Mutex::new(world),
+            version: watch::Sender::new(0),
+            seen: Mutex::default(),
+            page_links: Mutex::default(),
+            now,
+            token: bot_token,
+            stopped,
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -45,6 +58,27 @@ impl Shared {
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+
+    /// Somebody has looked at a chat, whose newest message this was.
+    pub(super) fn saw(&self, user: UserId, chat: ChatId, newest: Option<MessageId>) {
+        if let Some(newest) = newest {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert((user, chat), newest);
+        }
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn page_links(&self) -> Vec<PageLink> {
+        self.page_links.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Pages of other programs, shown on every page of ours.
+    pub(super) fn set_page_links(&self, links: Vec<PageLink>) {
+        *self.page_links.lock().unwrap_or_else(PoisonError::into_inner) = links;
+        self.version.send_modify(|version| *version += 1);
     }
 
     /// Ends when the simulation does.

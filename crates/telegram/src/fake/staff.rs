@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::entities::{JoinLink, NewChat, Room};
+use super::entities::{JoinLink, NewChat, Passage, Room, Turn};
 use super::people::Refused;
 use super::world::World;
 use crate::ids::{ChatId, UserId};
@@ -11,6 +11,10 @@ use crate::model::{Chat, ChatKind};
 
 /// What Telegram puts before the number of a supergroup.
 const SUPERGROUP_PREFIX: i64 = -1_000_000_000_000;
+
+/// Shortest and longest public name: <https://core.telegram.org/method/channels.checkUsername>.
+const PUBLIC_NAME_CHARS_MIN: usize = 5;
+const PUBLIC_NAME_CHARS_MAX: usize = 32;
 
 /// How a link of this simulation begins; the mark keeps anybody from taking it for a real one.
 const LINK_PREFIX: &str = "https://t.me/+SIMULATED";
@@ -24,6 +28,12 @@ impl World {
         if kind == ChatKind::Private {
             return Err(Refused::WrongKind);
         }
+        if username.as_deref().is_some_and(|name| !is_public_name(name)) {
+            return Err(Refused::BadName);
+        }
+        if username.as_deref().is_some_and(|name| self.by_username(name).is_some()) {
+            return Err(Refused::NameTaken);
+        }
         if id.0 >= 0 || self.rooms.contains_key(&id) {
             return Err(Refused::IdTaken(id.0));
         }
@@ -34,6 +44,7 @@ impl World {
             links: Vec::new(),
             requests: std::collections::BTreeMap::new(),
             posts: Vec::new(),
+            passages: std::collections::BTreeMap::new(),
             migrated_to: None,
             next_message: 0,
         };
@@ -111,6 +122,8 @@ impl World {
         let request = room.requests.remove(&user).ok_or(Refused::NotMember)?;
         if approve {
             self.join(now, chat, by, user, Some(request.link));
+        } else {
+            room.passages.insert(user, Passage { at: now, turn: Turn::Declined });
         }
         Ok(())
     }
@@ -166,8 +179,32 @@ impl World {
         Ok(to)
     }
 
+    /// Lifts a ban by hand; the person stays outside.
+    pub(super) fn unban_by_hand(
+        &mut self,
+        now: Timestamp,
+        chat: ChatId,
+        by: UserId,
+        user: UserId,
+    ) -> Result<(), Refused> {
+        self.staff(chat, by, Right::RestrictMembers)?;
+        if !matches!(self.status(chat, user), MemberStatus::Kicked { .. }) {
+            return Err(Refused::NotMember);
+        }
+        self.change(now, chat, by, user, MemberStatus::Left, None);
+        Ok(())
+    }
+
     fn staff(&self, chat: ChatId, by: UserId, right: Right) -> Result<(), Refused> {
         let room = self.rooms.get(&chat).ok_or(Refused::NoSuchChat(chat))?;
         if room.can(by, right) { Ok(()) } else { Err(Refused::NotAllowed) }
     }
+}
+
+/// Whether a public name has a form that Telegram takes.
+fn is_public_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (PUBLIC_NAME_CHARS_MIN..=PUBLIC_NAME_CHARS_MAX).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(allowed)
 }

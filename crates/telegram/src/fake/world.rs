@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::FakeConfig;
-use super::entities::{Author, Call, CallOutcome, JoinLink, Person, Post, Press, Room};
+use super::entities::{
+    Author, BotCommand, Call, CallOutcome, CommandScope, CommandSet, JoinLink, Person, Post, Press,
+    PressAnswer, Room,
+};
 use super::faults::Script;
 use super::queue::Queue;
 use super::webhook::Webhook;
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::member::MemberStatus;
 use crate::model::User;
 
+/// How long a pressed button shows that it waits; the app gives up sooner or later too.
+const PRESS_PATIENCE_SECONDS: i64 = 15;
 /// How many calls the log keeps; older ones live on in the counters.
 const CALLS_KEPT: usize = 20_000;
 
@@ -28,6 +33,7 @@ pub struct World {
     pub(super) poll_turn: u64,
     pub(super) faults: Script,
     pub(super) presses: BTreeMap<usize, Press>,
+    pub(super) commands: Vec<CommandSet>,
     pub(super) links_made: u64,
     calls: VecDeque<Call>,
     calls_made: u64,
@@ -58,6 +64,7 @@ impl World {
             poll_turn: 0,
             faults: Script::default(),
             presses: BTreeMap::new(),
+            commands: Vec::new(),
             links_made: 0,
             calls: VecDeque::new(),
             calls_made: 0,
@@ -196,13 +203,57 @@ impl World {
     pub fn press_answer(&self, press: &str) -> Option<Option<&str>> {
         self.presses
             .get(&press.parse().ok()?)
-            .filter(|press| press.answered)
-            .map(|press| press.text.as_deref())
+            .and_then(|press| press.answer.as_ref())
+            .map(|answer| answer.text.as_deref())
     }
 
-    /// What the bot said to the last press of somebody.
-    pub(super) fn last_answer(&self, user: UserId) -> Option<&str> {
-        self.presses.values().rev().find(|press| press.user == user).and_then(|press| press.text.as_deref())
+    /// What the last answer to a press of somebody shows, unless they closed it.
+    pub(super) fn shown_answer(&self, user: UserId) -> Option<(usize, &PressAnswer)> {
+        let mut own = self.presses.iter().rev().filter(|(_, press)| press.user == user);
+        let (id, press) = own.find(|(_, press)| press.answer.is_some())?;
+        let answer = press.answer.as_ref().filter(|answer| answer.text.is_some() || answer.url.is_some())?;
+        (!press.dismissed).then_some((*id, answer))
+    }
+
+    /// Whether somebody pressed this button and waits for the bot.
+    pub(super) fn is_pressed(
+        &self,
+        now: Timestamp,
+        user: UserId,
+        chat: ChatId,
+        message: MessageId,
+        data: &str,
+    ) -> bool {
+        let patience = SignedDuration::from_secs(PRESS_PATIENCE_SECONDS);
+        let mut newest =
+            self.presses.values().rev().take_while(|press| now.duration_since(press.at) < patience);
+        newest.any(|press| {
+            press.answer.is_none()
+                && (press.user, press.chat, press.message) == (user, chat, message)
+                && press.data == data
+        })
+    }
+
+    /// The bot's commands for somebody in a chat: those of the narrowest scope, in their language if there are any.
+    #[must_use]
+    pub fn commands(&self, user: UserId, chat: ChatId) -> &[BotCommand] {
+        let language = self.people.get(&user).and_then(|person| person.user.language_code.as_deref());
+        let is_admin = self.status(chat, user).is_admin();
+        let is_for = |scope: &CommandScope| match scope {
+            CommandScope::ChatMember { chat_id, user_id } => (*chat_id, *user_id) == (chat, user),
+            CommandScope::ChatAdministrators { chat_id } => is_admin && *chat_id == chat,
+            CommandScope::Chat { chat_id } => *chat_id == chat,
+            CommandScope::AllChatAdministrators => is_admin,
+            CommandScope::AllPrivateChats => chat.is_private(),
+            CommandScope::AllGroupChats => !chat.is_private(),
+            CommandScope::Default => true,
+        };
+        let fits = |set: &&CommandSet| {
+            is_for(&set.scope)
+                && (set.language_code.is_empty() || Some(set.language_code.as_str()) == language)
+        };
+        let narrowest = |set: &&CommandSet| (set.scope.narrowness(), !set.language_code.is_empty());
+        self.commands.iter().filter(fits).max_by_key(narrowest).map_or(&[], |set| &set.commands)
     }
 
     /// How many polls have begun, those that still wait among them.

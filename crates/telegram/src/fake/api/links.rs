@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Params, to_result};
-use crate::fake::entities::JoinLink;
+use crate::fake::entities::{JoinLink, Passage, Turn};
 use crate::fake::texts::{ApiError, LIMIT_WITH_REQUEST, NO_LINK_RIGHTS, NO_REQUEST_RIGHTS};
 use crate::fake::world::World;
 use crate::ids::ChatId;
@@ -86,6 +86,8 @@ fn decide(world: &mut World, now: Timestamp, params: &Params, approve: bool) -> 
     let request = request.ok_or_else(|| ApiError::bad_request("HIDE_REQUESTER_MISSING"))?;
     if approve {
         world.join(now, chat, world.bot.id, user, Some(request.link));
+    } else if let Some(room) = world.rooms.get_mut(&chat) {
+        room.passages.insert(user, Passage { at: now, turn: Turn::Declined });
     }
     Ok(json!(true))
 }

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Params, Target, to_result};
-use crate::fake::entities::{Author, Post, PostButton};
+use crate::fake::emit::Words;
+use crate::fake::entities::{Author, Post, PostButton, PressAnswer};
 use crate::fake::markup;
 use crate::fake::texts::{ApiError, NOT_MODIFIED, OLD_QUERY};
 use crate::fake::world::World;
@@ -21,10 +22,10 @@ const REQUEST_CONTACT_MINUTES: i64 = 5;
 pub(super) fn send_message(world: &mut World, now: Timestamp, params: &Params) -> Result<Value, ApiError> {
     let target = world.target(params)?;
     let chat = target.chat();
-    let (text, source) = readable(params)?;
+    let words = readable(params)?;
     let buttons = read_buttons(params, world.kind(chat))?;
     world.check_may_write(now, target)?;
-    let post = world.add_post(now, chat, Author::Bot, text, source, buttons);
+    let post = world.add_post(now, chat, Author::Bot, words, buttons);
     to_result(&world.wire_post(chat, &post))
 }
 
@@ -43,8 +44,8 @@ pub(super) fn edit_message_text(
     now: Timestamp,
     params: &Params,
 ) -> Result<Value, ApiError> {
-    let (text, source) = readable(params)?;
-    edit(world, now, params, Some((text, source)))
+    let words = readable(params)?;
+    edit(world, now, params, Some(words))
 }
 
 pub(super) fn edit_message_reply_markup(
@@ -55,12 +56,7 @@ pub(super) fn edit_message_reply_markup(
     edit(world, now, params, None)
 }
 
-fn edit(
-    world: &mut World,
-    now: Timestamp,
-    params: &Params,
-    new: Option<(String, String)>,
-) -> Result<Value, ApiError> {
+fn edit(world: &mut World, now: Timestamp, params: &Params, new: Option<Words>) -> Result<Value, ApiError> {
     let target = world.target(params)?;
     let chat = target.chat();
     let buttons = read_buttons(params, world.kind(chat))?;
@@ -72,11 +68,13 @@ fn edit(
     if post.author != Author::Bot {
         return Err(ApiError::bad_request("message can't be edited"));
     }
-    let (text, source) = new.unwrap_or_else(|| (post.text.clone(), post.source.clone()));
-    if post.text == text && post.source == source && post.buttons == buttons {
+    let old = Words { text: post.text.clone(), source: post.source.clone(), is_html: post.is_html };
+    let new = new.unwrap_or_else(|| old.clone());
+    if old == new && post.buttons == buttons {
         return Err(ApiError::bad_request(NOT_MODIFIED));
     }
-    (post.text, post.source, post.buttons, post.edited_at) = (text, source, buttons, Some(now));
+    (post.text, post.source, post.is_html) = (new.text, new.source, new.is_html);
+    (post.buttons, post.edited_at) = (buttons, Some(now));
     let post = post.clone();
     to_result(&world.wire_post(chat, &post))
 }
@@ -104,9 +102,11 @@ pub(super) fn answer_callback_query(
 ) -> Result<Value, ApiError> {
     let press =
         params.positive("callback_query_id").and_then(|id| world.presses.get_mut(&usize::try_from(id).ok()?));
-    let press = press.filter(|press| !press.answered).ok_or_else(|| ApiError::bad_request(OLD_QUERY))?;
-    press.answered = true;
-    press.text = params.text("text").map(str::to_owned);
+    let press =
+        press.filter(|press| press.answer.is_none()).ok_or_else(|| ApiError::bad_request(OLD_QUERY))?;
+    let owned = |name: &str| params.text(name).map(str::to_owned);
+    press.answer =
+        Some(PressAnswer { text: owned("text"), is_alert: params.flag("show_alert"), url: owned("url") });
     Ok(json!(true))
 }
 
@@ -114,22 +114,24 @@ pub(super) fn answer_callback_query(
 const BUTTON_SCHEMES: [&str; 3] = ["http", "https", "tg"];
 
 /// The text as a reader sees it, and as it was sent.
-fn readable(params: &Params) -> Result<(String, String), ApiError> {
+fn readable(params: &Params) -> Result<Words, ApiError> {
     let source = params.text("text").unwrap_or_default().to_owned();
-    let text = match params.text("parse_mode").map(str::to_lowercase).as_deref() {
-        None => source.clone(),
-        Some("html") => markup::plain(&source).map_err(|reason| ApiError::bad_request(&reason))?,
+    let words = match params.text("parse_mode").map(str::to_lowercase).as_deref() {
         // Markdown is shown as it is: Tollhouse writes HTML only.
-        Some("markdown" | "markdownv2") => source.clone(),
+        None | Some("markdown" | "markdownv2") => Words::plain(source),
+        Some("html") => {
+            let text = markup::plain(&source).map_err(|reason| ApiError::bad_request(&reason))?;
+            Words { text, source, is_html: true }
+        }
         Some(_) => return Err(ApiError::bad_request("unsupported parse_mode")),
     };
-    if text.trim().is_empty() {
+    if words.text.trim().is_empty() {
         return Err(ApiError::bad_request("message text is empty"));
     }
-    if text.chars().count() > MESSAGE_CHARS_MAX {
+    if words.text.chars().count() > MESSAGE_CHARS_MAX {
         return Err(ApiError::bad_request("message is too long"));
     }
-    Ok((text, source))
+    Ok(words)
 }
 
 #[derive(Deserialize)]

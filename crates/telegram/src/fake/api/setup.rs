@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Params, to_result};
+use crate::fake::entities::{BotCommand, CommandScope, CommandSet};
 use crate::fake::render;
 use crate::fake::texts::ApiError;
 use crate::fake::webhook::Webhook;
@@ -13,14 +14,56 @@ use crate::fake::world::World;
 
 /// Longest secret of a webhook: <https://core.telegram.org/bots/api#setwebhook>.
 const SECRET_CHARS_MAX: usize = 256;
+/// Longest command and its longest description: <https://core.telegram.org/bots/api#botcommand>.
+const COMMAND_CHARS_MAX: usize = 32;
+const COMMAND_DESCRIPTION_CHARS_MAX: usize = 256;
 
 pub(super) fn get_me(world: &mut World, _now: Timestamp, _params: &Params) -> Result<Value, ApiError> {
     to_result(&render::me(&world.bot))
 }
 
-/// Settings that change nothing here.
-pub(super) fn accept(_world: &mut World, _now: Timestamp, _params: &Params) -> Result<Value, ApiError> {
-    Ok(json!(true))
+pub(super) fn set_my_commands(
+    world: &mut World,
+    _now: Timestamp,
+    params: &Params,
+) -> Result<Value, ApiError> {
+    let commands: Vec<BotCommand> = params
+        .json("commands")?
+        .ok_or_else(|| ApiError::bad_request("can't parse commands: Expected an array"))?;
+    for BotCommand { command, description } in &commands {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_command = (1..=COMMAND_CHARS_MAX).contains(&command.len()) && command.chars().all(allowed);
+        if !is_command {
+            return Err(ApiError::bad_request("BOT_COMMAND_INVALID"));
+        }
+        if !(1..=COMMAND_DESCRIPTION_CHARS_MAX).contains(&description.chars().count()) {
+            return Err(ApiError::bad_request("BOT_COMMAND_DESCRIPTION_INVALID"));
+        }
+    }
+    world.replace_commands(params, commands)
+}
+
+pub(super) fn delete_my_commands(
+    world: &mut World,
+    _now: Timestamp,
+    params: &Params,
+) -> Result<Value, ApiError> {
+    world.replace_commands(params, Vec::new())
+}
+
+pub(super) fn get_my_commands(
+    world: &mut World,
+    _now: Timestamp,
+    params: &Params,
+) -> Result<Value, ApiError> {
+    let (scope, language) = commands_for(params)?;
+    let is_it = |set: &&CommandSet| set.scope == scope && set.language_code == language;
+    to_result(&world.commands.iter().find(is_it).map_or(&[][..], |set| &set.commands))
+}
+
+fn commands_for(params: &Params) -> Result<(CommandScope, String), ApiError> {
+    let scope = params.json("scope")?.unwrap_or_default();
+    Ok((scope, params.text("language_code").unwrap_or_default().to_owned()))
 }
 
 pub(super) fn set_webhook(world: &mut World, now: Timestamp, params: &Params) -> Result<Value, ApiError> {
@@ -79,6 +122,16 @@ pub(super) fn get_webhook_info(
 }
 
 impl World {
+    /// The commands of one scope and language; none is none.
+    fn replace_commands(&mut self, params: &Params, commands: Vec<BotCommand>) -> Result<Value, ApiError> {
+        let (scope, language_code) = commands_for(params)?;
+        self.commands.retain(|set| set.scope != scope || set.language_code != language_code);
+        if !commands.is_empty() {
+            self.commands.push(CommandSet { scope, language_code, commands });
+        }
+        Ok(json!(true))
+    }
+
     /// Takes `allowed_updates` if it is there: absent keeps the former setting, an empty list is the default set.
     pub(in crate::fake) fn allow_updates(&mut self, params: &Params) -> Result<(), ApiError> {
         if let Some(kinds) = params.json::<Vec<String>>("allowed_updates")? {

@@ -1,165 +1,177 @@
-//! Telegram as one person sees it.
+//! The open chat: who it is with, what was said, and what one can say.
 
 use maud::{Markup, html};
 
-use super::Shown;
-use super::layout::{act, page};
-use super::links::{dialog, href, rich};
-use crate::fake::entities::{Author, Person, Post, PostButton, Room};
+use super::layout::{act_like, face, icon};
+use super::post;
+use super::view::{Panel, Scene, View};
+use crate::fake::entities::{Room, Turn};
 use crate::fake::texts::kind_name;
-use crate::fake::world::World;
-use crate::ids::{ChatId, UserId};
-use crate::member::Right;
+use crate::ids::ChatId;
+use crate::member::MemberStatus;
 use crate::model::ChatKind;
 
-pub(super) fn render(world: &World, person: &Person, shown: &Shown) -> Markup {
-    let me = person.user.id;
-    let rooms = world.rooms().filter(|room| room.migrated_to.is_none());
-    let (inside, outside): (Vec<&Room>, Vec<&Room>) = rooms.partition(|room| room.status(me).is_inside());
-    let body = html! {
-        h1 { (person.user.first_name) " " span.meta { (me) } }
-        div.row {
-            a.button.quiet href="/" { "Be somebody else" }
-            a.button.quiet href={ "/user/" (me) } { "Refresh" }
-            a.button.quiet href={ "/user/" (me) "?live=1" } { "Follow along" }
-        }
-        @if let Some(link) = &shown.open { (dialog(world, me, link)) }
-        @if let Some(answer) = world.last_answer(me) { section role="status" { "The bot says: " (answer) } }
-        (bot_chat(world, person))
-        @for room in inside { (room_inside(world, me, room)) }
-        (waiting(me, &outside))
-        section {
-            h2 { "Open a link" }
-            form method="get" action={ "/user/" (me) } {
-                label { "Link " input name="open" placeholder="https://t.me/…" required; }
-                button { "Open" }
-            }
-        }
-    };
-    page(&person.user.first_name, shown, &body)
-}
-
-fn bot_chat(world: &World, person: &Person) -> Markup {
-    let me = person.user.id;
-    let action = format!("/user/{me}/act");
+pub(super) fn open(scene: &Scene<'_>) -> Markup {
+    let me = scene.me();
     html! {
-        section id="bot" {
-            h2 { "@" (world.bot().username.as_deref().unwrap_or_default()) " " span.meta { "bot" } }
-            @for post in &person.posts { (post_box(world, me, me.private_chat(), post)) }
-            @if person.blocked || !person.started {
-                (act(&action, "start", if person.blocked { "Restart" } else { "Start" }, &[]))
-            } @else {
-                form method="post" action=(action) {
-                    input type="hidden" name="act" value="say";
-                    label { "Message " input name="text" required; }
-                    button { "Send" }
-                }
-                (act(&action, "block", "Block the bot", &[]))
+        section.chat id="chat" aria-label="Open chat" {
+            @match scene.view.chat {
+                Some(chat) if chat == me.private_chat() => { (with_bot(scene)) }
+                Some(chat) => { @match scene.world.room(chat) {
+                    Some(room) => { (in_room(scene, room)) }
+                    None => { (nothing("There is no such chat.")) }
+                } }
+                None => { (nothing("Choose a chat.")) }
             }
         }
     }
 }
 
-fn room_inside(world: &World, me: UserId, room: &Room) -> Markup {
-    let action = format!("/user/{me}/act");
-    let chat = room.chat.id.to_string();
+fn nothing(words: &str) -> Markup {
+    html! { div.nothing { p { (words) } } }
+}
+
+fn head(scene: &Scene<'_>, face: &Markup, title: &str, about: &str) -> Markup {
+    let info = if scene.view.panel == Some(Panel::Info) { None } else { Some(Panel::Info) };
+    let is_open = if info.is_none() { "true" } else { "false" };
+    html! {
+        div.bar {
+            a.tool.back href={ "/user/" (scene.me()) } data-go aria-label="All chats" { (icon("back")) }
+            (face)
+            div.about { h2 { (title) } p { (about) } }
+            a.tool href=(scene.path(&scene.view.with(info))) data-go aria-label="About this chat" aria-expanded=(is_open) role="button" { (icon("more")) }
+        }
+    }
+}
+
+/// Messages keep to the bottom, where the newest is.
+fn messages(scene: &Scene<'_>, chat: ChatId, is_channel: bool) -> Markup {
+    html! {
+        div.scroll id={ "scroll" (chat) } tabindex="0" role="log" aria-label="Messages" { (post::all(scene, chat, is_channel)) }
+    }
+}
+
+fn with_bot(scene: &Scene<'_>) -> Markup {
+    let bot = scene.world.bot();
+    let chat = scene.me().private_chat();
+    let username = format!("@{}, a bot", bot.username.as_deref().unwrap_or_default());
+    let action = scene.action();
+    let picture = html! { span.face.robot aria-hidden="true" { (icon("bot")) } };
+    html! {
+        (head(scene, &picture, &bot.first_name, &username))
+        (messages(scene, chat, false))
+        div.foot id="foot" {
+            @if let Some(payload) = &scene.view.start {
+                (act_like("go", &action, "start", "Start", &[("payload", payload)]))
+            } @else if scene.person.blocked {
+                p { "You blocked this bot: it cannot write to you." }
+                div.row {
+                    (act_like("go", &action, "start", "Restart", &[]))
+                    (act_like("", &action, "unblock", "Only unblock", &[]))
+                }
+            } @else if !scene.person.started {
+                (act_like("go", &action, "start", "Start", &[]))
+            } @else {
+                (commands(scene, chat))
+                (composer(&action, chat, "Message"))
+            }
+        }
+    }
+}
+
+/// The bot's commands, which an app shows beside the field.
+fn commands(scene: &Scene<'_>, chat: ChatId) -> Markup {
+    let commands = scene.world.commands(scene.me(), chat);
+    let chat = chat.to_string();
+    html! {
+        @if !commands.is_empty() {
+            div.commands role="group" aria-label="Commands of the bot" {
+                @for command in commands {
+                    @let text = format!("/{}", command.command);
+                    form method="post" action=(scene.action()) title=(command.description) {
+                        input type="hidden" name="act" value="say";
+                        input type="hidden" name="chat" value=(chat);
+                        input type="hidden" name="text" value=(text);
+                        button { (text) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn composer(action: &str, chat: ChatId, words: &str) -> Markup {
+    html! {
+        form.composer id="composer" method="post" action=(action) {
+            input type="hidden" name="act" value="say";
+            input type="hidden" name="chat" value=(chat);
+            textarea id="text" name="text" aria-label=(words) placeholder=(words) rows="1" maxlength="4096" required {}
+            button.go aria-label="Send" { (icon("send")) }
+        }
+    }
+}
+
+fn in_room(scene: &Scene<'_>, room: &Room) -> Markup {
+    let (me, chat) = (scene.me(), room.chat.id);
+    let title = room.chat.title.as_deref().unwrap_or_default();
+    let is_channel = room.chat.kind == ChatKind::Channel;
+    let count = scene.world.members(chat).len();
+    let people = match (is_channel, count) {
+        (true, 1) => "1 subscriber".to_owned(),
+        (true, count) => format!("{count} subscribers"),
+        (false, 1) => "1 member".to_owned(),
+        (false, count) => format!("{count} members"),
+    };
+    let privacy = if room.chat.username.is_some() { "public" } else { "private" };
+    let about = format!("{privacy} {}, {people}", kind_name(room.chat.kind));
+    html! {
+        (head(scene, &face(chat.0, title), title, &about))
+        @if scene.reads(room, me) { (messages(scene, chat, is_channel)) } @else { (outside(scene, room)) }
+        div.foot id="foot" { (foot(scene, room)) }
+    }
+}
+
+/// What a room looks like to somebody who may not read it.
+fn outside(scene: &Scene<'_>, room: &Room) -> Markup {
+    let me = scene.me();
+    let turn = room.passages.get(&me).map(|passage| passage.turn);
+    let (headline, more) = if room.requests.contains_key(&me) {
+        ("You asked to join", "An administrator decides. As soon as you are let in, the chat opens here.")
+    } else if matches!(room.status(me), MemberStatus::Kicked { .. }) {
+        ("You were banned", "You cannot come back before an administrator lets you.")
+    } else {
+        match turn {
+            Some(Turn::Declined) => {
+                ("Your request was declined", "The link lets in only whom an administrator lets in.")
+            }
+            Some(Turn::Removed) => ("You were removed", "You can no longer read what is written here."),
+            Some(Turn::Left) => ("You left", "You can no longer read what is written here."),
+            _ => ("This is private", "You need an invite."),
+        }
+    };
+    html! { div.nothing role="status" { div.note-card { h3 { (headline) } p { (more) } } } }
+}
+
+fn foot(scene: &Scene<'_>, room: &Room) -> Markup {
+    let (me, action) = (scene.me(), scene.action());
     let status = room.status(me);
-    let may_write = room.chat.kind != ChatKind::Channel || status.is_admin();
-    html! {
-        section id={ "chat" (chat) } {
-            h2 { (room.chat.title.as_deref().unwrap_or_default()) " " span.meta { (kind_name(room.chat.kind)) " " (chat) } }
-            @for post in &room.posts { (post_box(world, me, room.chat.id, post)) }
-            @if may_write {
-                form method="post" action=(action) {
-                    input type="hidden" name="act" value="say";
-                    input type="hidden" name="chat" value=(chat);
-                    label { "Message " input name="text" required; }
-                    button { "Send" }
-                }
-            }
-            @if status.is_admin() { (staff_tools(world, me, room)) } @else { (act(&action, "leave", "Leave", &[("chat", &chat)])) }
-        }
-    }
-}
-
-/// What an owner or administrator does by hand.
-fn staff_tools(world: &World, me: UserId, room: &Room) -> Markup {
-    let action = format!("/user/{me}/act");
     let chat = room.chat.id.to_string();
-    let bot = room.status(world.bot().id);
-    html! {
-        div.row {
-            @if bot.is_admin() {
-                (act(&action, "demote_bot", "Take the bot's rights", &[("chat", &chat)]))
-                (act(&action, "kick_bot", "Remove the bot", &[("chat", &chat)]))
-            } @else {
-                (act(&action, "bot_admin", "Make the bot an administrator", &[("chat", &chat)]))
+    let is_channel = room.chat.kind == ChatKind::Channel;
+    if status.is_inside() {
+        return match (is_channel, status.is_admin()) {
+            (true, false) => html! { p { "Only administrators post here." } },
+            (true, true) => composer(&action, room.chat.id, "Post in this channel"),
+            (false, _) => {
+                html! { (commands(scene, room.chat.id)) (composer(&action, room.chat.id, "Message")) }
             }
-            (act(&action, "make_link", "Make an open link", &[("chat", &chat)]))
-        }
-        @for link in room.links.iter().filter(|link| link.creator == me) { p.meta { "Link: " (link.url) } }
-        @for user in room.requests.keys() {
-            @let user_text = user.to_string();
-            div.row {
-                (name(world, *user)) " asks to join"
-                (act(&action, "decide", "Let in", &[("chat", &chat), ("user", &user_text), ("approve", "true")]))
-            }
-        }
-        p.meta {
-            "Inside: "
-            @for (index, user) in world.members(room.chat.id).into_iter().enumerate() {
-                @if index > 0 { ", " } (name(world, user))
-            }
-        }
-        @if !bot.can(Right::InviteUsers) { p.meta { "The bot may not invite here." } }
+        };
     }
-}
-
-/// Rooms that one waits for, or was banned from.
-fn waiting(me: UserId, outside: &[&Room]) -> Markup {
-    let action = format!("/user/{me}/act");
-    let asked = outside.iter().filter(|room| room.requests.contains_key(&me));
-    html! {
-        @for room in asked {
-            @let chat = room.chat.id.to_string();
-            section {
-                h2 { (room.chat.title.as_deref().unwrap_or_default()) }
-                p { "You asked to join, and wait for an answer." }
-                (act(&action, "withdraw_request", "Take it back", &[("chat", &chat)]))
-            }
-        }
+    if room.requests.contains_key(&me) {
+        return act_like("", &action, "withdraw_request", "Take the request back", &[("chat", &chat)]);
     }
-}
-
-fn post_box(world: &World, me: UserId, chat: ChatId, post: &Post) -> Markup {
-    let own = post.author == Author::User(me);
-    html! {
-        div.post.own[own] id={ "m" (chat) "-" (post.id) } {
-            @if let Author::User(author) = post.author { @if !own { div.meta { (name(world, author)) } } }
-            (rich(world, me, &post.source, &post.text))
-            @for row in &post.buttons {
-                div.row { @for button in row { (button_form(world, me, chat, post, button)) } }
-            }
-        }
+    let may_join = room.chat.username.is_some() && !matches!(status, MemberStatus::Kicked { .. });
+    if may_join {
+        return act_like("go", &action, "join_public", "Join", &[("chat", &chat)]);
     }
-}
-
-fn button_form(world: &World, me: UserId, chat: ChatId, post: &Post, button: &PostButton) -> Markup {
-    if let Some(link) = &button.url {
-        return html! { a.button href=(href(world, me, link)) { (button.text) } };
-    }
-    let Some(data) = &button.callback_data else {
-        return html! { span.meta { (button.text) " (opens a web app)" } };
-    };
-    let (chat, message) = (chat.to_string(), post.id.to_string());
-    act(
-        &format!("/user/{me}/act"),
-        "press",
-        &button.text,
-        &[("chat", &chat), ("message", &message), ("data", data)],
-    )
-}
-
-fn name(world: &World, user: UserId) -> String {
-    world.person(user).map_or_else(|| user.to_string(), |person| person.user.first_name.clone())
+    html! { a href=(scene.path(&View::of(me.private_chat()))) data-go { "To the bot" } }
 }
