@@ -18,6 +18,7 @@ mod page;
 mod pump;
 mod request;
 mod state;
+mod steer;
 mod wire;
 
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ pub use model::{
 pub use notice::{BodyStyle, Spelling};
 pub use state::SandboxError;
 use state::State;
+pub use steer::PageLink;
 
 /// How often the agenda is looked at in real time, because a caller's clock cannot be waited on.
 pub const AGENDA_POLL: Duration = Duration::from_millis(50);
@@ -169,6 +171,7 @@ impl Sandbox {
             .merge(api::routes(&shared))
             .merge(page::routes())
             .merge(control::routes())
+            .merge(steer::routes())
             .layer(axum::extract::DefaultBodyLimit::max(crate::BODY_BYTES_MAX))
             .with_state(shared.clone());
         let server = tokio::spawn(async move {

@@ -371,6 +371,7 @@ async fn overview(State(shared): SharedState) -> Response {
             }
         }
         h2 { "Notifications" }
+        (super::steer::delivery_controls(&world, None))
         ul {
             @for delivery in world.deliveries.values().rev().take(OVERVIEW_ROWS_MAX) {
                 li {
@@ -382,5 +383,5 @@ async fn overview(State(shared): SharedState) -> Response {
         }
         p { a href="/sandbox/deliveries" { "All notifications, with their bodies" } }
     };
-    super::page::page("Simulated NOWPayments", false, &content).into_response()
+    super::page::page("Simulated NOWPayments", false, &world.page_links, &content).into_response()
 }

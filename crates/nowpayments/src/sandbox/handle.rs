@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::buyer::BuyerAction;
 use super::model::{Change, Child, Delivery, DeliveryState, NewPayment, SandboxInvoice, SandboxPayment};
 use super::state::{SandboxError, State};
-use super::{ApiCall, ApiFault, BodyStyle, DeliveryFaults, ReleaseOrder, Shared};
+use super::{ApiCall, ApiFault, BodyStyle, DeliveryFaults, PageLink, ReleaseOrder, Shared};
 use crate::{ProviderInvoiceId, ProviderPaymentId, Status};
 
 /// A running simulator. It ends when the last clone is dropped.
@@ -44,6 +45,21 @@ impl SandboxHandle {
     /// The base address of its API, in the place of `https://api.nowpayments.io/v1`.
     pub fn api_url(&self) -> String {
         format!("{}/v1", self.url())
+    }
+
+    /// Shows links to pages of other programs on every page: the shop, the simulated Telegram.
+    pub fn set_page_links(&self, links: Vec<PageLink>) {
+        self.shared.change(|state, _| state.page_links = links);
+    }
+
+    /// Changes with everything that happens, for whoever follows it.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
+    }
+
+    /// How many of the next notifications are lost.
+    pub fn drops_next(&self) -> u64 {
+        self.shared.look().drop_next
     }
 
     /// Where the hosted page of an invoice is.

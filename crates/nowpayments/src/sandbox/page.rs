@@ -15,6 +15,7 @@ use super::buyer::BuyerAction;
 use super::coins;
 use super::model::{SandboxInvoice, SandboxPayment};
 use super::state::{SandboxError, State as World};
+use super::steer::{PageLink, page_links, payment_controls};
 use super::{Shared, wire};
 use crate::{ProviderInvoiceId, ProviderPaymentId, Status};
 
@@ -112,7 +113,7 @@ pub(super) fn payment_path(id: ProviderPaymentId) -> String {
     format!("/payment/?paymentId={id}")
 }
 
-pub(super) fn page(title: &str, is_moving: bool, content: &Markup) -> Markup {
+pub(super) fn page(title: &str, is_moving: bool, links: &[PageLink], content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -124,15 +125,18 @@ pub(super) fn page(title: &str, is_moving: bool, content: &Markup) -> Markup {
                 style { (maud::PreEscaped(STYLE)) }
             }
             body {
-                p class="note" role="note" { strong { "Simulation, not real money." } " Nothing that you do here costs or earns anything." }
+                header {
+                    (page_links(links))
+                    p class="note" role="note" { strong { "Simulation, not real money." } " Nothing that you do here costs or earns anything." }
+                }
                 main { h1 { (title) } (content) }
             }
         }
     }
 }
 
-fn refused(status: StatusCode, message: &str) -> Response {
-    (status, page("Invoice", false, &html! { p { (message) } })).into_response()
+pub(super) fn refused(status: StatusCode, message: &str) -> Response {
+    (status, page("Invoice", false, &[], &html! { p { (message) } })).into_response()
 }
 
 /// What a wallet would show that was given the payment's address.
@@ -143,7 +147,7 @@ fn wallet_page(world: &World, payment: &SandboxPayment) -> Markup {
         @for child in payment.children.iter().filter_map(|id| world.payments.get(id)) { (payment_section(world, child)) }
         p { a href="/" { "Everything at the simulated provider" } }
     };
-    page("Pay as a wallet does", is_moving(&[payment]), &content)
+    page("Pay as a wallet does", is_moving(&[payment]), &world.page_links, &content)
 }
 
 /// Whether statuses are still to come by themselves.
@@ -166,7 +170,7 @@ fn invoice_page(world: &World, invoice: &SandboxInvoice) -> Markup {
         (ways_back(invoice, &payments))
         (coin_choice(invoice, payments.is_empty()))
     };
-    page("Pay an invoice", is_moving(&payments), &content)
+    page("Pay an invoice", is_moving(&payments), &world.page_links, &content)
 }
 
 fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
@@ -197,6 +201,7 @@ fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
                     }
                 }
             }
+            @if payment.parent.is_none() { (payment_controls(world, payment)) }
         }
     }
 }
