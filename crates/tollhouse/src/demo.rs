@@ -5,6 +5,7 @@
 //! leaves the playing to a person.
 
 mod browser;
+mod guide;
 mod incident;
 mod interactive;
 mod purchases;

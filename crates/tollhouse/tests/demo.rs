@@ -87,13 +87,15 @@ async fn for_a_person_the_pages_are_there_until_it_is_told_to_end() {
     assert!(folder.join("tollhouse.db").is_file());
     let pages = told.iter().filter(|line| line.trim_start().starts_with("http://"));
     let addresses: Vec<&str> = pages.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(addresses.len() >= 7, "three links, the provider, three people: {addresses:?}");
+    assert!(addresses.len() >= 8, "the story, three people, three links, the provider: {addresses:?}");
+    assert!(addresses[0].ends_with("/demo"), "the story comes first: {addresses:?}");
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for address in &addresses {
         let answer = http.get(*address).send().await.unwrap();
         assert!(answer.status().is_success(), "{address}: {}", answer.status());
     }
-    let order = http.post(addresses[0]).send().await.unwrap();
+    let link = addresses.iter().find(|address| address.contains("/c/")).unwrap();
+    let order = http.post(*link).send().await.unwrap();
     assert!(order.url().path().starts_with("/o/ord_"), "{}", order.url());
     assert!(order.text().await.unwrap().contains("How would you like to pay?"));
 

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use nowpayments::sandbox::{Sandbox, SandboxConfig};
+use nowpayments::sandbox::{self, Sandbox, SandboxConfig};
 use serde::Serialize;
-use tollhouse_telegram::fake::{FakeConfig, FakeTelegram};
+use tollhouse_telegram::fake::{self, FakeConfig, FakeTelegram};
 
 use super::args::SpanArg;
 use super::error::CliError;
@@ -99,6 +99,12 @@ pub(super) async fn run(out: &Out, args: SandboxArgs) -> Result<(), CliError> {
             })?)
         }
     };
+    if let Some(telegram) = &telegram {
+        let label = "NOWPayments".to_owned();
+        telegram.set_page_links(vec![fake::PageLink { label, url: format!("{}/", nowpayments.url()) }]);
+        let label = "Telegram".to_owned();
+        nowpayments.set_page_links(vec![sandbox::PageLink { label, url: telegram.api_url().to_string() }]);
+    }
     let addresses = Addresses {
         nowpayments: NowpaymentsAddresses {
             url: nowpayments.url(),

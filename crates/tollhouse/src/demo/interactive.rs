@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write};
 use std::net::SocketAddr;
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -10,26 +11,32 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use jiff::SignedDuration;
+use nowpayments::sandbox;
 use tokio::sync::mpsc;
-use tollhouse_telegram::UserId;
-use tollhouse_telegram::fake::{FakeHandle, NewUser};
+use tollhouse_telegram::fake::{self, FakeHandle, NewUser};
+use tollhouse_telegram::{AdminRights, Button, Html, Keyboard, UserId};
 
-use super::shop::{OLGA, Person, Shop};
+use super::guide::{self, DAYS_AT_ONCE_MAX, Guide};
+use super::shop::{OLGA, PRIVATE_CHAT, PUBLIC_CHAT, Person, Shop, TITLE};
 use super::stage::Stage;
 use crate::clock::Clock;
 use crate::serve::signalled;
 
 /// How long a payment stays in each status, in seconds: long enough to be seen, short enough to be waited for.
-const STEP_SECONDS: i64 = 2;
+const STEP_SECONDS: i64 = 1;
 /// Largest page that is read on its way to the reader, in bytes; ours have a few thousand.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// Most days that one line lets pass.
-const DAYS_AT_ONCE_MAX: u32 = 400;
 
-/// Who plays.
-const YOU: Person = Person { id: UserId(1_002), name: "You" };
-/// Somebody to give your link to.
-const STRANGER: Person = Person { id: UserId(1_003), name: "A stranger" };
+/// Who buys.
+pub(super) const BEN: Person = Person { id: UserId(1_002), name: "Ben" };
+/// Somebody to give his invite to.
+pub(super) const SAM: Person = Person { id: UserId(1_003), name: "Sam" };
+
+/// What is posted in the channel that is sold.
+const SIGNALS: [&str; 2] = [
+    "Tuesday: wheat stays above its average of 50 days. We keep it.",
+    "Wednesday: copper falls below; half of it goes. Silver: nothing to do.",
+];
 
 /// Opens the shop, shows the pages, and waits to be told to end.
 ///
@@ -38,16 +45,29 @@ const STRANGER: Person = Person { id: UserId(1_003), name: "A stranger" };
 pub(super) async fn run(listen: SocketAddr, mut out: Box<dyn Write + Send>) -> anyhow::Result<()> {
     let clock = Clock::default();
     let step = SignedDuration::from_secs(STEP_SECONDS);
-    let stage = Stage::start(clock.clone(), listen, step, links_stay_here).await?;
+    let mut guide = None;
+    let stage = Stage::start(clock.clone(), listen, step, true, |routes, all| {
+        let made = Guide::new(all.app, all.clock, all.telegram, all.nowpayments, all.committed);
+        let routes = links_stay_here(routes, all.telegram).merge(guide::routes(&made));
+        guide = Some(made);
+        routes
+    });
+    let stage = stage.await?;
+    let guide = guide.context("the pages were never put up")?;
     let shop = Shop::open(&stage.app, &stage.telegram).await?;
-    for person in [YOU, STRANGER] {
+    for person in [BEN, SAM] {
         stage.telegram.add_user(NewUser::new(person.id.0, person.name))?;
     }
+    offer(&stage, &shop).await?;
+    for words in SIGNALS {
+        stage.telegram.say_in(OLGA.id, PRIVATE_CHAT, words)?;
+    }
+    lead_to_each_other(&stage);
+    guide.opened(shop.clone());
     let takes_days = std::io::stdin().is_terminal();
     out.write_all(welcome(&stage, &shop, takes_days).as_bytes())?;
     out.flush()?;
     let mut days = if takes_days { days_typed() } else { mpsc::unbounded_channel().1 };
-    let mut passed = 0;
     let ended = signalled();
     tokio::pin!(ended);
     loop {
@@ -55,8 +75,7 @@ pub(super) async fn run(listen: SocketAddr, mut out: Box<dyn Write + Send>) -> a
             () = &mut ended => break,
             Some(days) = days.recv() => days,
         };
-        clock.advance(SignedDuration::from_hours(24 * i64::from(days)));
-        passed += days;
+        let passed = guide.pass(days).await?;
         let now = clock.now().strftime("%-d %B %Y, %H:%M UTC");
         writeln!(
             out,
@@ -68,38 +87,55 @@ pub(super) async fn run(listen: SocketAddr, mut out: Box<dyn Write + Send>) -> a
     Ok(())
 }
 
+/// The offer in the public channel, as the bot posts it.
+async fn offer(stage: &Stage, shop: &Shop) -> anyhow::Result<()> {
+    stage.telegram.make_bot_admin(PUBLIC_CHAT, OLGA.id, AdminRights::gatekeeper())?;
+    let gateway = stage.app.gateway.as_ref().context("the demo has a bot")?;
+    let bot = stage.telegram.read(|world| world.bot().username.clone()).unwrap_or_default();
+    let buttons = shop.offers.iter().map(|offer| {
+        let slug = offer.path.trim_start_matches("/c/");
+        Button::url(offer.words.as_str(), format!("https://t.me/{bot}?start=p_{slug}"))
+    });
+    let mut text = Html::markup("<b>");
+    text.push_text(TITLE);
+    text.push_markup("</b>\nEvery morning before the market opens: three signals, and the reasons for them. Choose how long:");
+    gateway.send_message(PUBLIC_CHAT, &text, Some(&Keyboard::column(buttons))).await?;
+    Ok(())
+}
+
+/// Every page has the way to the others.
+fn lead_to_each_other(stage: &Stage) {
+    let (story, nowpayments) = (format!("{}/demo", stage.url), format!("{}/", stage.nowpayments.url()));
+    let link = |label: &str, url: &str| fake::PageLink { label: label.to_owned(), url: url.to_owned() };
+    stage.telegram.set_page_links(vec![link("Story", &story), link("NOWPayments", &nowpayments)]);
+    let link = |label: &str, url: &str| sandbox::PageLink { label: label.to_owned(), url: url.to_owned() };
+    let telegram = stage.telegram.api_url();
+    stage.nowpayments.set_page_links(vec![link("Story", &story), link("Telegram", telegram.as_str())]);
+}
+
 fn welcome(stage: &Stage, shop: &Shop, takes_days: bool) -> String {
     let telegram = stage.telegram.api_url();
-    let mut text = String::from(
-        "Tollhouse is running, between a simulated NOWPayments and a simulated Telegram. No money, no accounts.\n\nBuy something:\n",
+    let mut text = format!(
+        "Open this and play the whole story, as the buyer and as the owner:\n\n  {}/demo\n\n\
+         Tollhouse is running, between a simulated NOWPayments and a simulated Telegram. No money, no accounts. The single pages:\n\n\
+         The simulated Telegram:\n",
+        stage.url
     );
+    for (person, what) in
+        [(BEN, "Ben, who buys"), (OLGA, "Olga, who owns the channel"), (SAM, "Sam, who tries Ben's invite")]
+    {
+        text += &format!("  {telegram}user/{}   {what}\n", person.id);
+    }
+    text += "\nPayment links, without Telegram:\n";
     for offer in &shop.offers {
         text += &format!("  {}{}   {}\n", stage.url, offer.path, offer.words);
     }
     text += &format!(
-        "\nThe simulated NOWPayments (its invoices, payments and notifications):\n  {}/\n",
+        "\nThe simulated NOWPayments (invoices, payments, refunds, lost notifications):\n  {}/\n",
         stage.nowpayments.url()
     );
-    text += "\nThe simulated Telegram:\n";
-    for (person, what) in [
-        (YOU, "you, the buyer"),
-        (OLGA, "Olga, who owns the channel"),
-        (STRANGER, "somebody to give your invite to"),
-    ] {
-        text += &format!("  {telegram}user/{}   {what}\n", person.id);
-    }
-    text += "\nOpen a link and press Pay. Pick a coin on the order's page: its payment then waits for you at the simulated NOWPayments, in\n\
-             the list of payments. Or go to the NOWPayments page and pick one there. Pay exactly, too little, twice, late, and keep the\n\
-             order's page open meanwhile; it follows. Then press \"Open in Telegram\" and join; try your invite as the stranger, too.\n";
-    let payments = format!("{}/sandbox/payments", stage.nowpayments.url());
-    text += &format!(
-        "\nRefund a payment, and see yourself shown out; its number is on the order's page:\n\
-         \x20 curl -X POST {payments}/NUMBER/refund\n\
-         Send its last notification fifty times more; nothing changes:\n\
-         \x20 curl -X POST {payments}/NUMBER/resend -d '{{\"times\":50}}'\n"
-    );
     if takes_days {
-        text += "\nEnter lets a day pass, a number lets so many pass: after 31 the month and its grace are over.\n";
+        text += "\nEnter lets a day pass, a number lets so many pass; the story's page has buttons for it, too.\n";
     }
     text +=
         &format!("\nThe database, until you stop: {}\nctrl-c stops, and removes it.\n", stage.database_url);
@@ -126,9 +162,9 @@ fn days_in(line: &str) -> Option<u32> {
     if line.is_empty() { Some(1) } else { line.parse().ok().filter(|days| *days <= DAYS_AT_ONCE_MAX) }
 }
 
-/// On this machine Telegram is the simulated one: a page's links to `t.me` open it there, as the person who plays.
+/// On this machine Telegram is the simulated one: a page's links to `t.me` open it there, as whoever was played last.
 fn links_stay_here(routes: Router, telegram: &FakeHandle) -> Router {
-    let open = format!("{}user/{}?open=", telegram.api_url(), YOU.id);
+    let open = telegram.opener("");
     routes.layer(middleware::from_fn(move |request: Request, next: Next| {
         let open = open.clone();
         async move { rewritten(next.run(request).await, &open).await }

@@ -14,6 +14,10 @@ use crate::app::App;
 pub(super) const PRIVATE_CHAT: ChatId = ChatId(-1_002_400_000_001);
 /// The channel in which the offer stands; the incident's order names it.
 pub(super) const PUBLIC_CHAT: ChatId = ChatId(-1_003_016_667_267);
+/// The rooms that there are at first.
+pub(super) const ROOMS: [ChatId; 2] = [PRIVATE_CHAT, PUBLIC_CHAT];
+/// The public name of the channel with the offer.
+const PUBLIC_NAME: &str = "morning_signals";
 /// Who sets the demo up, for the audit log.
 const ACTOR: &str = "demo";
 /// What both are called.
@@ -55,7 +59,8 @@ impl Shop {
     /// Lets the owner and the channel exist, makes the bot its gatekeeper, and puts the plans on sale.
     pub(super) async fn open(app: &App, telegram: &FakeHandle) -> anyhow::Result<Self> {
         telegram.add_user(NewUser::new(OLGA.id.0, OLGA.name))?;
-        telegram.add_chat(NewChat::channel(PUBLIC_CHAT.0, &format!("{TITLE}: the offer"), OLGA.id))?;
+        let offer = NewChat::channel(PUBLIC_CHAT.0, &format!("{TITLE}: the offer"), OLGA.id);
+        telegram.add_chat(NewChat { username: Some(PUBLIC_NAME.to_owned()), ..offer })?;
         telegram.add_chat(NewChat::channel(PRIVATE_CHAT.0, TITLE, OLGA.id))?;
         telegram.make_bot_admin(PRIVATE_CHAT, OLGA.id, AdminRights::gatekeeper())?;
         telegram.start(OLGA.id, "")?;

@@ -45,13 +45,24 @@ pub(super) struct Stage {
     folder: Folder,
 }
 
+/// What stands before the pages may know.
+pub(super) struct Front<'a> {
+    pub(super) app: &'a Arc<App>,
+    pub(super) clock: &'a Clock,
+    pub(super) telegram: &'a FakeHandle,
+    pub(super) nowpayments: &'a SandboxHandle,
+    pub(super) committed: &'a watch::Receiver<()>,
+}
+
 impl Stage {
-    /// Starts all three. `step` is the time between two statuses of a payment; `front` stands between the pages and their readers.
+    /// Starts all three. `step` is the time between two statuses of a payment; `asks` is whether the provider is asked for what it did not
+    /// tell; `front` stands between the pages and their readers.
     pub(super) async fn start(
         clock: Clock,
         listen: SocketAddr,
         step: SignedDuration,
-        front: impl FnOnce(Router, &FakeHandle) -> Router,
+        asks: bool,
+        front: impl FnOnce(Router, &Front<'_>) -> Router,
     ) -> anyhow::Result<Self> {
         let cannot = || format!("cannot listen on {listen}; choose another address with --listen");
         let listener = TcpListener::bind(listen).await.with_context(cannot)?;
@@ -60,12 +71,13 @@ impl Stage {
         let mut sandbox = SandboxConfig::new(API_KEY, &secret, clock.as_fn());
         sandbox.step = step;
         sandbox.default_ipn_url = Some(format!("{url}/webhooks/nowpayments"));
+        let (email, password) = (sandbox.email.clone(), sandbox.password.clone());
         let nowpayments = Sandbox::start(sandbox).await.context("the simulated NOWPayments")?;
         let fake = FakeConfig::new(clock.as_fn());
         let telegram = FakeTelegram::start(fake).await.context("the simulated Telegram")?;
         let folder = Folder::fresh()?;
         let database_url = format!("sqlite://{}", folder.path().join("tollhouse.db").display());
-        let mut config = Config::from_values(&[
+        let mut values = vec![
             ("TOLLHOUSE_DATABASE_URL".to_owned(), database_url.clone()),
             ("TOLLHOUSE_LISTEN".to_owned(), listen.to_string()),
             ("TOLLHOUSE_PUBLIC_URL".to_owned(), url.clone()),
@@ -76,7 +88,12 @@ impl Stage {
             ("TOLLHOUSE_TELEGRAM_API_URL".to_owned(), telegram.api_url().to_string()),
             // The seed's buyer still has the page of the old system open; it must find its order.
             ("TOLLHOUSE_IMPORT_MODE".to_owned(), "true".to_owned()),
-        ])?;
+        ];
+        if asks {
+            values.push(("TOLLHOUSE_NOWPAYMENTS_EMAIL".to_owned(), email));
+            values.push(("TOLLHOUSE_NOWPAYMENTS_PASSWORD".to_owned(), password));
+        }
+        let mut config = Config::from_values(&values)?;
         // Nobody is flooded here, and a story of a month must not take minutes.
         config.telegram.limits = Limits::NONE;
         let (batches, committed) = watch::channel(());
@@ -87,10 +104,18 @@ impl Stage {
         let ports = Ports { now: clock.as_fn(), ids: Box::new(Ids), on_batch };
         let store = tollhouse_store::open(&database_url, ports).await?;
         let app = App::with_store(config, clock.clone(), store)?;
-        let routes = front(http::router(Arc::clone(&app)), &telegram);
-        // The story decides when the provider is asked: its clock leaps over days.
-        app.reconcile.looks.close();
-        let roles = Roles { reconcile: false, ..Roles::all() };
+        let all = Front {
+            app: &app,
+            clock: &clock,
+            telegram: &telegram,
+            nowpayments: &nowpayments,
+            committed: &committed,
+        };
+        let routes = front(http::router(Arc::clone(&app)), &all);
+        if !asks {
+            app.reconcile.looks.close();
+        }
+        let roles = Roles { reconcile: asks, ..Roles::all() };
         let running = Running::start_at(Arc::clone(&app), roles, Some((listener, routes)))?;
         // Whoever is told of members from the first one on must have asked for it before.
         telegram

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as other sites do")]
 
 mod chromium;
+mod clickable;
 mod house;
 mod screenshots;
 mod served;

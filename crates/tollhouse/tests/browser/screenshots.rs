@@ -1,6 +1,8 @@
 //! A picture of every state of every page, phone and desktop, light and dark. Run by `cargo xtask screenshots`, which says where to.
 
-use std::path::PathBuf;
+mod demo;
+
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use nowpayments::Status;
@@ -28,6 +30,17 @@ fn looks() -> Vec<(&'static str, Looks)> {
         ("desktop-light", Looks::DESKTOP),
         ("desktop-dark", Looks { is_dark: true, ..Looks::DESKTOP }),
     ]
+}
+
+/// Writes what the browser shows, from top to bottom.
+async fn shoot(browser: &Browser, path: &Path) {
+    browser.run("document.fonts.ready").await;
+    let shot = browser
+        .devtools("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true}))
+        .await;
+    let data = base64::prelude::BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
+    std::fs::write(path, data).unwrap();
+    println!("{}", path.display());
 }
 
 struct Studio {
@@ -165,14 +178,7 @@ async fn screenshots() {
         let browser = Browser::open(&looks).await;
         for (state, url) in &studio.states {
             browser.go(url).await;
-            browser.run("document.fonts.ready").await;
-            let shot = browser
-                .devtools("Page.captureScreenshot", json!({"format": "png", "captureBeyondViewport": true}))
-                .await;
-            let data = base64::prelude::BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
-            let path = folder.join(format!("{state}-{name}.png"));
-            std::fs::write(&path, data).unwrap();
-            println!("{}", path.display());
+            shoot(&browser, &folder.join(format!("{state}-{name}.png"))).await;
         }
         browser.close().await;
     }
