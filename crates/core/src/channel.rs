@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramUserId};
 use crate::money::Money;
+use crate::payout::PayoutChange;
 use crate::policy::Policies;
 use crate::removal::Freeze;
+
+pub use crate::payout::Payout;
 
 /// Longest title or label, in characters; Telegram's own limit for a chat's title is 255.
 pub const TITLE_LENGTH_MAX: usize = 255;
@@ -92,6 +95,8 @@ pub struct Channel {
     pub owner: Option<TelegramUserId>,
     /// Where the owner is paid out.
     pub payout: Option<Payout>,
+    /// Where they will be, once that has waited its time (F109).
+    pub payout_change: Option<PayoutChange>,
     /// What the owner decided about odd payments.
     pub policies: Policies,
     /// Since when nothing new is sold; members keep what they have (F50).
@@ -104,15 +109,6 @@ pub struct Channel {
     pub created_at: Timestamp,
     /// All its plans, oldest first.
     pub plans: Vec<Plan>,
-}
-
-/// Where an owner is paid out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payout {
-    /// The wallet.
-    pub address: String,
-    /// Coin with its network.
-    pub currency: crate::money::Currency,
 }
 
 impl Channel {

@@ -1,16 +1,20 @@
 //! Everything that changes the database. A command says what it needs loaded; [`crate::decide::decide`] does the rest.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::attention::Resolution;
+use crate::bot_chat::BotRight;
 use crate::channel::{Payout, PlanDuration};
+use crate::dialogue::Question;
 use crate::event::{Parent, Received, Verdict};
 use crate::id::{
     AttentionId, ChannelId, ClaimToken, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
-    PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
+    PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
 };
 use crate::import::{ImportChannel, ImportGranted, ImportMember, Imported};
-use crate::job::{Job, Outcome as JobOutcome};
+use crate::job::{Failure, Job, Outcome as JobOutcome};
 use crate::money::{Currency, Money};
 use crate::order::{OrderSource, OrderState};
 use crate::order_ref::OrderRef;
@@ -48,6 +52,29 @@ pub struct NewChannel {
     pub policies: Policies,
     /// Who registers it.
     pub actor: String,
+}
+
+/// What Telegram says of the bot in a chat (`my_chat_member`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotSeen {
+    /// Which chat.
+    pub chat: TelegramChatId,
+    /// Its title.
+    pub title: String,
+    /// Whether it is a channel, and no group.
+    pub is_channel: bool,
+    /// Whether it has a public name.
+    pub is_public: bool,
+    /// What the bot may do there now.
+    pub rights: BTreeSet<BotRight>,
+    /// Who made it so; nobody if they hide behind the chat.
+    pub by: Option<TelegramUserId>,
+    /// When, by Telegram's time.
+    pub at: Timestamp,
+    /// Telegram's number of the update: one offer per update.
+    pub update_id: i64,
+    /// Whether whoever did it is to be offered to set the chat up.
+    pub greets: bool,
 }
 
 /// From what an order is made. Price and duration always come from the plan (I6).
@@ -114,6 +141,31 @@ pub enum Command {
         change: Box<PolicyChange>,
         /// Who.
         actor: String,
+    },
+    /// Change where the owner is paid out. It counts after [`crate::payout::CHANGE_WAITS_HOURS`], and the owner is told at once (F109).
+    SetPayout {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// What it is to be; checked again here.
+        payout: Payout,
+        /// Who.
+        actor: String,
+    },
+    /// Take back a change of the payout address that waits for its time.
+    CancelPayoutChange {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// Which: the one that counts from then on. Whichever waits if none is named.
+        counts_at: Option<Timestamp>,
+        /// Who.
+        actor: String,
+    },
+    /// Carry out a command about a channel for somebody who says that it is theirs, if it is (F107).
+    ByOwner {
+        /// Who.
+        owner: TelegramUserId,
+        /// What; only commands that [`Command::for_owners`] names.
+        command: Box<Command>,
     },
     /// Add a plan.
     AddPlan {
@@ -234,6 +286,8 @@ pub enum Command {
         /// When Telegram saw that.
         at: Timestamp,
     },
+    /// Telegram says what the bot may do in a chat now.
+    BotSeen(Box<BotSeen>),
     /// A group became a supergroup, with another number (F51).
     ChatMigrated {
         /// The number that it had.
@@ -305,6 +359,17 @@ pub enum Command {
         /// Which.
         job_id: JobId,
     },
+    /// Move the dialogue with somebody on, once for each update; what their answer brings about is done in the same transaction.
+    GoOn {
+        /// With whom.
+        user: TelegramUserId,
+        /// Telegram's number of the update that answers.
+        update_id: i64,
+        /// What is asked next; nothing if the dialogue ends.
+        next: Option<Question>,
+        /// What the answer brings about. If it is refused the dialogue stays where it is.
+        then: Option<Box<Command>>,
+    },
     /// Carry a channel over from another system.
     ImportChannel(Box<ImportChannel>),
     /// Carry a member over from another system.
@@ -346,7 +411,15 @@ impl Command {
             }
             Self::ArchiveChannel { channel_id, .. }
             | Self::SetPolicies { channel_id, .. }
-            | Self::AddPlan { channel_id, .. }
+            | Self::SetPayout { channel_id, .. }
+            | Self::CancelPayoutChange { channel_id, .. } => {
+                needs.changed_channels.insert(*channel_id);
+            }
+            Self::ByOwner { command, .. } => {
+                needs = command.needs();
+                needs.channels.extend(command.for_owners());
+            }
+            Self::AddPlan { channel_id, .. }
             | Self::RetirePlan { channel_id, .. }
             | Self::CreateLink { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
@@ -388,12 +461,18 @@ impl Command {
             Self::UserStarted { user } | Self::ReissueInvites { user } => {
                 needs.users.insert(*user);
             }
+            Self::BotSeen(seen) => {
+                needs.bot_chats.insert(seen.chat);
+                needs.private_chats.insert(seen.chat.as_private());
+                needs.public_chats.insert(seen.chat.as_public());
+            }
             Self::ChatMigrated { from, to } => {
                 needs.private_chats.extend([*from, *to]);
+                needs.bot_chats.extend([TelegramChatId::from(*from), TelegramChatId::from(*to)]);
             }
             Self::FreezeRemovals { channel_id, .. } => match channel_id {
                 Some(id) => {
-                    needs.channels.insert(*id);
+                    needs.changed_channels.insert(*id);
                 }
                 None => {
                     needs.switches.insert(crate::removal::SwitchName::Removals);
@@ -419,12 +498,19 @@ impl Command {
                     needs.payments.insert(answer.facts.payment_id);
                 }
                 needs.jobs.insert(job.id);
+                if let JobOutcome::Failed(Failure::NoRights { chat, .. }) = outcome {
+                    needs.bot_chats.insert(*chat);
+                }
                 if let JobOutcome::Migrated { to } = outcome {
                     needs.private_chats.insert(*to);
                 }
             }
             Self::RetryJob { job_id } => {
                 needs.jobs.insert(*job_id);
+            }
+            Self::GoOn { user, then, .. } => {
+                needs = then.as_ref().map(|command| command.needs()).unwrap_or_default();
+                needs.dialogues.insert(*user);
             }
             Self::ImportChannel(channel) => {
                 needs.private_chats.insert(channel.private_chat);
@@ -442,6 +528,19 @@ impl Command {
             }
         }
         needs
+    }
+
+    /// The channel of a command that its owner may give; `None` for what only an operator may do.
+    #[must_use]
+    pub fn for_owners(&self) -> Option<ChannelId> {
+        match self {
+            Self::AddPlan { channel_id, .. }
+            | Self::RetirePlan { channel_id, .. }
+            | Self::CreateLink { channel_id, .. }
+            | Self::SetPayout { channel_id, .. }
+            | Self::CancelPayoutChange { channel_id, .. } => Some(*channel_id),
+            _ => None,
+        }
     }
 }
 
@@ -479,6 +578,8 @@ pub enum Outcome {
     Jobs(Vec<Job>),
     /// Something was carried over from another system.
     Imported(Imported),
+    /// The update was handled before; nothing was changed.
+    Repeated,
     /// The lease had lapsed and somebody else holds the job now; nothing was changed.
     LeaseLost,
     /// Done, or done before.

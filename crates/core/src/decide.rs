@@ -4,12 +4,16 @@ mod access;
 mod attention;
 mod delivery;
 mod departure;
+mod dialogue;
 mod grants;
 mod guard;
 mod import;
 mod jobs;
 mod notification;
+mod owner;
+mod payout;
 mod reminders;
+mod rights;
 mod shop;
 
 use jiff::Timestamp;
@@ -45,6 +49,13 @@ pub fn decide(
         Command::SetPolicies { channel_id, change, actor } => {
             shop::set_policies(&mut work, *channel_id, change, actor)
         }
+        Command::SetPayout { channel_id, payout, actor } => {
+            payout::set(&mut work, *channel_id, payout, actor)
+        }
+        Command::CancelPayoutChange { channel_id, counts_at, actor } => {
+            payout::cancel(&mut work, *channel_id, *counts_at, actor)
+        }
+        Command::ByOwner { owner, command } => owner::carry_out(&mut work, *owner, command),
         Command::AddPlan { channel_id, plan, actor } => shop::add_plan(&mut work, *channel_id, plan, actor),
         Command::RetirePlan { channel_id, plan_id, actor } => {
             shop::retire_plan(&mut work, *channel_id, *plan_id, actor)
@@ -75,6 +86,7 @@ pub fn decide(
         Command::MemberSeen { chat, user, standing, at } => {
             Ok(guard::member_seen(&mut work, *chat, *user, *standing, *at))
         }
+        Command::BotSeen(seen) => Ok(rights::seen(&mut work, seen)),
         Command::ChatMigrated { from, to } => guard::chat_migrated(&mut work, *from, *to),
         Command::ReissueInvites { user } => Ok(access::reissue(&mut work, *user)),
         Command::FreezeRemovals { channel_id, freeze, reason, actor } => {
@@ -90,6 +102,9 @@ pub fn decide(
         Command::ClaimJobs { limit, .. } => Ok(jobs::claim(&mut work, *limit)),
         Command::FinishJob { job, token, outcome } => Ok(jobs::finish(&mut work, job, *token, outcome)),
         Command::RetryJob { job_id } => jobs::retry(&mut work, *job_id),
+        Command::GoOn { user, update_id, next, then } => {
+            dialogue::go_on(&mut work, *user, *update_id, next.as_ref(), then.as_deref())
+        }
         Command::ImportChannel(channel) => import::channel(&mut work, channel),
         Command::ImportMember(member) => import::member(&mut work, member),
         Command::ImportGranted(granted) => import::granted(&mut work, granted),

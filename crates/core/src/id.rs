@@ -181,9 +181,39 @@ number_id!(
     PublicChatId, "a chat id of a channel or group (a negative number such as -1001234567890)", |n| n < 0
 );
 number_id!(
+    /// A channel or group, whatever it is to us. Negative.
+    TelegramChatId, "a chat id of a channel or group (a negative number such as -1001234567890)", |n| n < 0
+);
+number_id!(
     /// A Telegram account. Positive.
     TelegramUserId, "a Telegram user id (a positive number)", |n| n > 0
 );
+
+impl From<PrivateChatId> for TelegramChatId {
+    fn from(chat: PrivateChatId) -> Self {
+        Self(chat.0)
+    }
+}
+
+impl From<PublicChatId> for TelegramChatId {
+    fn from(chat: PublicChatId) -> Self {
+        Self(chat.0)
+    }
+}
+
+impl TelegramChatId {
+    /// The same chat as one that is sold.
+    #[must_use]
+    pub fn as_private(self) -> PrivateChatId {
+        PrivateChatId(self.0)
+    }
+
+    /// The same chat as one in which an offer is posted.
+    #[must_use]
+    pub fn as_public(self) -> PublicChatId {
+        PublicChatId(self.0)
+    }
+}
 
 /// A payment's id at the provider: 1 to 18 digits without a leading zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

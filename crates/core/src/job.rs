@@ -6,13 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::attention::Reason;
+use crate::bot_chat::{BotChat, BotRight};
 use crate::event::Received;
 use crate::id::{
-    ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramUserId,
+    ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramChatId,
+    TelegramUserId,
 };
 use crate::membership::{Grant, MembershipStatus, usable_invite};
 use crate::money::{Currency, Money};
 use crate::order::{Invoice, Order, OrderState};
+use crate::payout::Payout;
 use crate::presence::Standing;
 use crate::removal::is_frozen;
 use crate::snapshot::{Needs, Snapshot};
@@ -63,6 +66,35 @@ pub enum OwnerNotice {
         /// Whether the access stays, by the channel's policy.
         #[serde(default)]
         kept: bool,
+    },
+    /// The bot lacks rights that it needs, and jobs wait for them.
+    RightsLost {
+        /// In which chat, by its title.
+        chat: String,
+        /// Which.
+        missing: Vec<BotRight>,
+    },
+    /// The bot has all rights again that it needs.
+    RightsBack {
+        /// In which chat, by its title.
+        chat: String,
+    },
+    /// A change of the payout address was asked for, and waits.
+    PayoutChange {
+        /// What it will be.
+        payout: Payout,
+        /// From when on.
+        counts_at: Timestamp,
+    },
+    /// A change of the payout address counts from now on.
+    PayoutChanged {
+        /// What it is now.
+        payout: Payout,
+    },
+    /// A change of the payout address was taken back.
+    PayoutKept {
+        /// What it would have been.
+        payout: Payout,
     },
     /// Something needs a person.
     Attention {
@@ -137,6 +169,23 @@ pub enum JobKind {
         /// Whom.
         user: TelegramUserId,
     },
+    /// Offer a chat to be set up to whoever has made the bot its administrator.
+    OfferSetup {
+        /// Which chat.
+        chat: TelegramChatId,
+        /// To whom.
+        user: TelegramUserId,
+    },
+    /// Let the jobs of a channel that wait for a right of the bot try again.
+    WakeHeld {
+        /// Of which channel.
+        channel_id: ChannelId,
+    },
+    /// Let a change of the payout address count, once it has waited its time.
+    ApplyPayout {
+        /// Of which channel.
+        channel_id: ChannelId,
+    },
     /// Tell the owner.
     NotifyOwner {
         /// Whom.
@@ -161,6 +210,9 @@ impl JobKind {
             Self::RemindMember { .. } => "remind_member",
             Self::SayFarewell { .. } => "say_farewell",
             Self::ExpelStranger { .. } => "expel_stranger",
+            Self::OfferSetup { .. } => "offer_setup",
+            Self::WakeHeld { .. } => "wake_held",
+            Self::ApplyPayout { .. } => "apply_payout",
             Self::NotifyOwner { .. } => "notify_owner",
         }
     }
@@ -195,6 +247,17 @@ impl JobKind {
                 needs.members.insert((*channel_id, *user));
                 needs.presences.insert((*channel_id, *user));
                 needs.switches.insert(crate::removal::SwitchName::Removals);
+            }
+            Self::OfferSetup { chat, .. } => {
+                needs.bot_chats.insert(*chat);
+                needs.private_chats.insert(chat.as_private());
+                needs.public_chats.insert(chat.as_public());
+            }
+            Self::WakeHeld { channel_id } => {
+                needs.held_jobs.insert(*channel_id);
+            }
+            Self::ApplyPayout { channel_id } => {
+                needs.changed_channels.insert(*channel_id);
             }
             Self::NotifyOwner { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
@@ -400,10 +463,19 @@ pub enum Action {
         /// Whom.
         user: TelegramUserId,
     },
+    /// Offer a chat to be set up, if Telegram says that this person may.
+    OfferSetup {
+        /// Which.
+        chat: Box<BotChat>,
+        /// To whom.
+        user: TelegramUserId,
+    },
     /// Tell the owner.
     Notify {
         /// Whom.
         owner: TelegramUserId,
+        /// Of which channel.
+        channel_id: ChannelId,
         /// The channel's title.
         title: String,
         /// What.
@@ -465,6 +537,13 @@ pub enum Failure {
     Transient {
         /// What went wrong.
         error: String,
+    },
+    /// The bot lacks a right in the chat: it waits until that is back, and the owner is told. Does not count as an attempt.
+    NoRights {
+        /// In which chat.
+        chat: TelegramChatId,
+        /// Which.
+        right: BotRight,
     },
     /// The person cannot be written to: never started the bot, or blocked it (F42).
     Unreachable {
@@ -536,11 +615,25 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
             stay::farewell(snapshot, *membership_id, *removed_at)
         }
         JobKind::ExpelStranger { channel_id, user } => stay::expel(now, snapshot, *channel_id, *user),
+        JobKind::ApplyPayout { .. } | JobKind::WakeHeld { .. } => Action::Nothing,
+        JobKind::OfferSetup { chat, user } => offer_setup(snapshot, *chat, *user),
         JobKind::NotifyOwner { owner, channel_id, notice } => {
             let title =
                 snapshot.channels.get(channel_id).map_or_else(String::new, |channel| channel.title.clone());
-            Action::Notify { owner: *owner, title, notice: notice.clone() }
+            Action::Notify { owner: *owner, channel_id: *channel_id, title, notice: notice.clone() }
         }
+    }
+}
+
+/// A chat that is a channel's by now, or where the bot may do nothing any more, is offered to nobody.
+fn offer_setup(snapshot: &Snapshot, chat: TelegramChatId, user: TelegramUserId) -> Action {
+    let is_taken = snapshot.channel_by_private_chat(chat.as_private()).is_some()
+        || snapshot.channel_by_public_chat(chat.as_public()).is_some();
+    match snapshot.bot_chats.get(&chat) {
+        Some(known) if !is_taken && known.rights.contains(&BotRight::Administrator) => {
+            Action::OfferSetup { chat: Box::new(known.clone()), user }
+        }
+        _ => Action::Nothing,
     }
 }
 

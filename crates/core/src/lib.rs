@@ -11,9 +11,11 @@
 
 pub mod attention;
 pub mod audit;
+pub mod bot_chat;
 pub mod channel;
 pub mod command;
 pub mod decide;
+pub mod dialogue;
 pub mod event;
 pub mod id;
 pub mod import;
@@ -25,6 +27,7 @@ pub mod money;
 pub mod order;
 pub mod order_ref;
 pub mod payment;
+pub mod payout;
 pub mod policy;
 pub mod presence;
 pub mod removal;

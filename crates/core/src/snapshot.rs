@@ -9,11 +9,13 @@ use jiff::Timestamp;
 
 use crate::attention::{Attention, Reason, Subject};
 use crate::audit::AuditEntry;
+use crate::bot_chat::BotChat;
 use crate::channel::Channel;
+use crate::dialogue::Dialogue;
 use crate::event::{Received, Verdict};
 use crate::id::{
     AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
-    ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
+    ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
 };
 use crate::job::{ArmJob, Job};
 use crate::link::PayLink;
@@ -26,6 +28,7 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// What a command must have loaded. The store follows the references from here, in this order, and locks what it finds, each
 /// table by ascending key:
 ///
+/// 0. `changed_channels`, the only channels that are locked;
 /// 1. `attention` ids to their subjects; `links` by slug or id to their channels;
 /// 2. `payments`, their parents, and the payments whose parent they are;
 /// 3. `orders`, by id, by claim, and those of the payments; then every payment of these orders;
@@ -34,9 +37,9 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),
 ///    of `joiners` (in the channel of that private chat), and all of `users`; then every grant of these memberships;
 /// 6. `presences` by member, of `presence_of` and `departures`, and of `joiners`; `runs` by id, and of `departures` the newest of the
-///    channel; `switches`, and all of them for `departures`;
+///    channel; `switches`, and all of them for `departures`; `bot_chats`; `dialogues`;
 /// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs;
-/// 8. `jobs` by id; `due_jobs`, skipping what another process has locked.
+/// 8. `jobs` by id; `held_jobs`; `due_jobs`, skipping what another process has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Needs {
     /// Payments by the provider's id.
@@ -45,6 +48,8 @@ pub struct Needs {
     pub orders: BTreeSet<OrderId>,
     /// Orders by the secret that claims them.
     pub claims: BTreeSet<ClaimToken>,
+    /// Channels by id whose own row is to be changed: these are locked, so that two changes at once do not undo each other.
+    pub changed_channels: BTreeSet<ChannelId>,
     /// Channels by id.
     pub channels: BTreeSet<ChannelId>,
     /// Channels by the chat that is sold.
@@ -77,6 +82,14 @@ pub struct Needs {
     pub runs: BTreeSet<RunId>,
     /// Switches.
     pub switches: BTreeSet<SwitchName>,
+    /// What the bot may do in a chat.
+    pub bot_chats: BTreeSet<TelegramChatId>,
+    /// The same of all chats in which this person gave the rights.
+    pub bot_chats_by: BTreeSet<TelegramUserId>,
+    /// Jobs of a channel that wait for a right of the bot, at most [`crate::bot_chat::HELD_JOBS_MAX`].
+    pub held_jobs: BTreeSet<ChannelId>,
+    /// The dialogue with somebody.
+    pub dialogues: BTreeSet<TelegramUserId>,
     /// Attention items by id.
     pub attention: BTreeSet<AttentionId>,
     /// Jobs by id.
@@ -100,6 +113,7 @@ impl Needs {
         self.payments.extend(other.payments);
         self.orders.extend(other.orders);
         self.claims.extend(other.claims);
+        self.changed_channels.extend(other.changed_channels);
         self.channels.extend(other.channels);
         self.private_chats.extend(other.private_chats);
         self.public_chats.extend(other.public_chats);
@@ -116,6 +130,10 @@ impl Needs {
         self.departures.extend(other.departures);
         self.runs.extend(other.runs);
         self.switches.extend(other.switches);
+        self.bot_chats.extend(other.bot_chats);
+        self.bot_chats_by.extend(other.bot_chats_by);
+        self.held_jobs.extend(other.held_jobs);
+        self.dialogues.extend(other.dialogues);
         self.attention.extend(other.attention);
         self.jobs.extend(other.jobs);
         self.due_jobs = match (self.due_jobs, other.due_jobs) {
@@ -261,6 +279,10 @@ pub struct Snapshot {
     pub runs: Rows<RunId, RemovalRun>,
     /// Switches.
     pub switches: Rows<SwitchName, Switch>,
+    /// What the bot may do in chats.
+    pub bot_chats: Rows<TelegramChatId, BotChat>,
+    /// Dialogues.
+    pub dialogues: Rows<TelegramUserId, Dialogue>,
     /// Attention items.
     pub attention: Rows<AttentionId, Attention>,
     /// Jobs that were loaded.
@@ -330,6 +352,8 @@ impl Snapshot {
             || self.presences.is_dirty()
             || self.runs.is_dirty()
             || self.switches.is_dirty()
+            || self.bot_chats.is_dirty()
+            || self.dialogues.is_dirty()
             || self.attention.is_dirty()
             || self.jobs.is_dirty()
             || !self.events.is_empty()

@@ -6,9 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use jiff::Timestamp;
 use tollhouse_core::attention::Attention;
 use tollhouse_core::audit::{AuditEntry, Sealed};
+use tollhouse_core::bot_chat::BotChat;
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::decide::decide;
+use tollhouse_core::dialogue::Dialogue;
 use tollhouse_core::event::Received;
 use tollhouse_core::id::{ChannelId, IdSource, OrderId};
 use tollhouse_core::job::{ArmJob, Job, JobState};
@@ -45,6 +47,19 @@ pub(crate) fn normalize(command: &mut Command) {
         }
         Command::ImportGranted(granted) => granted.granted_at = granted.granted_at.map(truncate),
         Command::MemberSeen { at, .. } => *at = truncate(*at),
+        Command::BotSeen(seen) => {
+            seen.at = truncate(seen.at);
+            seen.title = without_nul(&seen.title).into_owned();
+        }
+        Command::GoOn { next, then, .. } => {
+            if let Some(question) = next {
+                question.kind = without_nul(&question.kind).into_owned();
+                question.payload = without_nul(&question.payload).into_owned();
+            }
+            if let Some(command) = then {
+                normalize(command);
+            }
+        }
         _ => {}
     }
 }
@@ -97,6 +112,8 @@ pub(crate) struct Writes {
     pub(crate) presences: Vec<Write<Presence>>,
     pub(crate) runs: Vec<Write<RemovalRun>>,
     pub(crate) switches: Vec<Write<Switch>>,
+    pub(crate) bot_chats: Vec<Write<BotChat>>,
+    pub(crate) dialogues: Vec<Write<Dialogue>>,
     pub(crate) attention: Vec<Write<Attention>>,
     pub(crate) jobs: Vec<Write<Job>>,
     /// By kind and subject, each once.
@@ -155,6 +172,8 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
         presences: snapshot.presences.take_writes(),
         runs: snapshot.runs.take_writes(),
         switches: snapshot.switches.take_writes(),
+        bot_chats: snapshot.bot_chats.take_writes(),
+        dialogues: snapshot.dialogues.take_writes(),
         attention,
         jobs,
         arm,

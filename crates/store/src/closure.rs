@@ -1,17 +1,19 @@
 //! Follows the references from what a batch needs to all that must be loaded ([`Needs`] says how), the same for both engines.
 //!
 //! It goes in rounds: a round's questions depend only on answers that are there, so that an engine over a network may send them
-//! at once, in their order. Rows are locked in one order by everybody: links, payments, orders, memberships, presences, runs, attention,
-//! jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
+//! at once, in their order. Rows are locked in one order by everybody: channels that are to be changed, links, payments, orders, memberships, presences, runs, bot chats,
+//! dialogues, attention, jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
 
 use std::collections::BTreeSet;
 
 use tollhouse_core::attention::{Attention, Subject};
+use tollhouse_core::bot_chat::BotChat;
 use tollhouse_core::channel::Channel;
+use tollhouse_core::dialogue::Dialogue;
 use tollhouse_core::event::Parent;
 use tollhouse_core::id::{
     AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
-    ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
+    ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
 };
 use tollhouse_core::job::Job;
 use tollhouse_core::link::PayLink;
@@ -28,6 +30,8 @@ use tollhouse_core::snapshot::{DueJobs, Needs, Snapshot};
 pub(crate) enum Ask {
     /// Not locked: only to learn the subjects.
     PeekAttention(Vec<AttentionId>),
+    /// The only question that locks channels.
+    ChannelsToChange(Vec<ChannelId>),
     LinksById(Vec<LinkId>),
     LinksBySlug(Vec<String>),
     /// By id, which locks also the ids of which there is no row yet, and by parent. Not both are empty.
@@ -57,8 +61,14 @@ pub(crate) enum Ask {
     NewestRuns(Vec<ChannelId>),
     /// Not locked: every removal reads them, and hardly anybody changes them.
     Switches(Vec<SwitchName>),
+    BotChats(Vec<TelegramChatId>),
+    /// Not locked: only to show them.
+    BotChatsBy(Vec<TelegramUserId>),
+    Dialogues(Vec<TelegramUserId>),
     AttentionBySubject(Vec<Subject>),
     JobsById(Vec<JobId>),
+    /// What another process works on is left to it.
+    HeldJobs(Vec<ChannelId>),
     DueJobs(DueJobs),
 }
 
@@ -75,6 +85,8 @@ pub(crate) enum Found {
     Presences(Vec<Presence>),
     Runs(Vec<RemovalRun>),
     Switches(Vec<Switch>),
+    BotChats(Vec<BotChat>),
+    Dialogues(Vec<Dialogue>),
     Jobs(Vec<Job>),
 }
 
@@ -117,6 +129,7 @@ impl<K: Ord + Clone> Keys<K> {
 pub(crate) struct Closure {
     snapshot: Snapshot,
     peek_attention: Keys<AttentionId>,
+    changed_channels: Keys<ChannelId>,
     links: Keys<LinkId>,
     slugs: Keys<String>,
     payments: Keys<ProviderPaymentId>,
@@ -137,6 +150,10 @@ pub(crate) struct Closure {
     runs: Keys<RunId>,
     newest_runs: Keys<ChannelId>,
     switches: Keys<SwitchName>,
+    bot_chats: Keys<TelegramChatId>,
+    bot_chats_by: Keys<TelegramUserId>,
+    dialogues: Keys<TelegramUserId>,
+    held_jobs: Keys<ChannelId>,
     subjects: Keys<Subject>,
     jobs: Keys<JobId>,
     presence_of: BTreeSet<MembershipId>,
@@ -151,6 +168,7 @@ impl Closure {
         let mut closure = Self {
             snapshot: Snapshot::default(),
             peek_attention: Keys::new(needs.attention),
+            changed_channels: Keys::new(needs.changed_channels),
             links: Keys::new(needs.links),
             slugs: Keys::new(needs.slugs),
             payments: Keys::new(BTreeSet::new()),
@@ -171,6 +189,10 @@ impl Closure {
             runs: Keys::new(BTreeSet::new()),
             newest_runs: Keys::new(BTreeSet::new()),
             switches: Keys::new(needs.switches),
+            bot_chats: Keys::new(needs.bot_chats),
+            bot_chats_by: Keys::new(needs.bot_chats_by),
+            dialogues: Keys::new(needs.dialogues),
+            held_jobs: Keys::new(needs.held_jobs),
             subjects: Keys::new(BTreeSet::new()),
             jobs: Keys::new(BTreeSet::new()),
             presence_of: needs.presence_of,
@@ -210,6 +232,10 @@ impl Closure {
     pub(crate) fn next_round(&mut self) -> Vec<Ask> {
         let mut round = Vec::new();
         let asks = &mut round;
+        self.changed_channels.ask(asks, Ask::ChannelsToChange);
+        for id in &self.changed_channels.asked {
+            self.channels.wanted.remove(id);
+        }
         self.links.ask(asks, Ask::LinksById);
         self.slugs.ask(asks, Ask::LinksBySlug);
         let mut finds_orders = self.peek_attention.ask(asks, Ask::PeekAttention);
@@ -241,8 +267,12 @@ impl Closure {
                 self.runs.ask(asks, Ask::RunsById);
                 self.newest_runs.ask(asks, Ask::NewestRuns);
                 self.switches.ask(asks, Ask::Switches);
+                self.bot_chats.ask(asks, Ask::BotChats);
+                self.bot_chats_by.ask(asks, Ask::BotChatsBy);
+                self.dialogues.ask(asks, Ask::Dialogues);
                 self.subjects.ask(asks, Ask::AttentionBySubject);
                 self.jobs.ask(asks, Ask::JobsById);
+                self.held_jobs.ask(asks, Ask::HeldJobs);
                 if let Some(due) = self.due_jobs.take() {
                     asks.push(Ask::DueJobs(due));
                 }
@@ -275,6 +305,16 @@ impl Closure {
             Found::Switches(switches) => {
                 for switch in switches {
                     self.snapshot.switches.load(switch.name, switch);
+                }
+            }
+            Found::BotChats(chats) => {
+                for chat in chats {
+                    self.snapshot.bot_chats.load(chat.chat, chat);
+                }
+            }
+            Found::Dialogues(dialogues) => {
+                for dialogue in dialogues {
+                    self.snapshot.dialogues.load(dialogue.user, dialogue);
                 }
             }
             Found::Jobs(jobs) => {

@@ -11,6 +11,7 @@
 #![expect(missing_docs, reason = "a case says by its name what must hold")]
 
 pub mod concurrency;
+pub mod dialogues;
 pub mod entities;
 pub mod imports;
 pub mod jobs;
@@ -61,6 +62,9 @@ macro_rules! conformance_suite {
             concurrency::a_change_of_a_channel_is_not_undone_by_another,
             concurrency::the_audit_chain_holds_after_concurrent_writers,
             concurrency::a_commit_is_told_to_those_who_listen,
+            dialogues::a_dialogue_reads_back_and_an_update_moves_it_once,
+            dialogues::f58_an_answer_and_what_it_brings_about_are_one_commit,
+            dialogues::two_processes_with_one_update_move_a_dialogue_once,
             imports::what_is_carried_over_reads_back_and_a_repeat_changes_nothing,
             imports::f31_a_carried_payment_is_not_granted_again,
             imports::two_processes_carry_one_member_over_once,

@@ -47,6 +47,8 @@ filter!(
     ChannelFilter before ChannelId {
         /// Whether those that are no longer sold are in it.
         archived: bool,
+        /// Of an owner.
+        owner: Option<TelegramUserId>,
     }
 );
 filter!(

@@ -7,8 +7,8 @@ mod write;
 
 pub(crate) use indexed::are_indexes_left;
 pub(crate) use read::{
-    Columns, attention, channel, due_job, event, grant, in_order, job, link, membership, order, payment,
-    plan, presence, run, sealed, switch,
+    Columns, attention, bot_chat, channel, dialogue, due_job, event, grant, in_order, job, link, membership,
+    order, payment, plan, presence, run, sealed, switch,
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 
@@ -71,6 +71,7 @@ pub(crate) static CHANNELS: Table = Table {
         ("owner", Int, Changes),
         ("payout_address", Text, Changes),
         ("payout_currency", Text, Changes),
+        ("payout_memo", Text, Changes),
         ("policies", Text, Changes),
         ("archived_at", Time, Changes),
         ("frozen_at", Time, Changes),
@@ -78,6 +79,7 @@ pub(crate) static CHANNELS: Table = Table {
         ("frozen_reason", Text, Changes),
         ("chat_since", Time, Changes),
         ("created_at", Time, Fixed),
+        ("payout_change", Text, Changes),
     ],
 };
 
@@ -272,6 +274,31 @@ pub(crate) static SWITCHES: Table = Table {
         ("frozen_at", Time, Changes),
         ("frozen_by", Text, Changes),
         ("frozen_reason", Text, Changes),
+    ],
+};
+
+pub(crate) static BOT_CHATS: Table = Table {
+    name: "bot_chats",
+    columns: &[
+        ("chat_id", Int, Fixed),
+        ("title", Text, Changes),
+        ("is_channel", Flag, Changes),
+        ("is_public", Flag, Changes),
+        ("rights", Text, Changes),
+        ("set_by", Int, Changes),
+        ("since", Time, Changes),
+        ("told_at", Time, Changes),
+    ],
+};
+
+pub(crate) static DIALOGUES: Table = Table {
+    name: "dialogues",
+    columns: &[
+        ("telegram_user", Int, Fixed),
+        ("kind", Text, Changes),
+        ("payload", Text, Changes),
+        ("asked_at", Time, Changes),
+        ("update_id", Int, Changes),
     ],
 };
 

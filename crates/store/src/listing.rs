@@ -104,6 +104,7 @@ impl Dialect {
     pub(crate) fn channels(&self, filter: &ChannelFilter) -> Listing {
         Builder::new(self)
             .only(!filter.archived, "archived_at IS NULL")
+            .with("owner = {}", filter.owner.map(|owner| Value::Int(owner.get())))
             .with("id < {}", filter.before.map(|id| Value::Uuid(id.0)))
             .finish(&CHANNELS, "", "id DESC", filter.rows_max())
     }

@@ -31,8 +31,8 @@ macro_rules! migrations {
     };
 }
 
-migrations!(SQLITE, "sqlite": 1 "0001_initial",);
-migrations!(POSTGRES, "postgres": 1 "0001_initial",);
+migrations!(SQLITE, "sqlite": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats",);
+migrations!(POSTGRES, "postgres": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats",);
 
 /// The table in which they are recorded; the same for both engines.
 pub(crate) const SCHEMA_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

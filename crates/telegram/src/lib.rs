@@ -28,6 +28,7 @@ pub use ids::{ChatId, MessageId, UpdateId, UserId};
 pub use keyboard::{Action, Button, CALLBACK_DATA_BYTES_MAX, Keyboard};
 pub use member::{AdminRights, Member, MemberStatus, Right};
 pub use model::{
-    Callback, Chat, ChatKind, IncomingMessage, InviteLink, JoinRequest, MemberChange, MessageRef, User,
+    Callback, Chat, ChatKind, ForwardOrigin, IncomingMessage, InviteLink, JoinRequest, MemberChange,
+    MessageRef, User,
 };
 pub use update::{Batch, NotAnUpdate, Topic, Update, UpdateKind};

@@ -144,6 +144,9 @@ pub struct IncomingMessage {
     /// The text; absent for pictures and service messages.
     #[serde(default)]
     pub text: Option<String>,
+    /// Where a forwarded message was first, as Telegram says it; read it with [`IncomingMessage::forwarded_from`].
+    #[serde(default)]
+    pub forward_origin: Option<ForwardOrigin>,
     /// The group became this supergroup: use that id from now on (F51).
     #[serde(default, rename = "migrate_to_chat_id")]
     pub migrated_to: Option<ChatId>,
@@ -152,7 +155,21 @@ pub struct IncomingMessage {
     pub migrated_from: Option<ChatId>,
 }
 
+/// Where a forwarded message was first. Of the kinds of origin only that of a channel names a chat that one can ask about.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ForwardOrigin {
+    /// The channel; absent for people and groups.
+    #[serde(default)]
+    pub chat: Option<Chat>,
+}
+
 impl IncomingMessage {
+    /// The channel from which the message was forwarded.
+    #[must_use]
+    pub fn forwarded_from(&self) -> Option<&Chat> {
+        self.forward_origin.as_ref()?.chat.as_ref().filter(|chat| chat.kind == ChatKind::Channel)
+    }
+
     /// The command and what follows it, if the text is one: `/start p_ab` is `("start", "p_ab")`. A `@bot` suffix is dropped.
     #[must_use]
     pub fn command(&self) -> Option<(&str, &str)> {
@@ -210,6 +227,26 @@ mod tests {
     fn message(text: &str) -> IncomingMessage {
         let json = serde_json::json!({"message_id": 1, "date": 0, "chat": {"id": 5, "type": "private"}, "text": text});
         serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn only_a_channel_is_an_origin() {
+        let forwarded = |origin: serde_json::Value| -> Option<i64> {
+            let json = serde_json::json!({
+                "message_id": 1, "date": 0, "chat": {"id": 5, "type": "private"}, "forward_origin": origin,
+            });
+            let message: IncomingMessage = serde_json::from_value(json).unwrap();
+            message.forwarded_from().map(|chat| chat.id.0)
+        };
+        let channel = serde_json::json!({"id": -1001, "type": "channel", "title": "News"});
+        let origin = serde_json::json!({"type": "channel", "date": 0, "chat": channel, "message_id": 7});
+        assert_eq!(forwarded(origin), Some(-1001));
+        let person = serde_json::json!({"id": 7, "is_bot": false, "first_name": "A"});
+        assert_eq!(forwarded(serde_json::json!({"type": "user", "date": 0, "sender_user": person})), None);
+        assert_eq!(
+            forwarded(serde_json::json!({"type": "hidden_user", "date": 0, "sender_user_name": "A"})),
+            None
+        );
     }
 
     #[test]

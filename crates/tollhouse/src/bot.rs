@@ -1,6 +1,9 @@
 //! The bot's ear: join requests, who comes and goes, and what people write or press. Each update becomes a command, which is stored before the
 //! next offset is; a repeat after a crash is harmless.
 
+pub mod dialogue;
+pub mod owner;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +13,11 @@ use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
 use tollhouse_core::presence::Standing;
 use tollhouse_telegram::{
     Callback, ChatId, Error as TelegramError, Gateway, Html, IncomingMessage, Keyboard, MemberChange,
-    MemberStatus, Topic, Update, UpdateId, UpdateKind, UserId,
+    MemberStatus, MessageId, Topic, Update, UpdateId, UpdateKind, UserId,
 };
 
+use self::dialogue::{Answer, Turn};
+use self::owner::Pressed;
 use crate::app::{App, SubmitError};
 use crate::purchase::{self, Reply};
 use crate::texts::{self, Language};
@@ -111,16 +116,42 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
         UpdateKind::Message(IncomingMessage { chat, migrated_from: Some(from), .. }) => {
             migrated(app, from.0, chat.id.0).await
         }
-        UpdateKind::Message(message) if message.chat.id.is_private() => word(app, gateway, message).await,
+        UpdateKind::Message(message) if message.chat.id.is_private() => {
+            word(app, gateway, message, update.id).await
+        }
         UpdateKind::Message(message) => word_in_group(app, gateway, message).await,
-        UpdateKind::Callback(callback) => {
-            pressed(gateway, callback).await;
-            Ok(())
+        UpdateKind::Callback(callback) => pressed(app, gateway, callback, update.id).await,
+        UpdateKind::MyChatMember(change) if !change.chat.id.is_private() => {
+            bot_seen(app, gateway, change, update.id).await
         }
         UpdateKind::MyChatMember(_)
         | UpdateKind::ChannelPost(_)
         | UpdateKind::Unknown { .. }
         | UpdateKind::Undecodable { .. } => Ok(()),
+    }
+}
+
+/// What the bot may do in a chat has changed.
+async fn bot_seen(
+    app: &App,
+    gateway: &Gateway,
+    change: &MemberChange,
+    update_id: UpdateId,
+) -> Result<(), Trouble> {
+    let Ok(user) = TelegramUserId::new(change.actor.id.0) else { return Ok(()) };
+    let language = app.learn_language(user, change.actor.language_code.as_deref()).await?;
+    let turn = Turn { app, gateway, user, update_id: update_id.0, language };
+    match owner::bot_seen(&turn, change, update_id).await {
+        Ok(Some((text, keyboard))) => {
+            say(gateway, change.actor.id.private_chat(), &text, keyboard.as_ref()).await;
+            Ok(())
+        }
+        Ok(None) => Ok(()),
+        Err(SubmitError::Refused(refusal)) => {
+            tracing::info!(%refusal, "what Telegram says of the bot's rights was refused by the rules");
+            Ok(())
+        }
+        Err(SubmitError::Store(error)) => Err(error.into()),
     }
 }
 
@@ -151,21 +182,57 @@ async fn submit(app: &App, command: Command) -> Result<Option<String>, Trouble> 
     }
 }
 
-/// A user's command in the private chat. What else is written there is nothing that a bot could answer.
-async fn word(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
-    let (Some(from), Some((command, payload))) = (message.from.as_ref(), message.command()) else {
-        return Ok(());
-    };
+/// What a user writes in the private chat: a command, or the answer to what the bot has asked. Anything else is nothing that a bot could
+/// answer.
+async fn word(
+    app: &App,
+    gateway: &Gateway,
+    message: &IncomingMessage,
+    update_id: UpdateId,
+) -> Result<(), Trouble> {
+    let Some(from) = message.from.as_ref() else { return Ok(()) };
     let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
     let language = app.learn_language(user, from.language_code.as_deref()).await?;
+    let turn = Turn { app, gateway, user, update_id: update_id.0, language };
+    let chat = from.id.private_chat();
+    let Some((command, payload)) = message.command() else {
+        let answer = match (message.forwarded_from(), message.text.as_deref()) {
+            (Some(channel), _) => Answer::Forward(channel),
+            (None, Some(text)) => Answer::Text(text),
+            (None, None) => return Ok(()),
+        };
+        if let Some((text, keyboard)) = dialogue::answered(&turn, answer).await? {
+            say(gateway, chat, &text, keyboard.as_ref()).await;
+        }
+        return Ok(());
+    };
     match command {
         "start" => {
             let (answer, keyboard) = start(app, user, payload, language).await?;
             submit(app, Command::UserStarted { user }).await?;
-            say(gateway, from.id.private_chat(), &answer, keyboard.as_ref()).await;
+            say(gateway, chat, &answer, keyboard.as_ref()).await;
+            if payload.is_empty() {
+                let more = match dialogue::open_question(&turn).await? {
+                    Some(question) => Some(question),
+                    None => owner::waiting(app, user, language).await?,
+                };
+                if let Some((text, keyboard)) = more {
+                    say(gateway, chat, &text, keyboard.as_ref()).await;
+                }
+            }
         }
         "mylink" => my_link(app, gateway, user, language).await?,
-        _ => say(gateway, from.id.private_chat(), &language.command_unknown(), None).await,
+        "cancel" => {
+            let (text, keyboard) = dialogue::cancel(&turn).await?;
+            say(gateway, chat, &text, keyboard.as_ref()).await;
+        }
+        other => {
+            let (text, keyboard) = match owner::command(&turn, other).await? {
+                Some(reply) => reply,
+                None => (language.command_unknown(), None),
+            };
+            say(gateway, chat, &text, keyboard.as_ref()).await;
+        }
     }
     Ok(())
 }
@@ -210,14 +277,42 @@ async fn word_in_group(app: &App, gateway: &Gateway, message: &IncomingMessage) 
     Ok(())
 }
 
-/// A press on a button that comes back to us. Tollhouse makes none, so it is one of another program or another time: whoever pressed is
-/// told (F53), and what it carries is not looked at (F17).
-async fn pressed(gateway: &Gateway, callback: &Callback) {
-    let language = Language::of_account(callback.from.language_code.as_deref());
-    let answer = language.press_old();
-    if let Err(error) = gateway.answer_callback_query(&callback.id, Some(&answer), true).await {
+/// A press on a button that comes back to us. One that belongs to nothing now is of another program or another time: whoever pressed is
+/// told (F53). What a button carries names something to look up, and never what it costs or to whom it belongs (F17).
+async fn pressed(
+    app: &App,
+    gateway: &Gateway,
+    callback: &Callback,
+    update_id: UpdateId,
+) -> Result<(), Trouble> {
+    let Ok(user) = TelegramUserId::new(callback.from.id.0) else { return Ok(()) };
+    let language = app.learn_language(user, callback.from.language_code.as_deref()).await?;
+    let turn = Turn { app, gateway, user, update_id: update_id.0, language };
+    let data = callback.data.as_deref().unwrap_or_default();
+    let pressed = if let Some((place, answer)) = dialogue::of_press(data) {
+        dialogue::pressed(&turn, place, answer).await?.map(Pressed::Says)
+    } else if let Some(chat) = owner::setup::of_press(data) {
+        Some(Pressed::Says(owner::setup::begin(&turn, chat).await?))
+    } else if let Some(press) = owner::press::Press::read(data) {
+        Some(owner::pressed(&turn, press).await?)
+    } else {
+        None
+    };
+    let old = pressed.is_none().then(|| language.press_old());
+    if let Err(error) = gateway.answer_callback_query(&callback.id, old.as_deref(), old.is_some()).await {
         tracing::info!(%error, "a press was not answered");
     }
+    let to = callback.from.id.private_chat();
+    match (pressed, &callback.message) {
+        (Some(Pressed::Becomes((text, keyboard))), Some(message)) if message.chat.id == to => {
+            become_of(gateway, to, message.id, &text, keyboard.as_ref()).await;
+        }
+        (Some(Pressed::Becomes((text, keyboard)) | Pressed::Says((text, keyboard))), _) => {
+            say(gateway, to, &text, keyboard.as_ref()).await;
+        }
+        (None, _) => {}
+    }
+    Ok(())
 }
 
 /// `/mylink`: the way in again, for as long as the membership lasts (F37).
@@ -236,6 +331,23 @@ async fn my_link(
         say(gateway, UserId(user.get()).private_chat(), &language.no_access(), None).await;
     }
     Ok(())
+}
+
+/// Rewrites one of our messages; if it is too old for that, says it anew.
+async fn become_of(
+    gateway: &Gateway,
+    chat: ChatId,
+    message: MessageId,
+    text: &Html,
+    keyboard: Option<&Keyboard>,
+) {
+    match gateway.edit_message_text(chat, message, text, keyboard).await {
+        Ok(()) | Err(TelegramError::AlreadyDone(_)) => {}
+        Err(TelegramError::NotFound(_) | TelegramError::Permanent { .. }) => {
+            say(gateway, chat, text, keyboard).await;
+        }
+        Err(error) => tracing::info!(%error, "an answer was not delivered"),
+    }
 }
 
 /// An answer to a word is a courtesy, not a promise: it is said once and not kept.

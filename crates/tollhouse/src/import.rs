@@ -11,7 +11,7 @@ mod members;
 mod payments;
 mod run;
 mod target;
-mod text;
+pub(crate) mod text;
 
 pub use finding::{Finding, Why};
 pub use run::{Counts, ImportError, Report, Terms, run};

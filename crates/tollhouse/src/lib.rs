@@ -20,6 +20,7 @@ pub mod pulse;
 pub mod purchase;
 pub mod reconcile;
 pub mod renewal;
+pub mod replay;
 pub mod serve;
 pub mod texts;
 pub mod urls;

@@ -13,7 +13,10 @@ mod words;
 use std::fmt;
 
 pub use catalog::Value;
-pub use telegram::{access, access_button, claimed, declined, farewell, hello, owner, reminder};
+pub use telegram::{
+    access, access_button, claimed, declined, farewell, hello, lines, owner, owner_buttons, plan_line,
+    reminder, rights, wallet,
+};
 
 /// A language that Tollhouse speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

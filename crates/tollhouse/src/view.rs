@@ -20,7 +20,7 @@ pub use attention::Attention;
 pub use audit::AuditEntry;
 pub(crate) use audit::hex;
 pub use census::{Census, Counted, Guest};
-pub use channel::{Channel, Payout, Plan};
+pub use channel::{Channel, Payout, PayoutChange, Plan};
 pub use job::Job;
 pub use link::{Link, LinkState};
 pub use membership::{Grant, Membership};

@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::sync::{broadcast, watch};
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
-use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramUserId};
+use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
 use tollhouse_telegram::{Button, ChatId, Error as TelegramError, Gateway, Html, Keyboard, UserId};
 
 use crate::app::App;
+use crate::bot::{self, owner::standing};
 use crate::metrics;
 use crate::texts::{self, Language};
 
@@ -162,6 +163,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
     let Some(gateway) = &app.gateway else {
         return Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS });
     };
+    let chat = chat_of(&action);
     let done = match action {
         Action::CreateInvite { chat, name } => gateway
             .create_chat_invite_link(chat_id(chat), &name, None)
@@ -188,7 +190,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
             let text = texts::reminder(language, &title, ends_at, is_over.then_some(leaves_at));
             let keyboard = match renewal_button(app, gateway, renews, language).await {
                 Ok(keyboard) => keyboard,
-                Err(error) => return Outcome::Failed(failure(&error)),
+                Err(error) => return Outcome::Failed(failure(&error, chat)),
             };
             send(gateway, user, &text, keyboard.as_ref()).await
         }
@@ -196,13 +198,22 @@ async fn perform(app: &App, action: Action) -> Outcome {
             let language = app.language_of(user).await;
             let keyboard = match renewal_button(app, gateway, renews, language).await {
                 Ok(keyboard) => keyboard,
-                Err(error) => return Outcome::Failed(failure(&error)),
+                Err(error) => return Outcome::Failed(failure(&error, chat)),
             };
             send(gateway, user, &texts::farewell(language, &title, renews.is_some()), keyboard.as_ref()).await
         }
-        Action::Notify { owner, title, notice } => {
+        Action::Notify { owner, channel_id, title, notice } => {
             let language = app.language_of(owner).await;
-            send(gateway, owner, &texts::owner(language, &title, &notice), None).await
+            let keyboard = texts::owner_buttons(language, channel_id, &notice);
+            send(gateway, owner, &texts::owner(language, &title, &notice), keyboard.as_ref()).await
+        }
+        Action::OfferSetup { chat, user } => {
+            let may = match standing::may_sell(gateway, chat.chat, user).await {
+                Ok(may) => may,
+                Err(error) => return Outcome::Failed(failure(&error, Some(chat.chat))),
+            };
+            let (text, keyboard) = bot::owner::offer_setup(app.language_of(user).await, &chat, may);
+            send(gateway, user, &text, keyboard.as_ref()).await
         }
         Action::Nothing
         | Action::GiveUp { .. }
@@ -212,8 +223,19 @@ async fn perform(app: &App, action: Action) -> Outcome {
     };
     done.unwrap_or_else(|error| match moved(&error) {
         Some(to) => Outcome::Migrated { to },
-        None => Outcome::Failed(failure(&error)),
+        None => Outcome::Failed(failure(&error, chat)),
     })
+}
+
+/// In which chat of a channel an action is done, where the bot needs a right for it.
+fn chat_of(action: &Action) -> Option<TelegramChatId> {
+    match action {
+        Action::CreateInvite { chat, .. }
+        | Action::Approve { chat, .. }
+        | Action::Decline { chat, .. }
+        | Action::Remove { chat, .. } => Some((*chat).into()),
+        _ => None,
+    }
 }
 
 /// The number that a group has now, if that is why it did not work.
@@ -245,7 +267,7 @@ async fn lift(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> R
     match gateway.unban_chat_member(chat_id(chat), UserId(user.get())).await {
         Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => Ok(()),
         Err(error @ (TelegramError::RetryAfter { .. } | TelegramError::Transient { .. })) => {
-            Err(failure(&error))
+            Err(failure(&error, Some(chat.into())))
         }
         Err(error) => {
             tracing::warn!(%error, "a ban could not be lifted before access was sent");
@@ -320,7 +342,7 @@ async fn remove(
 }
 
 /// What helps against an error of Telegram's.
-fn failure(error: &TelegramError) -> Failure {
+fn failure(error: &TelegramError, chat: Option<TelegramChatId>) -> Failure {
     match error {
         TelegramError::RetryAfter { seconds } => Failure::Later { seconds: (*seconds).max(1) },
         TelegramError::Blocked(_) => Failure::Unreachable { error: error.to_string() },

@@ -300,7 +300,7 @@ async fn an_import_comes_to_the_same_on_both_engines_and_twice() {
             {"private": "-1003000000003", "public": "-1003000000002", "title": "Charts", "owner": null, "payout": null,
              "plans": [["7 days", {"amount": "5.00", "currency": "usd"}, {"days": 7}]]},
             {"private": SIGNALS.to_string(), "public": "-1003016667267", "title": "Signals VIP", "owner": "42",
-             "payout": {"address": "TXyzAbc", "currency": "usdttrc20"},
+             "payout": {"address": "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "currency": "usdttrc20"},
              "plans": [["30 days", {"amount": "2.50", "currency": "usd"}, {"days": 30}], ["365 days", {"amount": "1234.50", "currency": "usd"}, {"days": 365}]]},
         ])
     );

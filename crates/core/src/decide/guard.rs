@@ -185,6 +185,7 @@ pub(super) fn chat_migrated(
     from: PrivateChatId,
     to: PrivateChatId,
 ) -> Result<Outcome, Refusal> {
+    super::rights::migrated(work, from.into(), to.into());
     let Some(mut channel) = work.snapshot.channel_by_private_chat(from).cloned() else {
         return Ok(Outcome::Done);
     };

@@ -61,6 +61,7 @@ fn add(work: &mut Work<'_>, new: &ImportChannel) -> Result<(), Refusal> {
         title: shop::words(&new.title, "a title")?,
         owner: new.owner,
         payout: new.payout.clone(),
+        payout_change: None,
         policies: new.policies.clone(),
         archived_at: None,
         frozen: None,

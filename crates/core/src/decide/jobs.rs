@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, departure, guard, notification, reminders, shop};
+use super::{Work, attention, departure, guard, notification, payout, reminders, rights, shop};
 use crate::attention::{Reason, Subject};
+use crate::bot_chat::{HELD_ERROR, RIGHTS_WAIT_MINUTES};
 use crate::command::{Outcome, Refusal};
 use crate::id::{ChannelId, GrantId, JobId, LeaseToken, MembershipId, PrivateChatId, TelegramUserId};
 use crate::job::{
@@ -97,6 +98,9 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::ExpelStranger { channel_id, user } => {
                     guard::expelled(work, channel_id, user, outcome)
                 }
+                JobKind::OfferSetup { .. } => None,
+                JobKind::WakeHeld { channel_id } => rights::wake(work, channel_id),
+                JobKind::ApplyPayout { channel_id } => payout::apply(work, channel_id),
                 JobKind::NotifyOwner { .. } => None,
             };
             put(work, job, next);
@@ -158,6 +162,11 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             job.last_error = Some(format!("told to wait {seconds} s"));
             note_problem(work, &job, InvoiceProblem::Unavailable);
             return put(work, job, Some(later(work.now, SignedDuration::from_secs(i64::from(*seconds)))));
+        }
+        Failure::NoRights { chat, right } => {
+            job.last_error = Some(HELD_ERROR.to_owned());
+            rights::missed(work, &job, *chat, *right);
+            return put(work, job, Some(later(work.now, SignedDuration::from_mins(RIGHTS_WAIT_MINUTES))));
         }
         Failure::Unreachable { error } if reminders::waits_for_a_word(&job.kind) => {
             job.last_error = Some(bounded(error));

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::Work;
 use super::access::no_channel;
 use super::notification::new_order;
+use super::payout;
 use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
 use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
@@ -42,6 +43,7 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
         return Err(Refusal::Invalid("a channel needs a plan: --plan \"Monthly=5.00 USD/30d\"".to_owned()));
     }
     new.policies.check().map_err(Refusal::Invalid)?;
+    let payout = payout::checked(new.payout.as_ref())?;
     let title = words(&new.title, "a title")?;
     let id = ChannelId(work.ids.uuid());
     let mut channel = Channel {
@@ -50,7 +52,8 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
         public_chat: new.public_chat,
         title,
         owner: new.owner,
-        payout: new.payout.clone(),
+        payout: payout.clone(),
+        payout_change: None,
         policies: new.policies.clone(),
         archived_at: None,
         frozen: None,
@@ -62,7 +65,7 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
         push_plan(work, &mut channel, plan)?;
     }
     let detail = serde_json::json!({
-        "private_chat_id": new.private_chat, "public_chat_id": new.public_chat, "owner": new.owner, "payout": new.payout,
+        "private_chat_id": new.private_chat, "public_chat_id": new.public_chat, "owner": new.owner, "payout": payout,
         "policies": new.policies,
     });
     work.audit(&new.actor, "channel.added", format!("channel:{id}"), "", &detail);

@@ -37,16 +37,19 @@ async fn both(world: &World, model: &mut Model, command: Command) -> Outcome {
     stored.unwrap()
 }
 
+/// With the longest memo that Stellar has.
+fn payout(memo: &str) -> Payout {
+    let address = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ";
+    Payout::new(Currency::new("xlm").unwrap(), address, Some(memo)).unwrap()
+}
+
 fn extreme_channel() -> Command {
     Command::AddChannel(Box::new(NewChannel {
         private_chat: PrivateChatId::new(i64::MIN).unwrap(),
         public_chat: Some(PublicChatId::new(-1).unwrap()),
         title: "Сигналы 📈 \u{200f}عربى' \"; DROP TABLE orders; --".to_owned(),
         owner: Some(TelegramUserId::new(i64::MAX).unwrap()),
-        payout: Some(Payout {
-            address: "bc1q…ü".to_owned(),
-            currency: tollhouse_core::money::Currency::new("usdttrc20").unwrap(),
-        }),
+        payout: Some(payout(&"x".repeat(28))),
         plans: AMOUNTS
             .iter()
             .map(|amount| NewPlan {
@@ -82,6 +85,9 @@ pub async fn every_entity_reads_back_with_extreme_values(database: &dyn Fresh) {
     let mut model = Model::new(SEED, clock);
     let Outcome::Channel(channel_id) = both(&world, &mut model, extreme_channel()).await else { panic!() };
     let plan_id = world.plan(channel_id, &format!("価格 {}", AMOUNTS[0])).await;
+    let change =
+        Command::SetPayout { channel_id, payout: payout("é'\"; -- \u{1f4c8}"), actor: "cli:ö".to_owned() };
+    both(&world, &mut model, change).await;
     let last: Timestamp = "9999-12-30T21:59:59.999999Z".parse().unwrap();
     for (expires_at, max_uses) in [(Some(last), Some(u32::MAX)), (None, None)] {
         both(&world, &mut model, {

@@ -35,7 +35,11 @@ fn channel() -> Command {
         public_chat: Some(PublicChatId::new(PUBLIC_CHAT).unwrap()),
         title: "Сигналы".to_owned(),
         owner: Some(TelegramUserId::new(42).unwrap()),
-        payout: Some(Payout { address: "T1".to_owned(), currency: Currency::new("usdttrc20").unwrap() }),
+        payout: Some(Payout {
+            address: "T1".to_owned(),
+            currency: Currency::new("usdttrc20").unwrap(),
+            memo: None,
+        }),
         plans: vec![plan("30 days", "5.00 USD", 30), plan("365 days", "50 USD", 365)],
         policies: Policies::default(),
         origin: origin("main_clients_database open_channel_id=-1003016667267"),

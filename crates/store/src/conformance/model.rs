@@ -101,6 +101,8 @@ impl Model {
             presences: all.presences.keys().copied().collect(),
             runs: all.runs.keys().copied().collect(),
             switches: all.switches.keys().copied().collect(),
+            bot_chats: all.bot_chats.keys().copied().collect(),
+            dialogues: all.dialogues.keys().copied().collect(),
             attention: all.attention.keys().copied().collect(),
             ..Needs::default()
         };
@@ -114,6 +116,8 @@ impl Model {
         same("presences", all.presences.values(), stored.presences.values());
         same("runs", all.runs.values(), stored.runs.values());
         same("switches", all.switches.values(), stored.switches.values());
+        same("bot chats", all.bot_chats.values(), stored.bot_chats.values());
+        same("dialogues", all.dialogues.values(), stored.dialogues.values());
         same("attention", all.attention.values(), stored.attention.values());
         let jobs = store.jobs(JobFilter { limit: PAGE_LENGTH_MAX, ..JobFilter::default() }).await.unwrap();
         let jobs: BTreeMap<JobId, Job> = jobs.into_iter().map(|job| (job.id, job)).collect();

@@ -1,14 +1,18 @@
 //! From a row to our types. A value that our types cannot hold is a fault that names its column: nothing is guessed.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollhouse_core::attention::{Attention, Reason, Resolution, Resolved};
 use tollhouse_core::audit::{AuditEntry, Sealed};
+use tollhouse_core::bot_chat::{BotChat, BotRight};
 use tollhouse_core::channel::{Channel, Payout, Plan, PlanDuration};
+use tollhouse_core::dialogue::{Dialogue, Question};
 use tollhouse_core::event::{EventSource, Parent, Verdict};
 use tollhouse_core::id::{
     AttentionId, ChannelId, ClaimToken, GrantId, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
-    PresenceId, PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramUserId,
+    PresenceId, PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
 };
 use tollhouse_core::job::{Job, JobState, Lease};
 use tollhouse_core::link::PayLink;
@@ -153,13 +157,15 @@ pub(crate) fn channel(row: &mut impl Columns) -> Result<Channel, Failure> {
         payout: {
             let address = row.owned()?;
             let currency = row.currency()?;
-            address.zip(currency).map(|(address, currency)| Payout { address, currency })
+            let memo = row.owned()?;
+            address.zip(currency).map(|(address, currency)| Payout { address, currency, memo })
         },
         policies: row.must_word(|text| serde_json::from_str(text).ok())?,
         archived_at: row.time()?,
         frozen: freeze(row)?,
         chat_since: row.must_time()?,
         created_at: row.must_time()?,
+        payout_change: row.word(|text| serde_json::from_str(text).ok())?,
         plans: Vec::new(),
     })
 }
@@ -200,6 +206,35 @@ pub(crate) fn run(row: &mut impl Columns) -> Result<RemovalRun, Failure> {
 
 pub(crate) fn switch(row: &mut impl Columns) -> Result<Switch, Failure> {
     Ok(Switch { name: row.must_word(SwitchName::from_word)?, freeze: freeze(row)? })
+}
+
+pub(crate) fn bot_chat(row: &mut impl Columns) -> Result<BotChat, Failure> {
+    /// Words with spaces between them.
+    fn rights(text: &str) -> Option<BTreeSet<BotRight>> {
+        text.split_whitespace().map(BotRight::from_word).collect()
+    }
+    Ok(BotChat {
+        chat: row.must_number(TelegramChatId::new)?,
+        title: row.must_text()?,
+        is_channel: row.must_flag()?,
+        is_public: row.must_flag()?,
+        rights: row.must_word(rights)?,
+        set_by: row.number(TelegramUserId::new)?,
+        since: row.must_time()?,
+        told_at: row.time()?,
+    })
+}
+
+pub(crate) fn dialogue(row: &mut impl Columns) -> Result<Dialogue, Failure> {
+    let user = row.must_number(TelegramUserId::new)?;
+    let kind = row.owned()?;
+    let payload = row.owned()?;
+    Ok(Dialogue {
+        user,
+        question: kind.zip(payload).map(|(kind, payload)| Question { kind, payload }),
+        asked_at: row.must_time()?,
+        update_id: row.must_int()?,
+    })
 }
 
 /// A plan and its place among its channel's plans.

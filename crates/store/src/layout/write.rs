@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use tollhouse_core::attention::Attention;
 use tollhouse_core::audit::Sealed;
+use tollhouse_core::bot_chat::{BotChat, BotRight};
 use tollhouse_core::channel::{Channel, Plan, PlanDuration};
+use tollhouse_core::dialogue::Dialogue;
 use tollhouse_core::event::Parent;
 use tollhouse_core::job::{ArmJob, Job, JobKind, JobState};
 use tollhouse_core::link::PayLink;
@@ -88,11 +90,13 @@ impl Record for Channel {
         sink.int(self.owner.map(|owner| owner.get()));
         maybe_words(sink, self.payout.as_ref().map(|payout| payout.address.as_str()));
         maybe_words(sink, self.payout.as_ref().map(|payout| payout.currency.as_str()));
+        maybe_words(sink, self.payout.as_ref().and_then(|payout| payout.memo.as_deref()));
         sink.text(json(&self.policies));
         sink.time(self.archived_at);
         freeze(sink, self.frozen.as_ref());
         sink.time(Some(self.chat_since));
         sink.time(Some(self.created_at));
+        sink.text(self.payout_change.as_ref().and_then(|change| json(change)));
     }
 }
 
@@ -147,6 +151,38 @@ impl Record for Switch {
     fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
         words(sink, self.name.as_str());
         freeze(sink, self.freeze.as_ref());
+    }
+}
+
+impl Record for BotChat {
+    fn table() -> &'static Table {
+        &super::BOT_CHATS
+    }
+
+    fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
+        let rights: Vec<&str> = self.rights.iter().copied().map(BotRight::as_str).collect();
+        sink.int(Some(self.chat.get()));
+        words(sink, &self.title);
+        sink.flag(self.is_channel);
+        sink.flag(self.is_public);
+        sink.text(Some(Cow::Owned(rights.join(" "))));
+        sink.int(self.set_by.map(|user| user.get()));
+        sink.time(Some(self.since));
+        sink.time(self.told_at);
+    }
+}
+
+impl Record for Dialogue {
+    fn table() -> &'static Table {
+        &super::DIALOGUES
+    }
+
+    fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
+        sink.int(Some(self.user.get()));
+        maybe_words(sink, self.question.as_ref().map(|question| question.kind.as_str()));
+        maybe_words(sink, self.question.as_ref().map(|question| question.payload.as_str()));
+        sink.time(Some(self.asked_at));
+        sink.int(Some(self.update_id));
     }
 }
 

@@ -153,6 +153,8 @@ pub(crate) async fn apply(
     first.write(&writes.presences);
     first.write(&writes.runs);
     first.write(&writes.switches);
+    first.write(&writes.bot_chats);
+    first.write(&writes.dialogues);
     first.write(&writes.attention);
     first.write(&writes.jobs);
     first.insert(writes.events.iter().collect(), "");

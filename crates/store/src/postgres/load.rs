@@ -13,8 +13,8 @@ use super::pipeline::{Call, run};
 use super::rows::{Parameter, PostgresRow, system_time};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS,
-    SWITCHES, Table,
+    self, ATTENTION, BOT_CHATS, CHANNELS, DIALOGUES, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS,
+    PLANS, PRESENCES, RUNS, SWITCHES, Table,
 };
 use crate::writer::Failure;
 
@@ -118,13 +118,19 @@ queries! {
     RUNS_BY_ID = RUNS "WHERE id = ANY($1) ORDER BY id" LOCK;
     NEWEST_RUNS = RUNS "WHERE (channel_id, number) IN (SELECT channel_id, max(number) FROM removal_runs WHERE channel_id = ANY($1) GROUP BY channel_id) ORDER BY id" LOCK;
     SWITCHES_BY_NAME = SWITCHES "WHERE name = ANY($1)" NO_LOCK;
+    BOT_CHATS_BY_ID = BOT_CHATS "WHERE chat_id = ANY($1) ORDER BY chat_id" LOCK;
+    BOT_CHATS_BY_USER = BOT_CHATS "WHERE set_by = ANY($1) ORDER BY chat_id" NO_LOCK;
+    DIALOGUES_BY_USER = DIALOGUES "WHERE telegram_user = ANY($1) ORDER BY telegram_user" LOCK;
     ATTENTION_BY_ID = ATTENTION "WHERE id = ANY($1)" NO_LOCK;
     ATTENTION_BY_SUBJECT = ATTENTION "WHERE subject = ANY($1) ORDER BY id" LOCK;
     JOBS_BY_ID = JOBS "WHERE id = ANY($1) ORDER BY id" LOCK;
+    JOBS_HELD = JOBS "WHERE channel_id = ANY($1) AND state = 'ready' AND last_error = 'waits for a right of the bot in the chat' ORDER BY id LIMIT 256" LOCK_IF_FREE;
     JOBS_READY = JOBS "WHERE state = 'ready' AND run_at <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
     JOBS_LAPSED = JOBS "WHERE state = 'leased' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
 }
 
+static CHANNELS_TO_CHANGE: LazyLock<String> =
+    LazyLock::new(|| format!("{} ORDER BY channels.id FOR NO KEY UPDATE OF channels", channels("id")));
 static CHANNELS_BY_ID: LazyLock<String> = LazyLock::new(|| channels("id"));
 static CHANNELS_BY_PRIVATE_CHAT: LazyLock<String> = LazyLock::new(|| channels("private_chat_id"));
 static CHANNELS_BY_PUBLIC_CHAT: LazyLock<String> = LazyLock::new(|| channels("public_chat_id"));
@@ -172,6 +178,14 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         Ask::GrantsById(ids) => rows(&GRANTS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::GrantsByOrder(ids) => rows(&GRANTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
         Ask::GrantsByMembership(ids) => rows(&GRANTS_BY_MEMBERSHIP, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::ChannelsToChange(ids) => {
+            let sql: &'static str = match purpose {
+                Purpose::Change => &CHANNELS_TO_CHANGE,
+                Purpose::Look => &CHANNELS_BY_ID,
+            };
+            let parameters = vec![array(ids.iter().map(|id| id.0))];
+            calls.push(Call::Rows { sql, parameters });
+        }
         Ask::ChannelsById(ids) => {
             let parameters = vec![array(ids.iter().map(|id| id.0))];
             calls.push(Call::Rows { sql: &CHANNELS_BY_ID, parameters });
@@ -203,10 +217,18 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         Ask::Switches(names) => {
             rows(&SWITCHES_BY_NAME, vec![array(names.iter().map(|name| name.as_str()))]);
         }
+        Ask::BotChats(chats) => rows(&BOT_CHATS_BY_ID, vec![array(chats.iter().map(|chat| chat.get()))]),
+        Ask::BotChatsBy(users) => {
+            rows(&BOT_CHATS_BY_USER, vec![array(users.iter().map(|user| user.get()))]);
+        }
+        Ask::Dialogues(users) => {
+            rows(&DIALOGUES_BY_USER, vec![array(users.iter().map(|user| user.get()))]);
+        }
         Ask::AttentionBySubject(subjects) => {
             rows(&ATTENTION_BY_SUBJECT, vec![array(subjects.iter().map(ToString::to_string))]);
         }
         Ask::JobsById(ids) => rows(&JOBS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
+        Ask::HeldJobs(channels) => rows(&JOBS_HELD, vec![array(channels.iter().map(|id| id.0))]),
         Ask::DueJobs(due) => {
             let parameters = || -> Vec<Parameter<'static>> {
                 vec![Box::new(system_time(due.now)), Box::new(i64::from(due.limit))]
@@ -231,16 +253,19 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
         Ask::GrantsById(_) | Ask::GrantsByOrder(_) | Ask::GrantsByMembership(_) => {
             Found::Grants(each(last, |row| layout::grant(row))?)
         }
-        Ask::ChannelsById(_) | Ask::ChannelsByPrivateChat(_) | Ask::ChannelsByPublicChat(_) => {
-            Found::Channels(joined_channels(last)?)
-        }
+        Ask::ChannelsToChange(_)
+        | Ask::ChannelsById(_)
+        | Ask::ChannelsByPrivateChat(_)
+        | Ask::ChannelsByPublicChat(_) => Found::Channels(joined_channels(last)?),
         Ask::MembershipsById(_) | Ask::MembershipsByMember(_) | Ask::MembershipsByUser(_) => {
             Found::Memberships(each(last, |row| layout::membership(row))?)
         }
         Ask::PresencesByMember(_) => Found::Presences(each(last, |row| layout::presence(row))?),
         Ask::RunsById(_) | Ask::NewestRuns(_) => Found::Runs(each(last, |row| layout::run(row))?),
         Ask::Switches(_) => Found::Switches(each(last, |row| layout::switch(row))?),
-        Ask::JobsById(_) => Found::Jobs(each(last, |row| layout::job(row))?),
+        Ask::BotChats(_) | Ask::BotChatsBy(_) => Found::BotChats(each(last, |row| layout::bot_chat(row))?),
+        Ask::Dialogues(_) => Found::Dialogues(each(last, |row| layout::dialogue(row))?),
+        Ask::JobsById(_) | Ask::HeldJobs(_) => Found::Jobs(each(last, |row| layout::job(row))?),
         Ask::DueJobs(_) => {
             let mut jobs = Vec::new();
             for answer in answers {

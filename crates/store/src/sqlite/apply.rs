@@ -9,8 +9,8 @@ use tollhouse_core::snapshot::Write;
 use super::rows::{Binder, failure};
 use crate::batch::{Arm, Writes, seal};
 use crate::layout::{
-    ATTENTION, AUDIT, CHANNELS, Change, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS,
-    PRESENCES, RUNS, Record, SWITCHES, Table, are_indexes_left,
+    ATTENTION, AUDIT, BOT_CHATS, CHANNELS, Change, DIALOGUES, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS,
+    ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS, Record, SWITCHES, Table, are_indexes_left,
 };
 use crate::writer::Failure;
 
@@ -29,7 +29,7 @@ pub(crate) struct Statements {
 }
 
 /// All that is written here.
-static TABLES: [&Table; 14] = [
+static TABLES: [&Table; 16] = [
     &CHANNELS,
     &PLANS,
     &LINKS,
@@ -40,6 +40,8 @@ static TABLES: [&Table; 14] = [
     &PRESENCES,
     &RUNS,
     &SWITCHES,
+    &BOT_CHATS,
+    &DIALOGUES,
     &JOBS,
     &ATTENTION,
     &EVENTS,
@@ -187,6 +189,8 @@ impl Statements {
         self.write(c, &writes.presences)?;
         self.write(c, &writes.runs)?;
         self.write(c, &writes.switches)?;
+        self.write(c, &writes.bot_chats)?;
+        self.write(c, &writes.dialogues)?;
         self.write(c, &writes.attention)?;
         self.write(c, &writes.jobs)?;
         self.arm(c, &writes.arm)?;

@@ -10,8 +10,8 @@ use tollhouse_core::snapshot::{Needs, Snapshot};
 use super::rows::{SqliteRow, failure};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, CHANNELS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS,
-    SWITCHES, Table, in_order,
+    self, ATTENTION, BOT_CHATS, CHANNELS, DIALOGUES, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS,
+    PLANS, PRESENCES, RUNS, SWITCHES, Table, in_order,
 };
 use crate::writer::Failure;
 
@@ -64,9 +64,13 @@ queries! {
     RUNS_BY_ID = RUNS "id = ?1";
     NEWEST_RUN = RUNS "channel_id = ?1 ORDER BY number DESC LIMIT 1";
     SWITCHES_BY_NAME = SWITCHES "name = ?1";
+    BOT_CHATS_BY_ID = BOT_CHATS "chat_id = ?1";
+    BOT_CHATS_BY_USER = BOT_CHATS "set_by = ?1";
+    DIALOGUES_BY_USER = DIALOGUES "telegram_user = ?1";
     ATTENTION_BY_ID = ATTENTION "id = ?1";
     ATTENTION_BY_SUBJECT = ATTENTION "subject = ?1";
     JOBS_BY_ID = JOBS "id = ?1";
+    JOBS_HELD = JOBS "channel_id = ?1 AND state = 'ready' AND last_error = 'waits for a right of the bot in the chat' LIMIT 256";
     JOBS_READY = JOBS "state = 'ready' AND run_at <= ?1 ORDER BY run_at, id LIMIT ?2";
     JOBS_LAPSED = JOBS "state = 'leased' AND lease_until <= ?1 ORDER BY run_at, id LIMIT ?2";
 }
@@ -150,7 +154,9 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
         Ask::GrantsById(ids) => grants(c, &GRANTS_BY_ID, ids.iter().map(|id| id.0))?,
         Ask::GrantsByOrder(ids) => grants(c, &GRANTS_BY_ORDER, ids.iter().map(|id| id.0))?,
         Ask::GrantsByMembership(ids) => grants(c, &GRANTS_BY_MEMBERSHIP, ids.iter().map(|id| id.0))?,
-        Ask::ChannelsById(ids) => channels(c, &CHANNELS_BY_ID, ids.iter().map(|id| id.0))?,
+        Ask::ChannelsToChange(ids) | Ask::ChannelsById(ids) => {
+            channels(c, &CHANNELS_BY_ID, ids.iter().map(|id| id.0))?
+        }
         Ask::ChannelsByPrivateChat(chats) => {
             channels(c, &CHANNELS_BY_PRIVATE_CHAT, chats.iter().map(|chat| chat.get()))?
         }
@@ -193,12 +199,27 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
             let names = names.iter().map(|name| name.as_str());
             Found::Switches(each(c, &SWITCHES_BY_NAME, names, |row| layout::switch(row))?)
         }
+        Ask::BotChats(chats) => {
+            let chats = chats.iter().map(|chat| chat.get());
+            Found::BotChats(each(c, &BOT_CHATS_BY_ID, chats, |row| layout::bot_chat(row))?)
+        }
+        Ask::BotChatsBy(users) => {
+            let users = users.iter().map(|user| user.get());
+            Found::BotChats(each(c, &BOT_CHATS_BY_USER, users, |row| layout::bot_chat(row))?)
+        }
+        Ask::Dialogues(users) => {
+            let users = users.iter().map(|user| user.get());
+            Found::Dialogues(each(c, &DIALOGUES_BY_USER, users, |row| layout::dialogue(row))?)
+        }
         Ask::AttentionBySubject(subjects) => {
             let texts = subjects.iter().map(ToString::to_string);
             Found::Attention(each(c, &ATTENTION_BY_SUBJECT, texts, |row| layout::attention(row))?)
         }
         Ask::JobsById(ids) => {
             Found::Jobs(each(c, &JOBS_BY_ID, ids.iter().map(|id| id.0), |row| layout::job(row))?)
+        }
+        Ask::HeldJobs(channels) => {
+            Found::Jobs(each(c, &JOBS_HELD, channels.iter().map(|id| id.0), |row| layout::job(row))?)
         }
         Ask::DueJobs(due) => {
             let mut found = Vec::new();

@@ -55,6 +55,8 @@ pub(super) enum ChannelCommand {
     Freeze(FreezeArgs),
     /// Let removals go on
     Unfreeze(FreezeArgs),
+    /// Change the wallet to which you are paid out; it counts 24 hours later, and the owner is told at once
+    Payout(PayoutArgs),
     /// Who may be inside without paying
     #[command(subcommand)]
     Whitelist(WhitelistCommand),
@@ -102,6 +104,9 @@ pub(super) struct AddArgs {
     /// The wallet's coin with its network, for example usdttrc20
     #[arg(long, value_name = "COIN", requires = "payout_address", value_parser = Currency::new)]
     payout_currency: Option<Currency>,
+    /// The memo or tag that the wallet needs, if it is at an exchange (XRP, XLM, TON, ATOM)
+    #[arg(long, value_name = "MEMO", requires = "payout_address")]
+    payout_memo: Option<String>,
     #[command(flatten)]
     policies: PolicyArgs,
 }
@@ -121,6 +126,24 @@ pub(super) struct SetArgs {
     all: bool,
     #[command(flatten)]
     policies: PolicyArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PayoutArgs {
+    #[command(flatten)]
+    channel: OneChannel,
+    /// The wallet
+    #[arg(long, value_name = "ADDRESS", requires = "currency", required_unless_present = "cancel")]
+    address: Option<String>,
+    /// Its coin with its network, for example usdttrc20
+    #[arg(long, value_name = "COIN", requires = "address", value_parser = Currency::new)]
+    currency: Option<Currency>,
+    /// The memo or tag that it needs, if it is at an exchange
+    #[arg(long, value_name = "MEMO", requires = "address")]
+    memo: Option<String>,
+    /// Take back a change that does not count yet
+    #[arg(long, conflicts_with = "address")]
+    cancel: bool,
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +184,7 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<()
             Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
         }
         ChannelCommand::Set(args) => set(session, &args).await,
+        ChannelCommand::Payout(args) => set_payout(session, args).await,
         ChannelCommand::Census(args) => census::run(session, args).await,
         ChannelCommand::Freeze(args) => care::freeze(session, args, true).await,
         ChannelCommand::Unfreeze(args) => care::freeze(session, args, false).await,
@@ -179,7 +203,8 @@ async fn add(session: &Session, args: AddArgs) -> Result<(), CliError> {
         payout: args
             .payout_address
             .zip(args.payout_currency)
-            .map(|(address, currency)| Payout { address: address.trim().to_owned(), currency }),
+            .map(|(address, currency)| payout(currency, &address, args.payout_memo.as_deref()))
+            .transpose()?,
         plans: args.plan.into_iter().map(|plan| plan.0).collect(),
         policies: args.policies.change().over(&session.app.config.policies),
         actor: session.actor.clone(),
@@ -191,6 +216,27 @@ async fn add(session: &Session, args: AddArgs) -> Result<(), CliError> {
     warn_if_too_small(session, channel.plans.iter().map(|plan| (&*plan.label, &plan.price))).await;
     let added = Added { thing: view::Channel::from(&channel), taken_up };
     Ok(session.out.answer(&added, |added| in_full(&added.thing) + &taken_up_text(&added.taken_up))?)
+}
+
+/// An address that its coin can have.
+fn payout(currency: Currency, address: &str, memo: Option<&str>) -> Result<Payout, CliError> {
+    Payout::new(currency, address, memo).map_err(|error| CliError::Usage(error.to_string()))
+}
+
+/// Asks for a change of the wallet, or takes one back.
+async fn set_payout(session: &Session, args: PayoutArgs) -> Result<(), CliError> {
+    let channel_id = session.channel(&args.channel.get()).await?.id;
+    let actor = session.actor.clone();
+    let command = match args.address.zip(args.currency) {
+        Some((address, currency)) => {
+            let payout = payout(currency, &address, args.memo.as_deref())?;
+            Command::SetPayout { channel_id, payout, actor }
+        }
+        None => Command::CancelPayoutChange { channel_id, counts_at: None, actor },
+    };
+    session.submit(command).await?;
+    let channel = session.channel(&ChannelArg::Id(channel_id)).await?;
+    Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
 }
 
 /// Changes the policies of one channel, or of all.
@@ -221,7 +267,9 @@ async fn set(session: &Session, args: &SetArgs) -> Result<(), CliError> {
 
 async fn every_channel(session: &Session) -> Result<Vec<Channel>, CliError> {
     let store = &session.app.store;
-    let page = |before| store.channels(ChannelFilter { archived: true, before, limit: PAGE_LENGTH_MAX });
+    let page = |before| {
+        store.channels(ChannelFilter { archived: true, owner: None, before, limit: PAGE_LENGTH_MAX })
+    };
     Ok(all_pages(|channel| channel.id, page).await?)
 }
 
@@ -231,7 +279,7 @@ async fn list(
     limit: &Limit,
     before: Option<ChannelId>,
 ) -> Result<(), CliError> {
-    let filter = ChannelFilter { archived, before, limit: limit.limit };
+    let filter = ChannelFilter { archived, owner: None, before, limit: limit.limit };
     let channels = session.app.store.channels(filter).await?;
     let rows: Vec<view::Channel> = channels.iter().map(view::Channel::from).collect();
     let last = channels.last().map(|channel| channel.id.to_string());
@@ -318,13 +366,17 @@ fn in_full(channel: &view::Channel) -> String {
         ("Private chat", channel.private_chat_id.to_string()),
         ("Public chat", or_nothing(channel.public_chat_id)),
         ("Owner", or_nothing(channel.owner)),
-        (
-            "Payout",
-            or_nothing(
-                channel.payout.as_ref().map(|payout| format!("{} to {}", payout.currency, payout.address)),
-            ),
-        ),
+        ("Payout", or_nothing(channel.payout.as_ref().map(wallet))),
     ];
+    if let Some(change) = &channel.payout_change {
+        let text = format!(
+            "{}, from {} (asked by {})",
+            wallet(&change.payout),
+            when(change.counts_at),
+            change.asked_by
+        );
+        lines.push(("Payout then", text));
+    }
     lines.extend(policies::lines(&channel.policies));
     lines.extend([
         ("Frozen", when_or_nothing(channel.frozen_at)),
@@ -346,6 +398,11 @@ fn in_full(channel: &view::Channel) -> String {
     text.push_str(&table(["PLAN", "LABEL", "PRICE", "DURATION", "STATE"], plans.collect(), "No plans."));
     text.push('\n');
     text
+}
+
+fn wallet(payout: &view::Payout) -> String {
+    let memo = payout.memo.as_ref().map(|memo| format!(", memo {memo}")).unwrap_or_default();
+    format!("{} to {}{memo}", payout.currency, payout.address)
 }
 
 fn plan_in_full(plan: &view::Plan) -> String {

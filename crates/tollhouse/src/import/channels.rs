@@ -177,7 +177,10 @@ fn payout(row: &ClientRow) -> Result<Option<Payout>, String> {
     let fits = address.chars().count() <= ADDRESS_LENGTH_MAX && !address.contains(char::is_whitespace);
     let ticker = ticker(text::said(coin).unwrap_or_default(), text::said(network).unwrap_or_default());
     match ticker.filter(|_| fits).and_then(|ticker| Currency::new(&ticker).ok()) {
-        Some(currency) => Ok(Some(Payout { address: address.to_owned(), currency })),
+        // The predecessor took whatever was typed (S01).
+        Some(currency) => {
+            Payout::new(currency, address, None).map(Some).map_err(|error| format!("{}: {error}", detail()))
+        }
         None => Err(detail()),
     }
 }
@@ -243,7 +246,7 @@ mod tests {
             sub_3_price: some("12,50"),
             sub_3_time: some("0"),
             client_id: some("8f7b9d1e-0000-4000-8000-000000000001"),
-            client_wallet_address: some("TXyz"),
+            client_wallet_address: some("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),
             client_payout_currency: some("USDT"),
             client_payout_network: some("TRX"),
             ..ClientRow::default()

@@ -52,7 +52,7 @@ whys! {
     /// Nobody is told.
     NoOwner = "no_owner", "there is no Telegram account of the owner: notification_id is missing or none, and client_id is an account of the old site", "put the owner's Telegram user id into notification_id there and run the import again";
     /// The wallet cannot be used.
-    NoPayout = "no_payout", "coin and network of the payout wallet do not name a coin of NOWPayments that is known here", "note the wallet; nothing is paid out by Tollhouse yet";
+    NoPayout = "no_payout", "coin and network of the payout wallet do not name a coin of NOWPayments that is known here, or the address is none of that coin", "note the wallet; nothing is paid out by Tollhouse yet";
     /// The member's channel is none of those.
     UnknownChannel = "unknown_channel", "its channel is neither a closed nor an open channel of main_clients_database", "register the channel with `tollhouse channel add` and give the days with `tollhouse membership grant`";
     /// No Telegram account.

@@ -84,7 +84,7 @@ pub fn dollars(text: &str) -> Option<Money> {
 
 /// Brings thousands' marks and decimal commas into the one form that is read. Where both marks are there the last one is the decimal mark;
 /// a single comma is one unless three digits follow it.
-fn point_only(text: &str) -> Option<String> {
+pub fn point_only(text: &str) -> Option<String> {
     let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '\'' | '_')).collect();
     let (comma, point) = (plain.rfind(','), plain.rfind('.'));
     let decimal = match (comma, point) {

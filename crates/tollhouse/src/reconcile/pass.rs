@@ -180,7 +180,7 @@ async fn first_sale(app: &App, now: Timestamp) -> Result<Timestamp, Trouble> {
     let mut oldest = None;
     loop {
         let before = oldest.map(|(id, _)| id);
-        let filter = ChannelFilter { archived: true, before, limit: PAGE_LENGTH_MAX };
+        let filter = ChannelFilter { archived: true, owner: None, before, limit: PAGE_LENGTH_MAX };
         let page = app.store.channels(filter).await?;
         let Some(last) = page.last() else { return Ok(oldest.map_or(now, |(_, at)| at)) };
         let first = page.iter().map(|channel| channel.created_at).min().unwrap_or(now);

@@ -1,10 +1,16 @@
 //! The bot's messages that have a choice in them; those that have none are methods of [`Language`] as they are.
 
 use jiff::Timestamp;
+use tollhouse_core::bot_chat::BotRight;
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::id::ChannelId;
 use tollhouse_core::job::OwnerNotice;
-use tollhouse_telegram::Html;
+use tollhouse_core::money::Money;
+use tollhouse_core::payout::Payout;
+use tollhouse_telegram::{Html, Keyboard};
 
 use super::Language;
+use crate::bot::owner::press::Press;
 
 /// The message that brings access.
 #[must_use]
@@ -81,9 +87,71 @@ pub fn owner(language: Language, title: &str, notice: &OwnerNotice) -> Html {
                 language.owner_refunded(title, price, order)
             }
         }
+        OwnerNotice::RightsLost { chat, missing } => {
+            language.owner_rights_lost(title, chat, rights(language, missing))
+        }
+        OwnerNotice::RightsBack { chat } => language.owner_rights_back(title, chat),
+        OwnerNotice::PayoutChange { payout, counts_at } => {
+            let (address, coin) = (wallet(payout), payout.currency.as_str().to_uppercase());
+            language.owner_payout_change(title, address, coin, language.instant(*counts_at))
+        }
+        OwnerNotice::PayoutChanged { payout } => {
+            language.owner_payout_changed(title, wallet(payout), payout.currency.as_str().to_uppercase())
+        }
+        OwnerNotice::PayoutKept { payout } => language.owner_payout_kept(title, wallet(payout)),
         OwnerNotice::Attention { reason, subject, detail } => {
             language.owner_attention(title, reason.sentence(), subject, detail)
         }
+    }
+}
+
+/// The buttons below it.
+#[must_use]
+pub fn owner_buttons(language: Language, channel_id: ChannelId, notice: &OwnerNotice) -> Option<Keyboard> {
+    match notice {
+        OwnerNotice::PayoutChange { counts_at, .. } => {
+            let keep = Press::KeepPayout(channel_id, *counts_at).button(language.button_keep_payout());
+            Some(Keyboard::column([keep]))
+        }
+        _ => None,
+    }
+}
+
+/// The names of rights of the bot, as Telegram's settings call them.
+#[must_use]
+pub fn rights(language: Language, rights: &[BotRight]) -> String {
+    let name = |right: &BotRight| match right {
+        BotRight::Administrator => language.right_administrator(),
+        BotRight::InviteUsers => language.right_invite_users(),
+        BotRight::RestrictMembers => language.right_restrict_members(),
+        BotRight::PostMessages => language.right_post_messages(),
+        BotRight::DeleteMessages => language.right_delete_messages(),
+    };
+    rights.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// A plan in one line.
+#[must_use]
+pub fn plan_line(language: Language, label: &str, price: &Money, duration: &PlanDuration) -> Html {
+    language.plan_line(label, language.money(price), language.duration(duration))
+}
+
+/// Lines below a heading.
+#[must_use]
+pub fn lines(heading: &Html, lines: impl IntoIterator<Item = Html>) -> Html {
+    let mut text = heading.clone();
+    for line in lines {
+        text.push_markup("\n");
+        text.push_markup(line.as_str());
+    }
+    text
+}
+
+/// An address with its memo.
+pub fn wallet(payout: &Payout) -> String {
+    match &payout.memo {
+        Some(memo) => format!("{} ({memo})", payout.address),
+        None => payout.address.clone(),
     }
 }
 

@@ -29,13 +29,15 @@ macro_rules! messages {
     };
     (@list $list:ident $is_markup:literal { $($name:ident($($variable:ident),*);)* }) => {
         #[cfg(test)]
-        const $list: &[Declared] = &[$(Declared {
+        pub(super) const $list: &[Declared] = &[$(Declared {
             name: stringify!($name),
             variables: &[$(stringify!($variable)),*],
             is_markup: $is_markup,
         }),*];
     };
 }
+
+mod owner;
 
 messages!(plain COMMON {
     /// A number of days.
@@ -128,6 +130,12 @@ messages!(markup TELEGRAM {
     order_refunded(title);
     /// The same, where the access stays.
     order_refunded_kept(title);
+    /// The answer to `/cancel`.
+    dialogue_cancelled();
+    /// The answer to `/cancel` when nothing was asked.
+    dialogue_none();
+    /// The answer to what was said to a question that is not open any more.
+    dialogue_closed();
     /// The answer to a start payload that means nothing to us.
     start_unknown();
     /// The answer to a command that is none of ours.
@@ -349,5 +357,7 @@ messages!(plain PAGE {
 /// Every message.
 #[cfg(test)]
 pub(super) fn declared() -> impl Iterator<Item = &'static Declared> {
-    [COMMON, TELEGRAM_PLAIN, TELEGRAM, OWNER_PLAIN, PAGE].into_iter().flatten()
+    [COMMON, TELEGRAM_PLAIN, TELEGRAM, OWNER_PLAIN, PAGE, owner::OWNER_BUTTONS, owner::OWNER_TEXTS]
+        .into_iter()
+        .flatten()
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use tollhouse_core::channel::{Channel as CoreChannel, Payout as CorePayout, Plan as CorePlan, PlanDuration};
 use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramUserId};
 use tollhouse_core::money::{Currency, Money};
+use tollhouse_core::payout::PayoutChange as CorePayoutChange;
 use tollhouse_core::policy::Policies;
 
 /// A channel that is sold, with all its plans.
@@ -22,6 +23,8 @@ pub struct Channel {
     pub owner: Option<TelegramUserId>,
     /// Where the owner is paid out.
     pub payout: Option<Payout>,
+    /// What that is to become, once it has waited its time.
+    pub payout_change: Option<PayoutChange>,
     /// What happens with odd payments.
     pub policies: Policies,
     /// Since when nothing new is sold.
@@ -41,6 +44,21 @@ pub struct Payout {
     pub address: String,
     /// Coin with its network.
     pub currency: Currency,
+    /// The memo or tag that goes with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memo: Option<String>,
+}
+
+/// A change of the payout address that waits for its time.
+#[derive(Debug, Clone, Serialize)]
+pub struct PayoutChange {
+    /// What it will be.
+    #[serde(flatten)]
+    pub payout: Payout,
+    /// From when on it counts.
+    pub counts_at: Timestamp,
+    /// Who asked for it.
+    pub asked_by: String,
 }
 
 /// One version of a plan.
@@ -71,6 +89,7 @@ impl From<&CoreChannel> for Channel {
             public_chat_id: channel.public_chat,
             owner: channel.owner,
             payout: channel.payout.as_ref().map(Payout::from),
+            payout_change: channel.payout_change.as_ref().map(PayoutChange::from),
             policies: channel.policies.clone(),
             archived_at: channel.archived_at,
             frozen_at: channel.frozen.as_ref().map(|freeze| freeze.at),
@@ -82,7 +101,17 @@ impl From<&CoreChannel> for Channel {
 
 impl From<&CorePayout> for Payout {
     fn from(payout: &CorePayout) -> Self {
-        Self { address: payout.address.clone(), currency: payout.currency.clone() }
+        Self { address: payout.address.clone(), currency: payout.currency.clone(), memo: payout.memo.clone() }
+    }
+}
+
+impl From<&CorePayoutChange> for PayoutChange {
+    fn from(change: &CorePayoutChange) -> Self {
+        Self {
+            payout: Payout::from(&change.payout),
+            counts_at: change.counts_at,
+            asked_by: change.by.clone(),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ fn a_channel_from_its_registration_to_the_archive() {
         "--owner",
         "42",
         "--payout-address",
-        "TXYZ",
+        "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t",
         "--payout-currency",
         "usdttrc20",
     ]);
@@ -35,6 +35,7 @@ fn a_channel_from_its_registration_to_the_archive() {
         "public_chat_id",
         "owner",
         "payout",
+        "payout_change",
         "policies",
         "archived_at",
         "frozen_at",
@@ -45,7 +46,10 @@ fn a_channel_from_its_registration_to_the_archive() {
     assert_eq!(added["private_chat_id"], PRIVATE_CHAT);
     assert_eq!(added["public_chat_id"], PUBLIC_CHAT);
     assert_eq!(added["owner"], "42");
-    assert_eq!(added["payout"], json!({"address": "TXYZ", "currency": "usdttrc20"}));
+    assert_eq!(
+        added["payout"],
+        json!({"address": "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "currency": "usdttrc20"})
+    );
     assert_eq!(added["archived_at"], Value::Null);
     is_instant(&added["created_at"]);
     let id = text(&added["id"]);

@@ -21,7 +21,7 @@ CREATE TABLE main_clients_database (
 );
 INSERT INTO main_clients_database VALUES
   ('-1003016667267', 'Signals', '-1003202734748', 'Signals VIP', '$2.50', 30, '1,234.50', 365, '0', 0,
-   'TXyzAbc', 'USDT', 'TRX', 'instant', 0, '8f7b9d1e-0000-4000-8000-000000000001', TRUE, 42),
+   'TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t', 'USDT', 'TRX', 'instant', 0, '8f7b9d1e-0000-4000-8000-000000000001', TRUE, 42),
   ('-1003000000002', 'Charts', '1003000000003', NULL, '5', 7, NULL, NULL, '9', 0,
    'bc1qxyz', 'SHIB', 'ETH', 'threshold', 100, '8f7b9d1e-0000-4000-8000-000000000002', FALSE, NULL),
   ('-1003000000004', 'Half made', NULL, NULL, '5', 30, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE, NULL),
