@@ -20,6 +20,7 @@ pub mod model;
 pub mod opening;
 pub mod people;
 pub mod random;
+pub mod rights;
 pub mod thousands;
 pub mod writing;
 
@@ -78,6 +79,8 @@ macro_rules! conformance_suite {
             lists::money_that_ended_nowhere_is_stuck,
             people::two_processes_remove_no_more_than_one_run_may,
             people::who_is_inside_and_what_is_frozen_reads_back,
+            rights::what_the_bot_may_do_reads_back,
+            rights::jobs_that_wait_for_a_right_are_woken_together,
             opening::eight_openers_at_once_migrate_once,
             opening::f101_f103_every_operation_is_known_to_an_empty_database,
             opening::a_newer_or_older_schema_is_refused,

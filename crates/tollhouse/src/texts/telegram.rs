@@ -148,6 +148,7 @@ pub fn lines(heading: &Html, lines: impl IntoIterator<Item = Html>) -> Html {
 }
 
 /// An address with its memo.
+#[must_use]
 pub fn wallet(payout: &Payout) -> String {
     match &payout.memo {
         Some(memo) => format!("{} ({memo})", payout.address),

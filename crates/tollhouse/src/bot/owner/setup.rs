@@ -12,7 +12,7 @@ use tollhouse_core::bot_chat::BotRight;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, NewChannel, NewPlan, Outcome, Refusal};
 use tollhouse_core::dialogue::Question;
-use tollhouse_core::id::{ChannelId, PublicChatId, TelegramChatId, TelegramUserId};
+use tollhouse_core::id::{ChannelId, ProviderPaymentId, PublicChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::payout::Payout;
 use tollhouse_core::snapshot::{Needs, Snapshot};
@@ -22,6 +22,7 @@ use tollhouse_telegram::{Chat, Html};
 use super::{cards, parse, payout, standing};
 use crate::bot::dialogue::{self, Answer, Step, Turn};
 use crate::purchase::Reply;
+use crate::replay::ReplayError;
 use crate::texts;
 
 pub use ask::ask;
@@ -449,7 +450,7 @@ async fn made(
 
 /// Works in what came for this before it was here. What still waits stays in the attention list.
 pub(super) async fn take_up(turn: &Turn<'_>, reason: Reason) -> Result<(), StoreError> {
-    let still = |id, error| tracing::info!(payment = %id, %error, "a payment still waits");
+    let still = |id: ProviderPaymentId, error: ReplayError| tracing::info!(payment = %id, %error, "a payment still waits");
     crate::replay::take_up(turn.app, reason, still).await.map(drop)
 }
 
