@@ -133,6 +133,12 @@ reasons! {
     BelowMinimum = "below_minimum", "The price is below what NOWPayments takes in any coin of yours, so the buyer cannot pay. Add a plan with a higher price, or accept a coin with a lower minimum at NOWPayments; then resolve as grant to try again, or dismiss.";
     /// No invoice could be made for an order.
     InvoiceNotMade = "invoice_not_made", "NOWPayments made no invoice for an order, so the buyer cannot pay. Mend the cause that it names, then resolve as grant to try again, or dismiss.";
+    /// A donation that arrived oddly.
+    DonationOdd = "donation_odd", "A donation did not arrive as donations do. No access hangs on it. Look at the payment; then note the refund, or dismiss.";
+    /// Money for a donation whose refund a person has noted.
+    DonationAfterRefund = "donation_after_refund", "More money arrived for a donation after its refund was noted. Note this refund too, or dismiss.";
+    /// The offer could not be posted.
+    OfferNotPosted = "offer_not_posted", "The offer could not be posted, or brought up to date, in the public chat. Make the bot an administrator there who may post messages; then resolve as grant to try again now, or dismiss. A scheduled offer is tried again at its next time.";
     /// A notification could not be processed because of a fault of ours.
     Internal = "internal", "The notification is stored, but processing it failed. `payment replay PAYMENT` tries again; please report the error in the log.";
 }
@@ -147,7 +153,7 @@ impl Reason {
     /// Whether it is about a job: granting runs the job again, and it may come back as often as the job gives up.
     #[must_use]
     pub fn is_about_a_job(self) -> bool {
-        matches!(self, Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade)
+        matches!(self, Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade | Self::OfferNotPosted)
     }
 
     /// The ways of resolving that make sense, in the words of `attention resolve --as`.
@@ -168,6 +174,7 @@ impl Reason {
             Self::JobDead
             | Self::BelowMinimum
             | Self::InvoiceNotMade
+            | Self::OfferNotPosted
             | Self::StrangerInside
             | Self::RemovalsStopped => &[Resolution::Grant, Resolution::Dismiss],
             Self::NoOrderId
@@ -175,7 +182,9 @@ impl Reason {
             | Self::UnknownChannel
             | Self::NoPlan
             | Self::PaidTwice
-            | Self::Overpaid => &[Resolution::Refund, Resolution::Dismiss],
+            | Self::Overpaid
+            | Self::DonationOdd
+            | Self::DonationAfterRefund => &[Resolution::Refund, Resolution::Dismiss],
             Self::MemberBanned | Self::Internal => &[Resolution::Dismiss],
         }
     }

@@ -16,6 +16,7 @@ use crate::id::{
 use crate::import::{ImportChannel, ImportGranted, ImportMember, Imported};
 use crate::job::{Failure, Job, Outcome as JobOutcome};
 use crate::money::{Currency, Money};
+use crate::offer::Donations;
 use crate::order::{OrderSource, OrderState};
 use crate::order_ref::OrderRef;
 use crate::policy::{Policies, PolicyChange};
@@ -92,6 +93,24 @@ pub enum OrderFrom {
         /// The slug.
         slug: String,
     },
+    /// A wish to donate. It is an order of its own kind: what the donor chooses is the price of nothing but the donation (I6).
+    Donation {
+        /// To which channel.
+        channel_id: ChannelId,
+        /// How much, within the channel's limits.
+        amount: Money,
+    },
+}
+
+/// What is to be different about an offer; what is not named stays.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OfferChange {
+    /// What stands below the title; `Some(None)` takes it away.
+    pub description: Option<Option<String>>,
+    /// How often it is posted, in hours; `Some(None)` ends the schedule.
+    pub every_hours: Option<Option<u32>>,
+    /// What donors are offered.
+    pub donations: Option<Donations>,
 }
 
 /// Whose membership to give or take.
@@ -126,6 +145,8 @@ pub enum Command {
     },
     /// Register a channel.
     AddChannel(Box<NewChannel>),
+    /// Register a channel, and have its offer posted if it has a public chat.
+    AddChannelAndPost(Box<NewChannel>),
     /// Stop selling a channel; members keep what they have.
     ArchiveChannel {
         /// Which.
@@ -184,6 +205,31 @@ pub enum Command {
         plan_id: PlanId,
         /// Who.
         actor: String,
+    },
+    /// Change what a channel's offer says, how often it is posted, and what donors are offered.
+    SetOffer {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// What is different from now on.
+        change: Box<OfferChange>,
+        /// Who.
+        actor: String,
+    },
+    /// Post a channel's offer now.
+    PostOffer {
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// Who.
+        actor: String,
+    },
+    /// Note what a donor wants to say. It reaches the owner with the donation.
+    NoteDonor {
+        /// Of which order.
+        order_id: OrderId,
+        /// Who donates.
+        user: TelegramUserId,
+        /// What they say.
+        message: String,
     },
     /// Make a payment link.
     CreateLink {
@@ -405,12 +451,18 @@ impl Command {
                 needs.payments.insert(*payment_id);
                 needs.orders.insert(*order_id);
             }
-            Self::AddChannel(channel) => {
+            Self::AddChannel(channel) | Self::AddChannelAndPost(channel) => {
                 needs.private_chats.insert(channel.private_chat);
                 needs.public_chats.extend(channel.public_chat);
             }
-            Self::ArchiveChannel { channel_id, .. }
-            | Self::SetPolicies { channel_id, .. }
+            Self::CreateLink { channel_id, .. } => {
+                needs.channels.insert(*channel_id);
+            }
+            Self::ArchiveChannel { channel_id, .. } => {
+                needs.changed_channels.insert(*channel_id);
+                needs.offers.insert(*channel_id);
+            }
+            Self::SetPolicies { channel_id, .. }
             | Self::SetPayout { channel_id, .. }
             | Self::CancelPayoutChange { channel_id, .. } => {
                 needs.changed_channels.insert(*channel_id);
@@ -421,8 +473,10 @@ impl Command {
             }
             Self::AddPlan { channel_id, .. }
             | Self::RetirePlan { channel_id, .. }
-            | Self::CreateLink { channel_id, .. } => {
+            | Self::SetOffer { channel_id, .. }
+            | Self::PostOffer { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
+                needs.offers.insert(*channel_id);
             }
             Self::RevokeLink { link_id, .. } => {
                 needs.links.insert(*link_id);
@@ -434,8 +488,12 @@ impl Command {
                 OrderFrom::Link { slug } => {
                     needs.slugs.insert(slug.clone());
                 }
+                OrderFrom::Donation { channel_id, .. } => {
+                    needs.channels.insert(*channel_id);
+                    needs.offers.insert(*channel_id);
+                }
             },
-            Self::ChooseCoin { order_id, .. } => {
+            Self::ChooseCoin { order_id, .. } | Self::NoteDonor { order_id, .. } => {
                 needs.orders.insert(*order_id);
             }
             Self::ClaimOrder { claim, user } => {
@@ -469,6 +527,9 @@ impl Command {
             Self::ChatMigrated { from, to } => {
                 needs.private_chats.extend([*from, *to]);
                 needs.bot_chats.extend([TelegramChatId::from(*from), TelegramChatId::from(*to)]);
+                needs
+                    .public_chats
+                    .extend([from, to].into_iter().filter_map(|chat| PublicChatId::new(chat.get()).ok()));
             }
             Self::FreezeRemovals { channel_id, .. } => match channel_id {
                 Some(id) => {
@@ -503,6 +564,7 @@ impl Command {
                 }
                 if let JobOutcome::Migrated { to } = outcome {
                     needs.private_chats.insert(*to);
+                    needs.public_chats.extend(PublicChatId::new(to.get()).ok());
                 }
             }
             Self::RetryJob { job_id } => {
@@ -537,6 +599,8 @@ impl Command {
             Self::AddPlan { channel_id, .. }
             | Self::RetirePlan { channel_id, .. }
             | Self::CreateLink { channel_id, .. }
+            | Self::SetOffer { channel_id, .. }
+            | Self::PostOffer { channel_id, .. }
             | Self::SetPayout { channel_id, .. }
             | Self::CancelPayoutChange { channel_id, .. } => Some(*channel_id),
             _ => None,

@@ -5,11 +5,13 @@ mod attention;
 mod delivery;
 mod departure;
 mod dialogue;
+mod donations;
 mod grants;
 mod guard;
 mod import;
 mod jobs;
 mod notification;
+mod offers;
 mod owner;
 mod payout;
 mod reminders;
@@ -45,6 +47,7 @@ pub fn decide(
             notification::bind_by_hand(&mut work, *payment_id, *order_id, actor)
         }
         Command::AddChannel(channel) => shop::add_channel(&mut work, channel),
+        Command::AddChannelAndPost(channel) => offers::add_and_post(&mut work, channel),
         Command::ArchiveChannel { channel_id, actor } => shop::archive_channel(&mut work, *channel_id, actor),
         Command::SetPolicies { channel_id, change, actor } => {
             shop::set_policies(&mut work, *channel_id, change, actor)
@@ -59,6 +62,11 @@ pub fn decide(
         Command::AddPlan { channel_id, plan, actor } => shop::add_plan(&mut work, *channel_id, plan, actor),
         Command::RetirePlan { channel_id, plan_id, actor } => {
             shop::retire_plan(&mut work, *channel_id, *plan_id, actor)
+        }
+        Command::SetOffer { channel_id, change, actor } => offers::set(&mut work, *channel_id, change, actor),
+        Command::PostOffer { channel_id, actor } => offers::post(&mut work, *channel_id, actor),
+        Command::NoteDonor { order_id, user, message } => {
+            offers::note_donor(&mut work, *order_id, *user, message)
         }
         Command::CreateLink { channel_id, plan_id, expires_at, max_uses, actor } => {
             let limits = shop::LinkLimits { expires_at: *expires_at, max_uses: *max_uses };

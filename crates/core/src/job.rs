@@ -9,11 +9,12 @@ use crate::attention::Reason;
 use crate::bot_chat::{BotChat, BotRight};
 use crate::event::Received;
 use crate::id::{
-    ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, TelegramChatId,
-    TelegramUserId,
+    ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, PublicChatId,
+    TelegramChatId, TelegramUserId,
 };
 use crate::membership::{Grant, MembershipStatus, usable_invite};
 use crate::money::{Currency, Money};
+use crate::offer::{self, Contents, OfferPost, Step};
 use crate::order::{Invoice, Order, OrderState};
 use crate::payout::Payout;
 use crate::presence::Standing;
@@ -95,6 +96,30 @@ pub enum OwnerNotice {
     PayoutKept {
         /// What it would have been.
         payout: Payout,
+    },
+    /// A donation arrived, or more of it.
+    Donation {
+        /// Which.
+        order_id: OrderId,
+        /// The amount that the donor chose.
+        price: Money,
+        /// What has arrived so far, each coin once; empty where the provider does not say.
+        received: Vec<Money>,
+        /// Whether a payment brought the whole amount.
+        whole: bool,
+        /// Whether some of it was told before.
+        more: bool,
+        /// Who gave it, if known.
+        user: Option<TelegramUserId>,
+        /// What they say.
+        message: Option<String>,
+    },
+    /// A donation was refunded.
+    DonationRefund {
+        /// Which.
+        order_id: OrderId,
+        /// The amount that the donor had chosen.
+        price: Money,
     },
     /// Something needs a person.
     Attention {
@@ -186,6 +211,12 @@ pub enum JobKind {
         /// Of which channel.
         channel_id: ChannelId,
     },
+    /// See to a channel's offer: post it when it is due, take the former post down, bring the one that stands up to date. One row follows
+    /// a channel for ever.
+    PostOffer {
+        /// Of which channel.
+        channel_id: ChannelId,
+    },
     /// Tell the owner.
     NotifyOwner {
         /// Whom.
@@ -213,6 +244,7 @@ impl JobKind {
             Self::OfferSetup { .. } => "offer_setup",
             Self::WakeHeld { .. } => "wake_held",
             Self::ApplyPayout { .. } => "apply_payout",
+            Self::PostOffer { .. } => "post_offer",
             Self::NotifyOwner { .. } => "notify_owner",
         }
     }
@@ -258,6 +290,10 @@ impl JobKind {
             }
             Self::ApplyPayout { channel_id } => {
                 needs.changed_channels.insert(*channel_id);
+            }
+            Self::PostOffer { channel_id } => {
+                needs.channels.insert(*channel_id);
+                needs.offers.insert(*channel_id);
             }
             Self::NotifyOwner { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
@@ -470,6 +506,29 @@ pub enum Action {
         /// To whom.
         user: TelegramUserId,
     },
+    /// Post an offer.
+    PostOffer {
+        /// In which chat.
+        chat: PublicChatId,
+        /// What it shows.
+        contents: Contents,
+    },
+    /// Bring a post up to date.
+    EditOffer {
+        /// Which.
+        post: OfferPost,
+        /// What it is to show.
+        contents: Contents,
+    },
+    /// Take a post down.
+    TakeDownOffer {
+        /// Which.
+        post: OfferPost,
+        /// Who sells: what is left of one that cannot be taken down is in their language.
+        owner: Option<TelegramUserId>,
+        /// Whether nothing is on sale any more, so that one that is out of reach is let go.
+        is_over: bool,
+    },
     /// Tell the owner.
     Notify {
         /// Whom.
@@ -515,6 +574,29 @@ pub enum Outcome {
     Counted {
         /// How many.
         members: u32,
+    },
+    /// The offer was posted.
+    OfferPosted {
+        /// In which chat.
+        chat: PublicChatId,
+        /// Telegram's number of the message.
+        message_id: i64,
+        /// What it shows: the fingerprint of its contents.
+        shows: String,
+    },
+    /// The post was brought up to date.
+    OfferEdited {
+        /// Telegram's number of the message.
+        message_id: i64,
+        /// What it shows: the fingerprint of its contents.
+        shows: String,
+    },
+    /// A post is gone: it was taken down, or somebody else had removed it.
+    OfferGone {
+        /// From which chat.
+        chat: PublicChatId,
+        /// Telegram's number of the message.
+        message_id: i64,
     },
     /// The group has become a supergroup with another number (F51).
     Migrated {
@@ -617,6 +699,7 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
         JobKind::ExpelStranger { channel_id, user } => stay::expel(now, snapshot, *channel_id, *user),
         JobKind::ApplyPayout { .. } | JobKind::WakeHeld { .. } => Action::Nothing,
         JobKind::OfferSetup { chat, user } => offer_setup(snapshot, *chat, *user),
+        JobKind::PostOffer { channel_id } => offer(now, snapshot, *channel_id),
         JobKind::NotifyOwner { owner, channel_id, notice } => {
             let title =
                 snapshot.channels.get(channel_id).map_or_else(String::new, |channel| channel.title.clone());
@@ -634,6 +717,27 @@ fn offer_setup(snapshot: &Snapshot, chat: TelegramChatId, user: TelegramUserId) 
             Action::OfferSetup { chat: Box::new(known.clone()), user }
         }
         _ => Action::Nothing,
+    }
+}
+/// What the offer needs from outside; what it needs from the rules, and when it is due, is decided under lock.
+fn offer(now: Timestamp, snapshot: &Snapshot, channel_id: ChannelId) -> Action {
+    let (channel, offer) = (snapshot.channels.get(&channel_id), snapshot.offers.get(&channel_id));
+    let (Some(channel), Some(offer)) = (channel, offer) else {
+        return Action::Nothing;
+    };
+    let contents = || offer::contents(now, snapshot, channel, offer);
+    match offer::step(now, snapshot, channel, offer) {
+        Step::Post(chat) => {
+            contents().map_or(Action::Nothing, |contents| Action::PostOffer { chat, contents })
+        }
+        Step::Edit(post) => {
+            contents().map_or(Action::Nothing, |contents| Action::EditOffer { post, contents })
+        }
+        Step::TakeDown(post) => {
+            let is_over = !offer::sells(channel, offer);
+            Action::TakeDownOffer { post, owner: channel.owner, is_over }
+        }
+        Step::MakeLinks | Step::Wait(_) | Step::Rest => Action::Nothing,
     }
 }
 
@@ -670,7 +774,10 @@ fn payment(now: Timestamp, snapshot: &Snapshot, order_id: OrderId, coin: &Curren
 /// What a payer reads at the provider.
 fn description(snapshot: &Snapshot, order: &Order) -> String {
     let title = snapshot.channels.get(&order.channel_id).map_or("", |channel| channel.title.as_str());
-    format!("{title}: {}", order.duration)
+    match order.duration {
+        Some(duration) => format!("{title}: {duration}"),
+        None => format!("{title}: donation"),
+    }
 }
 
 fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id: MembershipId) -> Action {

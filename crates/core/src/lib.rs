@@ -24,6 +24,7 @@ pub mod link;
 pub mod membership;
 pub mod membership_policy;
 pub mod money;
+pub mod offer;
 pub mod order;
 pub mod order_ref;
 pub mod payment;

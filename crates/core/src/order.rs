@@ -2,6 +2,7 @@
 //! payments and of what a person ruled, never of the order in which things arrived (I4).
 
 mod assess;
+mod donation;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,10 +13,41 @@ use crate::money::{Currency, Money};
 
 pub(crate) use assess::grant_holds;
 pub use assess::{Assessment, assess};
+pub use donation::received;
 
 /// How long an order waits for money before its page says that it has expired, in hours. Money that comes later is honoured
 /// all the same (policy `late`); a floating payment at the provider lives seven days.
 pub const ORDER_OPEN_HOURS: i64 = 24;
+
+/// What an order is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// Access, for a time or for ever.
+    Membership,
+    /// A donation. It gives no access, whatever is paid and however often (F49).
+    Donation,
+}
+
+impl OrderKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Membership, Self::Donation];
+
+    /// The word in JSON and the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Membership => "membership",
+            Self::Donation => "donation",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
 
 /// Where an order came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -193,10 +225,12 @@ pub struct Order {
     pub channel_id: ChannelId,
     /// From which plan the snapshot was taken; none where no plan had the price.
     pub plan_id: Option<PlanId>,
-    /// The snapshot's price.
+    /// The snapshot's price; of a donation the amount that its donor chose.
     pub price: Money,
-    /// The snapshot's duration.
-    pub duration: PlanDuration,
+    /// The snapshot's duration; none for a donation, so that there is nothing that could be granted for it (F49).
+    pub duration: Option<PlanDuration>,
+    /// What a donor wants to say, for the owner.
+    pub donor_message: Option<String>,
     /// Who buys, once known.
     pub user: Option<TelegramUserId>,
     /// With this secret an account binds itself to an order that has none.
@@ -232,6 +266,12 @@ pub struct Order {
 }
 
 impl Order {
+    /// What it is for.
+    #[must_use]
+    pub fn kind(&self) -> OrderKind {
+        if self.duration.is_some() { OrderKind::Membership } else { OrderKind::Donation }
+    }
+
     /// The state as a buyer sees it at a moment: an order for which nothing was seen expires by the clock; once money was seen on
     /// chain the clock has no say any more.
     #[must_use]

@@ -20,6 +20,7 @@ use crate::id::{
 use crate::job::{ArmJob, Job};
 use crate::link::PayLink;
 use crate::membership::{Grant, Membership};
+use crate::offer::Offer;
 use crate::order::Order;
 use crate::payment::Payment;
 use crate::presence::Presence;
@@ -38,6 +39,7 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 ///    of `joiners` (in the channel of that private chat), and all of `users`; then every grant of these memberships;
 /// 6. `presences` by member, of `presence_of` and `departures`, and of `joiners`; `runs` by id, and of `departures` the newest of the
 ///    channel; `switches`, and all of them for `departures`; `bot_chats`; `dialogues`;
+///    channel; `switches`, and all of them for `departures`; `offers`, with their links;
 /// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs;
 /// 8. `jobs` by id; `held_jobs`; `due_jobs`, skipping what another process has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,6 +92,8 @@ pub struct Needs {
     pub held_jobs: BTreeSet<ChannelId>,
     /// The dialogue with somebody.
     pub dialogues: BTreeSet<TelegramUserId>,
+    /// The offers of channels.
+    pub offers: BTreeSet<ChannelId>,
     /// Attention items by id.
     pub attention: BTreeSet<AttentionId>,
     /// Jobs by id.
@@ -134,6 +138,7 @@ impl Needs {
         self.bot_chats_by.extend(other.bot_chats_by);
         self.held_jobs.extend(other.held_jobs);
         self.dialogues.extend(other.dialogues);
+        self.offers.extend(other.offers);
         self.attention.extend(other.attention);
         self.jobs.extend(other.jobs);
         self.due_jobs = match (self.due_jobs, other.due_jobs) {
@@ -283,6 +288,8 @@ pub struct Snapshot {
     pub bot_chats: Rows<TelegramChatId, BotChat>,
     /// Dialogues.
     pub dialogues: Rows<TelegramUserId, Dialogue>,
+    /// Offers.
+    pub offers: Rows<ChannelId, Offer>,
     /// Attention items.
     pub attention: Rows<AttentionId, Attention>,
     /// Jobs that were loaded.
@@ -354,6 +361,7 @@ impl Snapshot {
             || self.switches.is_dirty()
             || self.bot_chats.is_dirty()
             || self.dialogues.is_dirty()
+            || self.offers.is_dirty()
             || self.attention.is_dirty()
             || self.jobs.is_dirty()
             || !self.events.is_empty()

@@ -429,7 +429,10 @@ fn f17_price_and_duration_come_from_the_plan_only() {
     let mut world = World::new();
     let order = world.order("Year", None);
     let order = world.get(order);
-    assert_eq!((order.price.to_string().as_str(), order.duration), ("99.99 USD", PlanDuration::Days(365)));
+    assert_eq!(
+        (order.price.to_string().as_str(), order.duration),
+        ("99.99 USD", Some(PlanDuration::Days(365)))
+    );
     // A forged legacy reference cannot carry a price or a duration at all.
     let mut world = World::new();
     world.notify(&Note::new(1, "finished", "PGP-6271402111|-1003016667267_1d00_9999"));

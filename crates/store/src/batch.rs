@@ -16,7 +16,8 @@ use tollhouse_core::id::{ChannelId, IdSource, OrderId};
 use tollhouse_core::job::{ArmJob, Job, JobState};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{END_LATEST_SECONDS, Grant, Membership};
-use tollhouse_core::order::Order;
+use tollhouse_core::offer::Offer;
+use tollhouse_core::order::{Order, OrderKind};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::presence::Presence;
 use tollhouse_core::removal::{RemovalRun, Switch};
@@ -114,6 +115,7 @@ pub(crate) struct Writes {
     pub(crate) switches: Vec<Write<Switch>>,
     pub(crate) bot_chats: Vec<Write<BotChat>>,
     pub(crate) dialogues: Vec<Write<Dialogue>>,
+    pub(crate) offers: Vec<Write<Offer>>,
     pub(crate) attention: Vec<Write<Attention>>,
     pub(crate) jobs: Vec<Write<Job>>,
     /// By kind and subject, each once.
@@ -155,7 +157,11 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
     };
     let granted: BTreeSet<OrderId> = snapshot.grants.values().filter_map(|grant| grant.order_id).collect();
     let payments = payments.into_iter().map(|Write { row: payment, is_new, before }| {
-        let is_unsettled = payment.is_credited() && !payment.order_id.is_some_and(|id| granted.contains(&id));
+        // A donation has arrived with its money: no grant is to follow.
+        let is_donation =
+            |id: &OrderId| snapshot.orders.get(id).is_some_and(|order| order.kind() == OrderKind::Donation);
+        let has_ended = payment.order_id.is_some_and(|id| granted.contains(&id) || is_donation(&id));
+        let is_unsettled = payment.is_credited() && !has_ended;
         // What was written of one with money is not known here.
         let before = before.filter(|payment| !payment.is_credited());
         let before = before.map(|payment| PaymentRow { payment, is_unsettled: false });
@@ -174,6 +180,7 @@ pub(crate) fn writes(snapshot: &mut Snapshot, channels_before: &BTreeMap<Channel
         switches: snapshot.switches.take_writes(),
         bot_chats: snapshot.bot_chats.take_writes(),
         dialogues: snapshot.dialogues.take_writes(),
+        offers: snapshot.offers.take_writes(),
         attention,
         jobs,
         arm,

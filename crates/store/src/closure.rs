@@ -3,6 +3,8 @@
 //! It goes in rounds: a round's questions depend only on answers that are there, so that an engine over a network may send them
 //! at once, in their order. Rows are locked in one order by everybody: channels that are to be changed, links, payments, orders, memberships, presences, runs, bot chats,
 //! dialogues, attention, jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
+//! at once, in their order. Rows are locked in one order by everybody: links, payments, orders, memberships, presences, runs, offers,
+//! attention, jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +20,7 @@ use tollhouse_core::id::{
 use tollhouse_core::job::Job;
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{Grant, Membership};
+use tollhouse_core::offer::Offer;
 use tollhouse_core::order::Order;
 use tollhouse_core::order_ref::OrderRef;
 use tollhouse_core::payment::Payment;
@@ -65,6 +68,7 @@ pub(crate) enum Ask {
     /// Not locked: only to show them.
     BotChatsBy(Vec<TelegramUserId>),
     Dialogues(Vec<TelegramUserId>),
+    Offers(Vec<ChannelId>),
     AttentionBySubject(Vec<Subject>),
     JobsById(Vec<JobId>),
     /// What another process works on is left to it.
@@ -87,6 +91,7 @@ pub(crate) enum Found {
     Switches(Vec<Switch>),
     BotChats(Vec<BotChat>),
     Dialogues(Vec<Dialogue>),
+    Offers(Vec<Offer>),
     Jobs(Vec<Job>),
 }
 
@@ -154,6 +159,7 @@ pub(crate) struct Closure {
     bot_chats_by: Keys<TelegramUserId>,
     dialogues: Keys<TelegramUserId>,
     held_jobs: Keys<ChannelId>,
+    offers: Keys<ChannelId>,
     subjects: Keys<Subject>,
     jobs: Keys<JobId>,
     presence_of: BTreeSet<MembershipId>,
@@ -193,6 +199,7 @@ impl Closure {
             bot_chats_by: Keys::new(needs.bot_chats_by),
             dialogues: Keys::new(needs.dialogues),
             held_jobs: Keys::new(needs.held_jobs),
+            offers: Keys::new(needs.offers),
             subjects: Keys::new(BTreeSet::new()),
             jobs: Keys::new(BTreeSet::new()),
             presence_of: needs.presence_of,
@@ -270,6 +277,7 @@ impl Closure {
                 self.bot_chats.ask(asks, Ask::BotChats);
                 self.bot_chats_by.ask(asks, Ask::BotChatsBy);
                 self.dialogues.ask(asks, Ask::Dialogues);
+                self.offers.ask(asks, Ask::Offers);
                 self.subjects.ask(asks, Ask::AttentionBySubject);
                 self.jobs.ask(asks, Ask::JobsById);
                 self.held_jobs.ask(asks, Ask::HeldJobs);
@@ -315,6 +323,13 @@ impl Closure {
             Found::Dialogues(dialogues) => {
                 for dialogue in dialogues {
                     self.snapshot.dialogues.load(dialogue.user, dialogue);
+                }
+            }
+            Found::Offers(offers) => {
+                for offer in offers {
+                    // Its links are found too late for the order of locks; hardly anybody changes them.
+                    offer.links.iter().for_each(|link| self.links.want(link.link_id));
+                    self.snapshot.offers.load(offer.channel_id, offer);
                 }
             }
             Found::Jobs(jobs) => {

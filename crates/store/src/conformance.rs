@@ -17,6 +17,7 @@ pub mod imports;
 pub mod jobs;
 pub mod lists;
 pub mod model;
+pub mod offers;
 pub mod opening;
 pub mod people;
 pub mod random;
@@ -77,6 +78,10 @@ macro_rules! conformance_suite {
             lists::lists_filter,
             lists::the_numbers_are_those_of_the_rows,
             lists::money_that_ended_nowhere_is_stuck,
+            offers::f57_the_number_of_a_post_and_the_end_of_its_job_are_one_commit,
+            offers::f58_a_channel_of_an_older_program_has_an_offer_too,
+            offers::what_an_offer_holds_reads_back,
+            offers::f49_money_of_a_donation_is_neither_stuck_nor_granted,
             people::two_processes_remove_no_more_than_one_run_may,
             people::who_is_inside_and_what_is_frozen_reads_back,
             rights::what_the_bot_may_do_reads_back,

@@ -8,7 +8,7 @@ mod write;
 pub(crate) use indexed::are_indexes_left;
 pub(crate) use read::{
     Columns, attention, bot_chat, channel, dialogue, due_job, event, grant, in_order, job, link, membership,
-    order, payment, plan, presence, run, sealed, switch,
+    offer, order, payment, plan, presence, run, sealed, switch,
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 
@@ -141,6 +141,8 @@ pub(crate) static ORDERS: Table = Table {
         ("paid_at", Time, Changes),
         ("updated_at", Time, Changes),
         ("checkout", Text, Changes),
+        ("kind", Text, Fixed),
+        ("donor_message", Text, Changes),
     ],
 };
 
@@ -299,6 +301,20 @@ pub(crate) static DIALOGUES: Table = Table {
         ("payload", Text, Changes),
         ("asked_at", Time, Changes),
         ("update_id", Int, Changes),
+    ],
+};
+pub(crate) static OFFERS: Table = Table {
+    name: "offers",
+    columns: &[
+        ("channel_id", Uuid, Fixed),
+        ("description", Text, Changes),
+        ("every_hours", Int, Changes),
+        ("next_at", Time, Changes),
+        ("donations", Text, Changes),
+        ("links", Text, Changes),
+        ("post", Text, Changes),
+        ("former", Text, Changes),
+        ("updated_at", Time, Changes),
     ],
 };
 

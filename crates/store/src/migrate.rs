@@ -31,8 +31,8 @@ macro_rules! migrations {
     };
 }
 
-migrations!(SQLITE, "sqlite": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats",);
-migrations!(POSTGRES, "postgres": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats",);
+migrations!(SQLITE, "sqlite": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats", 5 "0005_offers",);
+migrations!(POSTGRES, "postgres": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats", 5 "0005_offers",);
 
 /// The table in which they are recorded; the same for both engines.
 pub(crate) const SCHEMA_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -122,5 +122,14 @@ mod tests {
             }
         }
         assert_eq!(SQLITE.len(), POSTGRES.len());
+    }
+
+    #[test]
+    fn f58_channels_of_before_get_the_offer_that_new_ones_begin_with() {
+        let begins = serde_json::to_string(&tollhouse_core::offer::Donations::default()).unwrap();
+        for known in [SQLITE, POSTGRES] {
+            let offers = known.iter().find(|migration| migration.name.ends_with("_offers")).unwrap();
+            assert!(offers.sql.contains(&begins), "{begins}");
+        }
     }
 }

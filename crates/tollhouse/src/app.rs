@@ -180,6 +180,17 @@ impl App {
         self.bot_name.get().map(|name| format!("https://t.me/{name}?start={payload}"))
     }
 
+    /// Has the bot's name asked for, if it is not known: a process that only works jobs has not heard it yet.
+    ///
+    /// # Errors
+    /// Telegram's.
+    pub async fn know_bot(&self, gateway: &Gateway) -> Result<(), tollhouse_telegram::Error> {
+        if self.bot_name.get().is_none() {
+            let _ = self.bot_name.set(gateway.get_me().await?.username);
+        }
+        Ok(())
+    }
+
     /// The bot's own number, which stands before the colon of its token.
     #[must_use]
     pub fn bot_id(&self) -> Option<i64> {

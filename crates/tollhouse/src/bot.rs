@@ -2,6 +2,7 @@
 //! next offset is; a repeat after a crash is harmless.
 
 pub mod dialogue;
+mod donating;
 pub mod owner;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tollhouse_telegram::{
 use self::dialogue::{Answer, Turn};
 use self::owner::Pressed;
 use crate::app::{App, SubmitError};
+use crate::donation;
 use crate::purchase::{self, Reply};
 use crate::texts::{self, Language};
 
@@ -208,7 +210,7 @@ async fn word(
     };
     match command {
         "start" => {
-            let (answer, keyboard) = start(app, user, payload, language).await?;
+            let (answer, keyboard) = start(&turn, payload).await?;
             submit(app, Command::UserStarted { user }).await?;
             say(gateway, chat, &answer, keyboard.as_ref()).await;
             if payload.is_empty() {
@@ -239,7 +241,8 @@ async fn word(
 
 /// What `/start` is answered with, by what follows it: a renewal, a link, an order, a claim, or nothing. Whatever else it says comes to
 /// nothing but an answer (F17).
-async fn start(app: &App, user: TelegramUserId, payload: &str, language: Language) -> Result<Reply, Trouble> {
+async fn start(turn: &Turn<'_>, payload: &str) -> Result<Reply, Trouble> {
+    let Turn { app, user, language, .. } = *turn;
     if payload.is_empty() {
         return Ok((texts::hello(language), None));
     }
@@ -251,6 +254,9 @@ async fn start(app: &App, user: TelegramUserId, payload: &str, language: Languag
     }
     if let Some(order) = purchase::order_of(payload) {
         return Ok(purchase::show(app, user, order, language).await?);
+    }
+    if let Some(channel) = donation::of_payload(payload) {
+        return Ok(donating::begin(turn, channel).await?);
     }
     let claim = payload
         .strip_prefix("c_")

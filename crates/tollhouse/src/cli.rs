@@ -18,6 +18,7 @@ mod link;
 mod logging;
 mod membership;
 mod migrate;
+mod offer;
 mod order;
 mod output;
 mod payment;

@@ -16,6 +16,7 @@ use tollhouse_store::{OrderFilter, StoreError};
 use tollhouse_telegram::{Button, Html, Keyboard};
 
 use crate::app::{App, SubmitError};
+use crate::donation;
 use crate::http::link::SLUG_LENGTH_MAX;
 use crate::http::order::OrderStory;
 use crate::texts::Language;
@@ -155,14 +156,21 @@ fn why_closed(state: Option<LinkState>, language: Language) -> Html {
     }
 }
 
+/// The start payload of a link.
+#[must_use]
+pub fn link_payload(slug: &str) -> String {
+    format!("{LINK_PREFIX}{slug}")
+}
+
 fn state_of(app: &App, story: &OrderStory, language: Language) -> Html {
+    let Some(duration) = &story.order.duration else { return donation::state_of(app, story, language) };
     let OrderStory { order, channel, payments, grant, membership } = story;
     let (title, now) = (&channel.title, app.clock.now());
     match order.state_at(now) {
         OrderState::Open if is_below_minimum(order) => language.order_unpayable(title),
         OrderState::Open => {
             let label = order.plan_id.and_then(|id| channel.plan(id)).map_or("", |plan| plan.label.as_str());
-            language.offer(title, label, language.money(&order.price), language.duration(&order.duration))
+            language.offer(title, label, language.money(&order.price), language.duration(duration))
         }
         // All of it is there, and still the order is not paid: a person decides.
         OrderState::Seen if payments.iter().any(Payment::is_credited) => language.order_with_owner(title),
@@ -188,7 +196,7 @@ fn state_of(app: &App, story: &OrderStory, language: Language) -> Html {
 }
 
 /// Whether the provider takes no payment as small as this. (Where only the invoice is missing one may pay on the page.)
-fn is_below_minimum(order: &Order) -> bool {
+pub(crate) fn is_below_minimum(order: &Order) -> bool {
     order.invoice.is_none() && matches!(order.invoice_problem, Some(InvoiceProblem::BelowMinimum { .. }))
 }
 

@@ -13,6 +13,7 @@ use tollhouse_telegram::{Button, ChatId, Error as TelegramError, Gateway, Html, 
 use crate::app::App;
 use crate::bot::{self, owner::standing};
 use crate::metrics;
+use crate::offer;
 use crate::texts::{self, Language};
 
 /// How often the worker looks for due jobs when nothing wakes it, in milliseconds: jobs for a later time, lapsed leases, other
@@ -202,6 +203,11 @@ async fn perform(app: &App, action: Action) -> Outcome {
             };
             send(gateway, user, &texts::farewell(language, &title, renews.is_some()), keyboard.as_ref()).await
         }
+        Action::PostOffer { chat, contents } => offer::post(app, gateway, chat, &contents).await,
+        Action::EditOffer { post, contents } => offer::edit(app, gateway, &post, &contents).await,
+        Action::TakeDownOffer { post, owner, is_over } => {
+            offer::take_down(app, gateway, &post, owner, is_over).await
+        }
         Action::Notify { owner, channel_id, title, notice } => {
             let language = app.language_of(owner).await;
             let keyboard = texts::owner_buttons(language, channel_id, &notice);
@@ -234,6 +240,8 @@ fn chat_of(action: &Action) -> Option<TelegramChatId> {
         | Action::Approve { chat, .. }
         | Action::Decline { chat, .. }
         | Action::Remove { chat, .. } => Some((*chat).into()),
+        Action::PostOffer { chat, .. } => Some((*chat).into()),
+        Action::EditOffer { post, .. } | Action::TakeDownOffer { post, .. } => Some(post.chat.into()),
         _ => None,
     }
 }
@@ -246,7 +254,7 @@ fn moved(error: &TelegramError) -> Option<PrivateChatId> {
     }
 }
 
-/// A button by which a member buys again. The bot's name comes from Telegram: a process that only works jobs has not heard it yet.
+/// A button by which a member buys again.
 async fn renewal_button(
     app: &App,
     gateway: &Gateway,
@@ -254,9 +262,7 @@ async fn renewal_button(
     language: Language,
 ) -> Result<Option<Keyboard>, TelegramError> {
     let Some(id) = renews else { return Ok(None) };
-    if app.bot_name.get().is_none() {
-        let _ = app.bot_name.set(gateway.get_me().await?.username);
-    }
+    app.know_bot(gateway).await?;
     let link = app.bot_link(&crate::renewal::payload(id));
     Ok(link.map(|link| Keyboard::column([Button::url(language.button_renew(), link)])))
 }

@@ -22,7 +22,7 @@ pub(super) fn settle(
         .values()
         .filter(|item| item.subject == subject && item.is_open())
         .filter(|item| !wanted.iter().any(|(reason, _)| *reason == item.reason))
-        .filter(|item| item.reason != Reason::PaidAfterRefund)
+        .filter(|item| !matches!(item.reason, Reason::PaidAfterRefund | Reason::DonationAfterRefund))
         .cloned()
         .collect();
     for item in stale {
@@ -72,7 +72,8 @@ pub(super) fn open(
             if by_person && known.detail == detail && !reason.is_about_a_job() {
                 return false;
             }
-            again = by_person;
+            // An offer is posted for as long as its channel lives: each time that it fails is worth a word.
+            again = by_person || reason == Reason::OfferNotPosted;
             Attention { detail, channel_id, opened_at: work.now, resolved: None, ..known }
         }
         None => Attention {

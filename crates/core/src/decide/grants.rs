@@ -20,10 +20,11 @@ pub(super) fn follow(
     before: OrderState,
 ) -> bool {
     match work.snapshot.grant_of(order.id).cloned() {
-        None if earned => {
-            give(work, channel.id, Some(order.id), order.user, order.duration, SYSTEM, "paid");
+        // A donation has no duration: there is nothing that could be given for it (F49).
+        None if earned => order.duration.is_some_and(|duration| {
+            give(work, channel.id, Some(order.id), order.user, duration, SYSTEM, "paid");
             true
-        }
+        }),
         // Only where the order has just become paid again: what a person took back is not given back by a repeated notification.
         Some(mut grant)
             if grant.revoked.is_some() && order.state == OrderState::Paid && before != OrderState::Paid =>

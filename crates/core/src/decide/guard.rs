@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::access::{no_channel, person_reason};
-use super::{SYSTEM, Work, attention};
+use super::{SYSTEM, Work, attention, offers};
 use crate::attention::{Reason, Subject};
 use crate::channel::Channel;
 use crate::command::{Outcome, Refusal};
-use crate::id::{ChannelId, MembershipId, PresenceId, PrivateChatId, TelegramUserId};
+use crate::id::{ChannelId, MembershipId, PresenceId, PrivateChatId, PublicChatId, TelegramUserId};
 use crate::job::{JobKind, Outcome as JobOutcome};
 use crate::membership::later;
 use crate::membership_policy::StrangerPolicy;
@@ -187,7 +187,12 @@ pub(super) fn chat_migrated(
 ) -> Result<Outcome, Refusal> {
     super::rights::migrated(work, from.into(), to.into());
     let Some(mut channel) = work.snapshot.channel_by_private_chat(from).cloned() else {
-        return Ok(Outcome::Done);
+        let offers =
+            PublicChatId::new(from.get()).ok().and_then(|chat| work.snapshot.channel_by_public_chat(chat));
+        return match offers.map(|channel| channel.id) {
+            Some(id) => public_chat_migrated(work, id, to),
+            None => Ok(Outcome::Done),
+        };
     };
     if let Some(other) = work.snapshot.channel_by_private_chat(to).filter(|other| other.id != channel.id) {
         return Err(Refusal::Conflict(format!(
@@ -207,5 +212,28 @@ pub(super) fn chat_migrated(
         "the group became a supergroup",
         &numbers,
     );
+    Ok(Outcome::Channel(id))
+}
+
+/// Follows the group in which a channel's offer stands. What stands in the old one is out of reach; the offer is posted in the new one.
+pub(super) fn public_chat_migrated(
+    work: &mut Work<'_>,
+    id: ChannelId,
+    to: PrivateChatId,
+) -> Result<Outcome, Refusal> {
+    let to = PublicChatId::new(to.get()).map_err(|error| Refusal::Invalid(error.to_string()))?;
+    let mut channel = work.snapshot.channels.get(&id).cloned().ok_or_else(|| no_channel(id))?;
+    if let Some(other) = work.snapshot.channel_by_public_chat(to).filter(|other| other.id != id) {
+        return Err(Refusal::Conflict(format!(
+            "the public chat of {id} became {to}, in which {} is offered; archive one of the two",
+            other.id
+        )));
+    }
+    let numbers = serde_json::json!({"from": channel.public_chat, "to": to});
+    channel.public_chat = Some(to);
+    work.snapshot.channels.put(id, channel);
+    let reason = "the group became a supergroup";
+    work.audit(SYSTEM, "channel.public_chat_migrated", format!("channel:{id}"), reason, &numbers);
+    offers::arm(work, id);
     Ok(Outcome::Channel(id))
 }

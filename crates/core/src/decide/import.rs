@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
-use super::{Work, access, delivery, grants, notification, reminders, shop};
+use super::{Work, access, delivery, grants, notification, offers, reminders, shop};
 use crate::channel::{Channel, Plan, PlanDuration};
 use crate::command::{NewPlan, Outcome, Refusal};
 use crate::id::{ChannelId, GrantId, MembershipId, OrderId, PrivateChatId, TelegramUserId};
@@ -16,7 +16,7 @@ use crate::membership::{
     Carried, Fold, Grant, Membership, MembershipStatus, Period, Revocation, fold, later,
 };
 use crate::money::{Currency, Money};
-use crate::order::{Order, OrderSource, assess};
+use crate::order::{Order, OrderKind, OrderSource, assess};
 use crate::order_ref::OrderRef;
 use crate::payment::Payment;
 use crate::status::PaymentStatus;
@@ -75,6 +75,7 @@ fn add(work: &mut Work<'_>, new: &ImportChannel) -> Result<(), Refusal> {
     let detail = serde_json::json!({"from": new.origin.row, "private_chat": new.private_chat});
     work.audit(&new.origin.actor, "channel.imported", format!("channel:{id}"), REASON, &detail);
     work.snapshot.channels.put(id, channel);
+    offers::begin(work, id);
     Ok(())
 }
 
@@ -141,7 +142,7 @@ fn standing(
     else {
         return Standing::Free;
     };
-    if order.channel_id != channel || order.user != Some(user) {
+    if order.channel_id != channel || order.user != Some(user) || order.kind() == OrderKind::Donation {
         return Standing::Another;
     }
     match work.snapshot.grant_of(order.id) {
@@ -293,8 +294,14 @@ impl Entry {
         });
         let plan_id =
             channel.plan_by_price(&price).filter(|plan| plan.duration == self.duration).map(|plan| plan.id);
-        let order =
-            notification::new_order(self.granted_at, id, channel, price, self.duration, OrderSource::Import);
+        let order = notification::new_order(
+            self.granted_at,
+            id,
+            channel,
+            price,
+            Some(self.duration),
+            OrderSource::Import,
+        );
         Order { plan_id, user: Some(self.user), legacy_ref, updated_at: work.now, ..order }
     }
 
@@ -567,7 +574,7 @@ pub(super) fn order_of_carried(
         id,
         channel,
         price.clone(),
-        grant.duration,
+        Some(grant.duration),
         OrderSource::Import,
     );
     grant.order_id = Some(id);

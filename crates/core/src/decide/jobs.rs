@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, departure, guard, notification, payout, reminders, rights, shop};
+use super::{Work, attention, departure, guard, notification, offers, payout, reminders, rights, shop};
 use crate::attention::{Reason, Subject};
 use crate::bot_chat::{HELD_ERROR, RIGHTS_WAIT_MINUTES};
 use crate::command::{Outcome, Refusal};
@@ -12,7 +12,7 @@ use crate::job::{
     Outcome as JobOutcome, backoff,
 };
 use crate::membership::{Grant, Invite, MembershipStatus, later, usable_invite};
-use crate::order::InvoiceProblem;
+use crate::order::{InvoiceProblem, OrderKind};
 
 /// Takes due jobs, the longest due first.
 pub(super) fn claim(work: &mut Work<'_>, limit: u32) -> Outcome {
@@ -101,6 +101,7 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::OfferSetup { .. } => None,
                 JobKind::WakeHeld { channel_id } => rights::wake(work, channel_id),
                 JobKind::ApplyPayout { channel_id } => payout::apply(work, channel_id),
+                JobKind::PostOffer { channel_id } => offers::looked(work, &mut job, channel_id, outcome),
                 JobKind::NotifyOwner { .. } => None,
             };
             put(work, job, next);
@@ -214,6 +215,12 @@ fn note_problem(work: &mut Work<'_>, job: &Job, problem: InvoiceProblem) {
 
 /// The chat has another number now: the job goes on with that one, at once.
 fn migrated(work: &mut Work<'_>, mut job: Job, to: PrivateChatId) {
+    if let JobKind::PostOffer { channel_id } = job.kind {
+        return match guard::public_chat_migrated(work, channel_id, to) {
+            Ok(_) => put(work, job, Some(work.now)),
+            Err(refusal) => fail(work, job, &Failure::Permanent { error: refusal.to_string() }, false),
+        };
+    }
     let from =
         job.channel_id.and_then(|id| work.snapshot.channels.get(&id)).map(|channel| channel.private_chat);
     let moved = from.map(|from| guard::chat_migrated(work, from, to));
@@ -229,6 +236,12 @@ fn migrated(work: &mut Work<'_>, mut job: Job, to: PrivateChatId) {
 
 /// A dead letter, in the attention list.
 fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
+    if let (JobKind::CreateInvoice { order_id }, Failure::BelowMinimum { .. }) = (&job.kind, failure)
+        && work.snapshot.orders.get(order_id).is_some_and(|order| order.kind() == OrderKind::Donation)
+    {
+        // The donor chose too small an amount, reads so, and may choose another: nothing for the owner to mend.
+        return put(work, job, None);
+    }
     job.state = JobState::Dead;
     job.finished_at = Some(work.now);
     if let JobKind::CreatePayment { order_id, coin } = &job.kind {
@@ -242,9 +255,20 @@ fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
     let reason = match (&job.kind, failure) {
         (JobKind::CreateInvoice { .. }, Failure::BelowMinimum { .. }) => Reason::BelowMinimum,
         (JobKind::CreateInvoice { .. }, _) => Reason::InvoiceNotMade,
+        (JobKind::PostOffer { .. }, _) => Reason::OfferNotPosted,
         _ => Reason::JobDead,
     };
-    work.snapshot.jobs.put(id, job);
+    let goes_on = match job.kind {
+        JobKind::PostOffer { channel_id } => offers::gave_up(work, channel_id),
+        _ => None,
+    };
+    match goes_on {
+        Some(at) => {
+            job.attempt = 0;
+            put(work, job, Some(at));
+        }
+        None => work.snapshot.jobs.put(id, job),
+    }
     // An owner who cannot be told must not be told that he could not be told.
     attention::open(work, Subject::Job(id), reason, detail, channel_id.filter(|_| !about_owner));
 }

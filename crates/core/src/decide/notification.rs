@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, grants, import};
+use super::{Work, attention, donations, grants, import};
 use crate::attention::{Reason, Subject};
 use crate::channel::{Channel, LEGACY_DAYS_DEFAULT, PlanDuration};
 use crate::command::{Outcome, Refusal};
@@ -10,7 +10,7 @@ use crate::event::{EventSource, Parent, Received, Verdict};
 use crate::id::{OrderId, ProviderPaymentId, TelegramUserId};
 use crate::membership::later;
 use crate::money::Money;
-use crate::order::{Checkout, ORDER_OPEN_HOURS, Order, OrderSource, OrderState, Ruling, assess};
+use crate::order::{Checkout, ORDER_OPEN_HOURS, Order, OrderKind, OrderSource, OrderState, Ruling, assess};
 use crate::order_ref::OrderRef;
 use crate::payment::{Absorbed, Payment, event_pays_in_full};
 use crate::policy::UnmatchedPricePolicy;
@@ -64,8 +64,13 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
     let mut change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
     if money_after_refund(work, id, known.as_ref()) {
         let subject = Subject::Payment(id);
-        if attention::open(work, subject, Reason::PaidAfterRefund, String::new(), channel_id) {
-            change.opened.push((subject, Reason::PaidAfterRefund));
+        let order = order_id.and_then(|id| work.snapshot.orders.get(&id));
+        let reason = match order.map(Order::kind) {
+            Some(OrderKind::Donation) => Reason::DonationAfterRefund,
+            Some(OrderKind::Membership) | None => Reason::PaidAfterRefund,
+        };
+        if attention::open(work, subject, reason, String::new(), channel_id) {
+            change.opened.push((subject, reason));
         }
     }
 
@@ -220,8 +225,14 @@ fn legacy_order(
         }
         None => (Some(cheapest.id), cheapest.price.clone(), cheapest.duration),
     };
-    let mut order =
-        new_order(work.now, OrderId(work.ids.uuid()), channel, price, duration, OrderSource::Notification);
+    let mut order = new_order(
+        work.now,
+        OrderId(work.ids.uuid()),
+        channel,
+        price,
+        Some(duration),
+        OrderSource::Notification,
+    );
     order.plan_id = plan_id;
     order.user = Some(user);
     order.legacy_ref = Some(reference.to_owned());
@@ -234,7 +245,7 @@ pub(super) fn new_order(
     id: OrderId,
     channel: &Channel,
     price: Money,
-    duration: PlanDuration,
+    duration: Option<PlanDuration>,
     source: OrderSource,
 ) -> Order {
     Order {
@@ -243,6 +254,7 @@ pub(super) fn new_order(
         plan_id: None,
         price,
         duration,
+        donor_message: None,
         user: None,
         claim: None,
         source,
@@ -360,7 +372,9 @@ pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
         let new = attention::settle(work, subject, &wanted, Some(order.channel_id));
         opened.extend(new.into_iter().map(|reason| (subject, reason)));
     }
-    if before != order.state {
+    if order.kind() == OrderKind::Donation {
+        donations::announce(work, &order, &channel, before);
+    } else if before != order.state {
         grants::announce(work, &order, &channel, before);
     }
     Change { granted, opened }

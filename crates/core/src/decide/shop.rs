@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::Work;
 use super::access::no_channel;
 use super::notification::new_order;
 use super::payout;
+use super::{SYSTEM, Work, offers};
 use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
 use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
 use crate::job::JobKind;
 use crate::link::{LinkState, PayLink};
-use crate::money::Currency;
+use crate::money::{Currency, Money};
 use crate::order::{COINS_TRIED_MAX, Invoice, InvoiceProblem, Order, OrderSource, OrderState};
 use crate::policy::PolicyChange;
 
@@ -73,6 +73,7 @@ pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outco
         audit_plan(work, &plan, &new.actor);
     }
     work.snapshot.channels.put(id, channel);
+    offers::begin(work, id);
     Ok(Outcome::Channel(id))
 }
 
@@ -83,6 +84,7 @@ pub(super) fn archive_channel(work: &mut Work<'_>, id: ChannelId, actor: &str) -
         channel.archived_at = Some(work.now);
         work.snapshot.channels.put(id, channel);
         work.audit(actor, "channel.archived", format!("channel:{id}"), "", &serde_json::json!({}));
+        offers::refresh(work, id);
     }
     Ok(Outcome::Channel(id))
 }
@@ -121,6 +123,7 @@ pub(super) fn add_plan(
         audit_plan(work, &plan, actor);
     }
     work.snapshot.channels.put(id, channel);
+    offers::refresh(work, id);
     Ok(Outcome::Plan(plan_id))
 }
 
@@ -146,6 +149,7 @@ pub(super) fn retire_plan(
         plan.active = false;
         work.snapshot.channels.put(id, channel);
         work.audit(actor, "plan.retired", format!("plan:{plan_id}"), "", &serde_json::json!({}));
+        offers::refresh(work, id);
     }
     Ok(Outcome::Plan(plan_id))
 }
@@ -166,15 +170,30 @@ pub(super) fn create_link(
     limits: LinkLimits,
     actor: &str,
 ) -> Result<Outcome, Refusal> {
-    let LinkLimits { expires_at, max_uses } = limits;
     let channel = on_sale(work, channel_id)?;
     sold_plan(&channel, plan_id)?;
-    if expires_at.is_some_and(|at| at <= work.now) {
+    if limits.expires_at.is_some_and(|at| at <= work.now) {
         return Err(Refusal::Invalid("the link would be expired from the start".to_owned()));
     }
-    if max_uses == Some(0) {
+    if limits.max_uses == Some(0) {
         return Err(Refusal::Invalid("a link needs at least one use".to_owned()));
     }
+    Ok(Outcome::Link(push_link(work, channel_id, plan_id, &limits, actor)))
+}
+
+/// Makes the link behind the button of a plan in the channel's offer.
+pub(super) fn offer_link(work: &mut Work<'_>, channel_id: ChannelId, plan_id: PlanId) -> LinkId {
+    push_link(work, channel_id, plan_id, &LinkLimits { expires_at: None, max_uses: None }, SYSTEM)
+}
+
+fn push_link(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    plan_id: PlanId,
+    limits: &LinkLimits,
+    actor: &str,
+) -> LinkId {
+    let LinkLimits { expires_at, max_uses } = *limits;
     let id = LinkId(work.ids.uuid());
     let slug = slug(work);
     let link = PayLink {
@@ -193,7 +212,7 @@ pub(super) fn create_link(
         "channel_id": channel_id, "plan_id": plan_id, "expires_at": expires_at, "max_uses": max_uses,
     });
     work.audit(actor, "link.created", format!("link:{id}"), "", &detail);
-    Ok(Outcome::Link(id))
+    id
 }
 
 /// Takes a link back.
@@ -202,8 +221,13 @@ pub(super) fn revoke_link(work: &mut Work<'_>, id: LinkId, actor: &str) -> Resul
         work.snapshot.links.get(&id).cloned().ok_or_else(|| Refusal::NotFound(format!("no link {id}")))?;
     if link.revoked_at.is_none() {
         link.revoked_at = Some(work.now);
+        let channel_id = link.channel_id;
         work.snapshot.links.put(id, link);
         work.audit(actor, "link.revoked", format!("link:{id}"), "", &serde_json::json!({}));
+        // It may be the one behind a button of the offer, which then needs another.
+        if work.snapshot.channels.get(&channel_id).is_some_and(|channel| channel.public_chat.is_some()) {
+            offers::arm(work, channel_id);
+        }
     }
     Ok(Outcome::Link(id))
 }
@@ -222,11 +246,14 @@ pub(super) fn create_order(
             let link = usable_link(work, slug)?;
             (link.channel_id, link.plan_id, Some(link))
         }
+        OrderFrom::Donation { channel_id, amount } => {
+            return donate(work, *channel_id, amount, user, source, wants_invoice);
+        }
     };
     let channel = on_sale(work, channel_id)?;
     let plan = sold_plan(&channel, plan_id)?.clone();
     let id = OrderId(work.ids.uuid());
-    let mut order = new_order(work.now, id, &channel, plan.price, plan.duration, source);
+    let mut order = new_order(work.now, id, &channel, plan.price, Some(plan.duration), source);
     order.plan_id = Some(plan_id);
     order.user = user;
     order.claim = user.is_none().then(|| ClaimToken(work.ids.uuid()));
@@ -235,11 +262,37 @@ pub(super) fn create_order(
         link.uses += 1;
         work.snapshot.links.put(link.id, link);
     }
+    Ok(take_order(work, order, wants_invoice))
+}
+
+/// Makes the order of a donation. Its amount is the donor's choice within the channel's limits, and buys nothing (I6, F49).
+fn donate(
+    work: &mut Work<'_>,
+    channel_id: ChannelId,
+    amount: &Money,
+    user: Option<TelegramUserId>,
+    source: OrderSource,
+    wants_invoice: bool,
+) -> Result<Outcome, Refusal> {
+    let channel = on_sale(work, channel_id)?;
+    let donations = offers::of(work, channel_id).donations;
+    if !donations.open {
+        return Err(Refusal::Conflict(format!("channel {channel_id} takes no donations")));
+    }
+    donations.check_amount(amount).map_err(Refusal::Invalid)?;
+    let id = OrderId(work.ids.uuid());
+    let mut order = new_order(work.now, id, &channel, amount.clone(), None, source);
+    order.user = user;
+    Ok(take_order(work, order, wants_invoice))
+}
+
+fn take_order(work: &mut Work<'_>, order: Order, wants_invoice: bool) -> Outcome {
+    let (id, channel_id) = (order.id, order.channel_id);
     work.snapshot.orders.put(id, order);
     if wants_invoice {
         work.arm(JobKind::CreateInvoice { order_id: id }, format!("order:{id}"), channel_id, work.now, true);
     }
-    Ok(Outcome::Order(id))
+    Outcome::Order(id)
 }
 
 /// Notes the buyer's coin and has its payment made, if there is none yet. What is chosen changes no price (I6).
@@ -293,7 +346,7 @@ pub(super) fn refuse_coin(work: &mut Work<'_>, id: OrderId, coin: &Currency) {
 }
 
 /// Writes an order if it is not as it was.
-fn put_order(work: &mut Work<'_>, mut order: Order) {
+pub(super) fn put_order(work: &mut Work<'_>, mut order: Order) {
     if work.snapshot.orders.get(&order.id) != Some(&order) {
         order.updated_at = work.now;
         work.snapshot.orders.put(order.id, order);

@@ -3,7 +3,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Order, OrderState, Ruling};
+use super::{Order, OrderKind, OrderState, Ruling};
 use crate::attention::{Reason, Subject};
 use crate::money::{Currency, Money};
 use crate::payment::{Payment, at_least_share};
@@ -26,7 +26,7 @@ pub struct Assessment {
 }
 
 /// The sum of what arrived in one coin for one order.
-struct CoinSum {
+pub(super) struct CoinSum {
     coin: Currency,
     asked: Option<Decimal>,
     paid: Decimal,
@@ -106,6 +106,9 @@ pub(crate) fn grant_holds(payments: &[&Payment]) -> bool {
 /// money goes back, so that a change of the policies takes nothing from anybody.
 #[must_use]
 pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Assessment {
+    if order.kind() == OrderKind::Donation {
+        return super::donation::assess(order, payments);
+    }
     let sums = sum_by_coin(order, payments, policies, Payment::is_credited);
     let full: Vec<&&Payment> =
         payments.iter().filter(|payment| payment.is_full() && !payment.is_refunded()).collect();
@@ -171,7 +174,7 @@ fn is_late(order: &Order, payments: &[&Payment]) -> bool {
     first.is_some_and(|at| at > order.expires_at)
 }
 
-fn unpaid_state(payments: &[&Payment], sums: &[CoinSum]) -> OrderState {
+pub(super) fn unpaid_state(payments: &[&Payment], sums: &[CoinSum]) -> OrderState {
     let any = |test: fn(&Payment) -> bool| payments.iter().any(|payment| test(payment));
     if sums.iter().any(|sum| !sum.paid.is_zero())
         || any(|payment| payment.seen.contains(&PaymentStatus::PartiallyPaid))
@@ -273,7 +276,7 @@ fn payment_reasons(
     reasons
 }
 
-fn paid_text(payment: &Payment) -> String {
+pub(super) fn paid_text(payment: &Payment) -> String {
     let text = |amount: Option<Decimal>| amount.map_or_else(|| "?".to_owned(), |amount| amount.to_string());
     let coin =
         payment.pay_currency.as_ref().map_or_else(|| "?".to_owned(), |coin| coin.as_str().to_uppercase());

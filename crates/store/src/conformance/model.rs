@@ -103,6 +103,7 @@ impl Model {
             switches: all.switches.keys().copied().collect(),
             bot_chats: all.bot_chats.keys().copied().collect(),
             dialogues: all.dialogues.keys().copied().collect(),
+            offers: all.offers.keys().copied().collect(),
             attention: all.attention.keys().copied().collect(),
             ..Needs::default()
         };
@@ -118,6 +119,7 @@ impl Model {
         same("switches", all.switches.values(), stored.switches.values());
         same("bot chats", all.bot_chats.values(), stored.bot_chats.values());
         same("dialogues", all.dialogues.values(), stored.dialogues.values());
+        same("offers", all.offers.values(), stored.offers.values());
         same("attention", all.attention.values(), stored.attention.values());
         let jobs = store.jobs(JobFilter { limit: PAGE_LENGTH_MAX, ..JobFilter::default() }).await.unwrap();
         let jobs: BTreeMap<JobId, Job> = jobs.into_iter().map(|job| (job.id, job)).collect();

@@ -4,13 +4,13 @@ use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use tollhouse_core::attention::Resolution;
 use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{Command, Member, NewPlan, OrderFrom, Outcome};
+use tollhouse_core::command::{Command, Member, NewPlan, OfferChange, OrderFrom, Outcome};
 use tollhouse_core::event::Parent;
-use tollhouse_core::id::{IdSource, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId};
-use tollhouse_core::job::{Failure, Job, Outcome as JobOutcome};
+use tollhouse_core::id::{ChannelId, IdSource, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId};
+use tollhouse_core::job::{Failure, Job, JobKind, Outcome as JobOutcome};
 use tollhouse_core::membership_policy::StrangerPolicy;
 use tollhouse_core::money::Currency;
-use tollhouse_core::order::{Invoice, OrderSource};
+use tollhouse_core::order::{Invoice, OrderKind, OrderSource};
 use tollhouse_core::policy::{OverpaidPolicy, PolicyChange, RefundPolicy};
 use tollhouse_core::presence::Standing;
 
@@ -76,7 +76,8 @@ impl Player {
                 let chat = -2001 - i64::try_from(self.below(4)).unwrap();
                 add_channel(chat, (chat % 2 == 0).then_some(chat - 100))
             }
-            1..=4 => self.shop(model),
+            1..=3 => self.shop(model),
+            4 => self.offer(model),
             5..=8 => self.order(model),
             9..=19 => self.notification(model),
             20 => self.bind(model),
@@ -121,6 +122,65 @@ impl Player {
                 };
                 Command::AddPlan { channel_id: channel.id, plan, actor }
             }
+        }
+    }
+
+    fn offer(&mut self, model: &Model) -> Command {
+        let actor = "cli:test".to_owned();
+        let donations: Vec<_> = model
+            .snapshot
+            .orders
+            .values()
+            .filter(|order| order.kind() == OrderKind::Donation)
+            .cloned()
+            .collect();
+        if self.below(3) == 0
+            && let Some(order) = self.pick(donations)
+        {
+            let (user, message) = (order.user.unwrap_or(self.user()), format!("hi {}", self.below(9)));
+            return Command::NoteDonor { order_id: order.id, user, message };
+        }
+        let Some(channel_id) = self.pick(model.snapshot.channels.keys().copied().collect()) else {
+            return Command::UserStarted { user: self.user() };
+        };
+        match self.below(3) {
+            0 => Command::PostOffer { channel_id, actor },
+            1 => {
+                let amount = format!("{}.50 USD", self.below(12)).parse().unwrap();
+                Command::CreateOrder {
+                    from: OrderFrom::Donation { channel_id, amount },
+                    user: (self.below(4) != 0).then(|| self.user()),
+                    source: OrderSource::Bot,
+                    wants_invoice: self.below(2) == 0,
+                }
+            }
+            _ => {
+                let hours = u32::try_from(self.below(30)).unwrap();
+                let change = OfferChange {
+                    every_hours: Some((self.below(3) != 0).then_some(hours)),
+                    description: (self.below(2) == 0).then(|| Some(format!("words {hours}"))),
+                    donations: None,
+                };
+                Command::SetOffer { channel_id, change: Box::new(change), actor }
+            }
+        }
+    }
+
+    /// What a chat answers about a channel's offer.
+    fn posted(&mut self, model: &Model, channel: ChannelId) -> JobOutcome {
+        let number = i64::try_from(self.below(1_000)).unwrap();
+        let chat = model.snapshot.channels.get(&channel).unwrap().public_chat;
+        let offer = model.snapshot.offers.get(&channel).unwrap();
+        let stands = self.pick(offer.former.iter().chain(&offer.post).cloned().collect());
+        match (self.below(4), chat, stands) {
+            (0, _, Some(post)) => JobOutcome::OfferGone { chat: post.chat, message_id: post.message_id },
+            (1, _, Some(post)) => {
+                JobOutcome::OfferEdited { message_id: post.message_id, shows: format!("edit {number}") }
+            }
+            (2, Some(chat), _) => {
+                JobOutcome::OfferPosted { chat, message_id: number, shows: format!("post {number}") }
+            }
+            _ => JobOutcome::Nothing,
         }
     }
 
@@ -327,6 +387,13 @@ impl Player {
                 None => Command::UserStarted { user: self.user() },
             };
         };
+        let token = job.lease.unwrap().token;
+        if let JobKind::PostOffer { channel_id } = job.kind
+            && self.below(3) != 0
+        {
+            let outcome = self.posted(model, channel_id);
+            return Command::FinishJob { job: Box::new(job), token, outcome };
+        }
         let error = || "it did not work: ✗".to_owned();
         let outcome = match self.below(12) {
             0 => JobOutcome::Nothing,
@@ -349,7 +416,6 @@ impl Player {
             10 => JobOutcome::CoinRefused,
             _ => JobOutcome::Done,
         };
-        let token = job.lease.unwrap().token;
         Command::FinishJob { job: Box::new(job), token, outcome }
     }
 }

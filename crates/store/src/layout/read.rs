@@ -18,7 +18,8 @@ use tollhouse_core::job::{Job, JobState, Lease};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{Carried, Grant, Invite, Membership, MembershipStatus, Period, Revocation};
 use tollhouse_core::money::{Currency, Money};
-use tollhouse_core::order::{Invoice, Order, OrderSource, OrderState, Ruling};
+use tollhouse_core::offer::Offer;
+use tollhouse_core::order::{Invoice, Order, OrderKind, OrderSource, OrderState, Ruling};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::presence::{Listed, Presence, Standing};
 use tollhouse_core::removal::{Freeze, RemovalRun, RunState, Switch, SwitchName};
@@ -274,13 +275,28 @@ pub(crate) fn link(row: &mut impl Columns) -> Result<PayLink, Failure> {
     })
 }
 
+pub(crate) fn offer(row: &mut impl Columns) -> Result<Offer, Failure> {
+    Ok(Offer {
+        channel_id: ChannelId(row.must_uuid()?),
+        description: row.owned()?,
+        every_hours: row.number(u32::try_from)?,
+        next_at: row.time()?,
+        donations: row.must_word(|text| serde_json::from_str(text).ok())?,
+        links: row.must_word(|text| serde_json::from_str(text).ok())?,
+        post: row.word(|text| serde_json::from_str(text).ok())?,
+        former: row.must_word(|text| serde_json::from_str(text).ok())?,
+        updated_at: row.must_time()?,
+    })
+}
+
 pub(crate) fn order(row: &mut impl Columns) -> Result<Order, Failure> {
-    Ok(Order {
+    let mut order = Order {
         id: OrderId(row.must_uuid()?),
         channel_id: ChannelId(row.must_uuid()?),
         plan_id: row.uuid()?.map(PlanId),
         price: row.must_money()?,
-        duration: row.duration()?,
+        duration: Some(row.duration()?),
+        donor_message: None,
         user: row.number(TelegramUserId::new)?,
         claim: row.uuid()?.map(ClaimToken),
         source: row.must_word(OrderSource::from_word)?,
@@ -301,7 +317,12 @@ pub(crate) fn order(row: &mut impl Columns) -> Result<Order, Failure> {
         paid_at: row.time()?,
         updated_at: row.must_time()?,
         checkout: row.word(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
-    })
+    };
+    if row.must_word(OrderKind::from_word)? == OrderKind::Donation {
+        order.duration = None;
+    }
+    order.donor_message = row.owned()?;
+    Ok(order)
 }
 
 fn ruling(text: &str) -> Option<Ruling> {

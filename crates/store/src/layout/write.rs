@@ -14,6 +14,7 @@ use tollhouse_core::job::{ArmJob, Job, JobKind, JobState};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{Grant, Membership};
 use tollhouse_core::money::Money;
+use tollhouse_core::offer::Offer;
 use tollhouse_core::order::{Checkout, Order, Ruling};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::presence::Presence;
@@ -227,6 +228,9 @@ impl Record for PayLink {
     }
 }
 
+/// What stands in the column of the days in the row of a donation: nothing reads it.
+const DAYS_OF_A_DONATION: i64 = 1;
+
 impl Record for Order {
     fn table() -> &'static Table {
         &super::ORDERS
@@ -237,7 +241,8 @@ impl Record for Order {
         sink.uuid(Some(self.channel_id.0));
         sink.uuid(self.plan_id.map(|id| id.0));
         money(sink, Some(&self.price));
-        sink.int(days_of(self.duration));
+        // The column allows no zero and takes null for a lifetime, which a program of before there were donations would grant.
+        sink.int(self.duration.map_or(Some(DAYS_OF_A_DONATION), days_of));
         sink.int(self.user.map(|user| user.get()));
         sink.uuid(self.claim.map(|claim| claim.0));
         words(sink, self.source.as_str());
@@ -262,6 +267,8 @@ impl Record for Order {
         sink.time(Some(self.updated_at));
         // Most orders are paid on the hosted page and never have a choice.
         sink.text((self.checkout != Checkout::default()).then(|| json(&self.checkout)).flatten());
+        words(sink, self.kind().as_str());
+        maybe_words(sink, self.donor_message.as_deref());
     }
 
     fn leaves_indexes(&self, before: &Self) -> bool {
@@ -420,6 +427,24 @@ impl Record for ArmRow {
         sink.text(None);
         sink.time(Some(arm.created_at));
         sink.time(None);
+    }
+}
+
+impl Record for Offer {
+    fn table() -> &'static Table {
+        &super::OFFERS
+    }
+
+    fn put<'a>(&'a self, sink: &mut impl Sink<'a>) {
+        sink.uuid(Some(self.channel_id.0));
+        maybe_words(sink, self.description.as_deref());
+        sink.int(self.every_hours.map(i64::from));
+        sink.time(self.next_at);
+        sink.text(json(&self.donations));
+        sink.text(json(&self.links));
+        sink.text(self.post.as_ref().and_then(json));
+        sink.text(json(&self.former));
+        sink.time(Some(self.updated_at));
     }
 }
 

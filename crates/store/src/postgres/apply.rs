@@ -155,6 +155,7 @@ pub(crate) async fn apply(
     first.write(&writes.switches);
     first.write(&writes.bot_chats);
     first.write(&writes.dialogues);
+    first.write(&writes.offers);
     first.write(&writes.attention);
     first.write(&writes.jobs);
     first.insert(writes.events.iter().collect(), "");

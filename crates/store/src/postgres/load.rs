@@ -13,8 +13,8 @@ use super::pipeline::{Call, run};
 use super::rows::{Parameter, PostgresRow, system_time};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, BOT_CHATS, CHANNELS, DIALOGUES, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS,
-    PLANS, PRESENCES, RUNS, SWITCHES, Table,
+    self, ATTENTION, BOT_CHATS, CHANNELS, DIALOGUES, GRANTS, JOBS, LINKS, MEMBERSHIPS, OFFERS, ORDERS,
+    PAYMENTS, PLANS, PRESENCES, RUNS, SWITCHES, Table,
 };
 use crate::writer::Failure;
 
@@ -121,6 +121,7 @@ queries! {
     BOT_CHATS_BY_ID = BOT_CHATS "WHERE chat_id = ANY($1) ORDER BY chat_id" LOCK;
     BOT_CHATS_BY_USER = BOT_CHATS "WHERE set_by = ANY($1) ORDER BY chat_id" NO_LOCK;
     DIALOGUES_BY_USER = DIALOGUES "WHERE telegram_user = ANY($1) ORDER BY telegram_user" LOCK;
+    OFFERS_BY_CHANNEL = OFFERS "WHERE channel_id = ANY($1) ORDER BY channel_id" LOCK;
     ATTENTION_BY_ID = ATTENTION "WHERE id = ANY($1)" NO_LOCK;
     ATTENTION_BY_SUBJECT = ATTENTION "WHERE subject = ANY($1) ORDER BY id" LOCK;
     JOBS_BY_ID = JOBS "WHERE id = ANY($1) ORDER BY id" LOCK;
@@ -224,6 +225,7 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         Ask::Dialogues(users) => {
             rows(&DIALOGUES_BY_USER, vec![array(users.iter().map(|user| user.get()))]);
         }
+        Ask::Offers(channels) => rows(&OFFERS_BY_CHANNEL, vec![array(channels.iter().map(|id| id.0))]),
         Ask::AttentionBySubject(subjects) => {
             rows(&ATTENTION_BY_SUBJECT, vec![array(subjects.iter().map(ToString::to_string))]);
         }
@@ -266,6 +268,7 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
         Ask::BotChats(_) | Ask::BotChatsBy(_) => Found::BotChats(each(last, |row| layout::bot_chat(row))?),
         Ask::Dialogues(_) => Found::Dialogues(each(last, |row| layout::dialogue(row))?),
         Ask::JobsById(_) | Ask::HeldJobs(_) => Found::Jobs(each(last, |row| layout::job(row))?),
+        Ask::Offers(_) => Found::Offers(each(last, |row| layout::offer(row))?),
         Ask::DueJobs(_) => {
             let mut jobs = Vec::new();
             for answer in answers {

@@ -10,7 +10,7 @@ use super::rows::{Binder, failure};
 use crate::batch::{Arm, Writes, seal};
 use crate::layout::{
     ATTENTION, AUDIT, BOT_CHATS, CHANNELS, Change, DIALOGUES, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS,
-    ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS, Record, SWITCHES, Table, are_indexes_left,
+    OFFERS, ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS, Record, SWITCHES, Table, are_indexes_left,
 };
 use crate::writer::Failure;
 
@@ -29,7 +29,7 @@ pub(crate) struct Statements {
 }
 
 /// All that is written here.
-static TABLES: [&Table; 16] = [
+static TABLES: [&Table; 17] = [
     &CHANNELS,
     &PLANS,
     &LINKS,
@@ -42,6 +42,7 @@ static TABLES: [&Table; 16] = [
     &SWITCHES,
     &BOT_CHATS,
     &DIALOGUES,
+    &OFFERS,
     &JOBS,
     &ATTENTION,
     &EVENTS,
@@ -191,6 +192,7 @@ impl Statements {
         self.write(c, &writes.switches)?;
         self.write(c, &writes.bot_chats)?;
         self.write(c, &writes.dialogues)?;
+        self.write(c, &writes.offers)?;
         self.write(c, &writes.attention)?;
         self.write(c, &writes.jobs)?;
         self.arm(c, &writes.arm)?;

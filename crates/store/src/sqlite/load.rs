@@ -10,8 +10,8 @@ use tollhouse_core::snapshot::{Needs, Snapshot};
 use super::rows::{SqliteRow, failure};
 use crate::closure::{Ask, Closure, Found};
 use crate::layout::{
-    self, ATTENTION, BOT_CHATS, CHANNELS, DIALOGUES, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS,
-    PLANS, PRESENCES, RUNS, SWITCHES, Table, in_order,
+    self, ATTENTION, BOT_CHATS, CHANNELS, DIALOGUES, GRANTS, JOBS, LINKS, MEMBERSHIPS, OFFERS, ORDERS,
+    PAYMENTS, PLANS, PRESENCES, RUNS, SWITCHES, Table, in_order,
 };
 use crate::writer::Failure;
 
@@ -67,6 +67,7 @@ queries! {
     BOT_CHATS_BY_ID = BOT_CHATS "chat_id = ?1";
     BOT_CHATS_BY_USER = BOT_CHATS "set_by = ?1";
     DIALOGUES_BY_USER = DIALOGUES "telegram_user = ?1";
+    OFFERS_BY_CHANNEL = OFFERS "channel_id = ?1";
     ATTENTION_BY_ID = ATTENTION "id = ?1";
     ATTENTION_BY_SUBJECT = ATTENTION "subject = ?1";
     JOBS_BY_ID = JOBS "id = ?1";
@@ -210,6 +211,10 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
         Ask::Dialogues(users) => {
             let users = users.iter().map(|user| user.get());
             Found::Dialogues(each(c, &DIALOGUES_BY_USER, users, |row| layout::dialogue(row))?)
+        }
+        Ask::Offers(channels) => {
+            let ids = channels.iter().map(|id| id.0);
+            Found::Offers(each(c, &OFFERS_BY_CHANNEL, ids, |row| layout::offer(row))?)
         }
         Ask::AttentionBySubject(subjects) => {
             let texts = subjects.iter().map(ToString::to_string);

@@ -13,6 +13,7 @@ use tollhouse_core::snapshot::Needs;
 use tollhouse_store::StoreError;
 use tollhouse_telegram::{Button, Chat, Gateway, UserId};
 
+use super::donating;
 use super::owner::{payout, plan, setup};
 use crate::app::{App, SubmitError};
 use crate::purchase::Reply;
@@ -202,6 +203,7 @@ async fn heard(
         setup::KIND => setup::heard(turn, question, place, answer).await?,
         plan::KIND => plan::heard(turn, question, place, answer).await?,
         payout::KIND => payout::heard(turn, question, place, answer).await?,
+        donating::KIND => donating::heard(turn, question, place, answer).await?,
         _ => None,
     };
     match reply {
@@ -216,6 +218,7 @@ async fn asked(turn: &Turn<'_>, question: &Question, place: i64) -> Result<Reply
         setup::KIND => setup::asked(turn, question, place).await?,
         plan::KIND => plan::asked(turn.language, question, place),
         payout::KIND => payout::asked(turn.language, question, place),
+        donating::KIND => donating::asked(turn, question, place).await?,
         _ => None,
     };
     match reply {

@@ -1,6 +1,7 @@
 //! Owners in the bot: they set channels up and look after their own, and nobody else's (F107).
 
 pub mod cards;
+pub mod offer;
 pub mod parse;
 pub mod payout;
 pub mod plan;
@@ -9,7 +10,7 @@ pub mod setup;
 pub mod standing;
 
 use tollhouse_core::bot_chat::{BotChat, BotRight};
-use tollhouse_core::command::{BotSeen, Command, Outcome, Refusal};
+use tollhouse_core::command::{BotSeen, Command, OfferChange, Outcome, Refusal};
 use tollhouse_core::id::{ChannelId, PlanId, TelegramChatId, TelegramUserId};
 use tollhouse_core::link::LinkState;
 use tollhouse_core::snapshot::Needs;
@@ -37,6 +38,7 @@ pub async fn command(turn: &Turn<'_>, name: &str) -> Result<Option<Reply>, Store
         "plans" => To::Plans,
         "members" => To::Members,
         "sales" => To::Sales,
+        "post" => To::Offer,
         _ => return Ok(None),
     };
     cards::list(turn, to, None).await.map(Some)
@@ -73,6 +75,9 @@ pub async fn pressed(turn: &Turn<'_>, press: Press) -> Result<Pressed, StoreErro
         | Press::Plans(id)
         | Press::Members(id, _)
         | Press::Sales(id)
+        | Press::Offer(id)
+        | Press::PostOffer(id)
+        | Press::PostEvery(id, _)
         | Press::Payout(id) => id,
     };
     let Some(channel) = cards::find(turn, of_channel).await? else { return Ok(not_yours()) };
@@ -81,8 +86,30 @@ pub async fn pressed(turn: &Turn<'_>, press: Press) -> Result<Pressed, StoreErro
         Press::Members(_, before) => cards::members(turn, &channel, before).await?,
         Press::Sales(_) => cards::sales(turn, &channel).await?,
         Press::Payout(_) => cards::payout(language, &channel),
+        Press::Offer(_) | Press::PostOffer(_) | Press::PostEvery(..) => {
+            let change = offer_change(turn, press);
+            let refused = match change {
+                Some(change) => by_owner(turn, change).await?.is_err(),
+                None => false,
+            };
+            offer::card(turn, &channel, refused).await?
+        }
         _ => cards::channel(language, &channel),
     }))
+}
+
+/// What a press changes about an offer.
+fn offer_change(turn: &Turn<'_>, press: Press) -> Option<Command> {
+    let actor = actor(turn.user);
+    match press {
+        Press::PostOffer(channel_id) => Some(Command::PostOffer { channel_id, actor }),
+        Press::PostEvery(channel_id, hours) => {
+            let every_hours = Some((hours > 0).then_some(hours));
+            let change = Box::new(OfferChange { every_hours, ..OfferChange::default() });
+            Some(Command::SetOffer { channel_id, change, actor })
+        }
+        _ => None,
+    }
 }
 
 async fn of_plan(turn: &Turn<'_>, press: Press, id: PlanId) -> Result<Option<Pressed>, StoreError> {

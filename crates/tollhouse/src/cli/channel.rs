@@ -14,6 +14,7 @@ use super::args::{ChannelArg, Limit, OneChannel, PlanArg};
 use super::care::{self, FreezeArgs, WhitelistCommand};
 use super::census::{self, CensusArgs};
 use super::error::CliError;
+use super::offer::{self, OfferArgs};
 use super::output::{self, block, or_nothing, table, when, when_or_nothing};
 use super::policies::{self, PolicyArgs};
 use super::replay::{TakenUp, take_up};
@@ -46,6 +47,12 @@ pub(super) enum ChannelCommand {
     ///
     /// It counts for what comes from now on. What was decided stays decided; nobody loses access that they have.
     Set(Box<SetArgs>),
+    /// Post the channel's offer in its public chat now; the former post is taken down once the new one stands
+    Post(OneChannel),
+    /// Show a channel's offer; change what it says, how often it is posted and what donors are offered
+    ///
+    /// A post that stands is brought up to date by itself, also when a plan is added or retired.
+    Offer(Box<OfferArgs>),
     /// Show who is inside, held against who has paid
     ///
     /// Telegram lists the members of a chat to nobody. What is known came with the updates of those who joined and left while the bot was
@@ -185,6 +192,8 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<()
         }
         ChannelCommand::Set(args) => set(session, &args).await,
         ChannelCommand::Payout(args) => set_payout(session, args).await,
+        ChannelCommand::Post(which) => offer::post(session, &which).await,
+        ChannelCommand::Offer(args) => offer::offer(session, &args).await,
         ChannelCommand::Census(args) => census::run(session, args).await,
         ChannelCommand::Freeze(args) => care::freeze(session, args, true).await,
         ChannelCommand::Unfreeze(args) => care::freeze(session, args, false).await,
@@ -290,7 +299,7 @@ async fn list(
                 channel.title.clone(),
                 channel.private_chat_id.to_string(),
                 or_nothing(channel.public_chat_id),
-                channel.plans.iter().filter(|plan| plan.active).map(offer).collect::<Vec<_>>().join("; "),
+                channel.plans.iter().filter(|plan| plan.active).map(on_sale).collect::<Vec<_>>().join("; "),
                 when_or_nothing(channel.archived_at),
             ]
         });
@@ -355,7 +364,7 @@ async fn plan_view(
     channel.plan(plan_id).map(view::Plan::from).ok_or_else(missing)
 }
 
-fn offer(plan: &view::Plan) -> String {
+fn on_sale(plan: &view::Plan) -> String {
     format!("{} {} for {}", plan.label, plan.price, plan.duration)
 }
 
@@ -409,7 +418,7 @@ fn plan_in_full(plan: &view::Plan) -> String {
     block(&[
         ("Plan", plan.id.to_string()),
         ("Channel", plan.channel_id.to_string()),
-        ("Offer", offer(plan)),
+        ("Offer", on_sale(plan)),
         ("State", if plan.active { "on sale" } else { "retired" }.to_owned()),
     ])
 }

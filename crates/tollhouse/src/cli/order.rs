@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio::time::{Instant, MissedTickBehavior};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
-use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
+use tollhouse_core::order::{InvoiceProblem, Order, OrderKind, OrderSource, OrderState};
 use tollhouse_core::order_ref::OrderRef;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::OrderFilter;
@@ -210,7 +210,7 @@ async fn list(session: &Session, filter: OrderFilter) -> Result<(), CliError> {
                 order.id.to_string(),
                 order.state.as_str().to_owned(),
                 order.price.to_string(),
-                order.duration.to_string(),
+                gives(order),
                 or_nothing(order.telegram_user),
                 order.source.as_str().to_owned(),
                 when(order.created_at),
@@ -232,6 +232,11 @@ fn core_state(state: State) -> OrderState {
     }
 }
 
+/// What an order gives: time, or nothing if it is a donation.
+fn gives(order: &view::Order) -> String {
+    order.duration.map_or_else(|| order.kind.as_str().to_owned(), |duration| duration.to_string())
+}
+
 fn in_full(order: &view::Order) -> String {
     block(&lines_of(order))
 }
@@ -244,7 +249,9 @@ fn lines_of(order: &view::Order) -> Vec<(&'static str, String)> {
         ("Pay at", or_nothing(order.invoice_url.as_ref())),
         ("No invoice", or_nothing(order.invoice_problem.as_ref().map(|problem| &problem.message))),
         ("Price", order.price.to_string()),
-        ("Gives", order.duration.to_string()),
+        ("Kind", order.kind.as_str().to_owned()),
+        ("Gives", gives(order)),
+        ("Donor says", or_nothing(order.donor_message.as_ref())),
         ("Still to pay", or_nothing(order.remaining.as_ref())),
         ("Overpaid", or_nothing(order.overpaid.as_ref())),
         ("Buyer", or_nothing(order.telegram_user)),
@@ -260,6 +267,7 @@ fn lines_of(order: &view::Order) -> Vec<(&'static str, String)> {
 
 fn in_detail(detail: &view::OrderDetail) -> String {
     let access = match &detail.grant {
+        None if detail.order.kind == OrderKind::Donation => "nothing: it is a donation".to_owned(),
         None => "nothing yet".to_owned(),
         Some(grant) => match (grant.revoked_at, &grant.membership_id) {
             (Some(at), _) => {

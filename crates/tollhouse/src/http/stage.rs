@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::id::OrderId;
 use tollhouse_core::money::Money;
-use tollhouse_core::order::{InvoiceProblem, OrderState};
+use tollhouse_core::order::{InvoiceProblem, OrderKind, OrderState, received};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::status::PaymentStatus;
 
@@ -23,8 +23,8 @@ pub struct View {
     pub order: OrderId,
     /// What is bought.
     pub title: String,
-    /// For how long.
-    pub duration: PlanDuration,
+    /// For how long; none for a donation.
+    pub duration: Option<PlanDuration>,
     /// For how much.
     pub price: Money,
     /// Until when the order waits.
@@ -95,6 +95,11 @@ pub enum Stage {
         lasts: Option<Option<Timestamp>>,
         /// What came beyond the price.
         overpaid: Option<Money>,
+    },
+    /// A donation that has arrived.
+    Donated {
+        /// What of it, each coin once; empty where it is what was chosen.
+        received: Vec<Money>,
     },
     /// Nothing came in time.
     Expired,
@@ -185,6 +190,12 @@ impl View {
         format!("{:016x}", hasher.finish())
     }
 
+    /// Whether it is a donation.
+    #[must_use]
+    pub fn is_donation(&self) -> bool {
+        self.duration.is_none()
+    }
+
     /// Whether the order still waits for money, so that the page counts down.
     #[must_use]
     pub fn counts_down(&self) -> bool {
@@ -212,6 +223,7 @@ fn stage(app: &App, story: &OrderStory, coins: &[Coin], now: Timestamp) -> Stage
             Stage::Seen { is_confirmed }
         }
         OrderState::PartiallyPaid => partial(story, coins, hosted),
+        OrderState::Paid if order.kind() == OrderKind::Donation => donated(story),
         OrderState::Paid => Stage::Paid {
             access: access(app, story),
             lasts: story.membership.as_ref().map(|membership| membership.ends_at),
@@ -223,6 +235,12 @@ fn stage(app: &App, story: &OrderStory, coins: &[Coin], now: Timestamp) -> Stage
             Stage::Refunded { is_kept: story.grant.as_ref().is_some_and(|grant| grant.revoked.is_none()) }
         }
     }
+}
+
+fn donated(story: &OrderStory) -> Stage {
+    let payments: Vec<&Payment> = story.payments.iter().collect();
+    let is_whole = payments.iter().any(|payment| payment.is_full() && !payment.is_refunded());
+    Stage::Donated { received: if is_whole { Vec::new() } else { received(&payments) } }
 }
 
 fn open(app: &App, story: &OrderStory, coins: &[Coin], hosted: Option<String>) -> Stage {

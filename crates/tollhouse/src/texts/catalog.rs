@@ -9,25 +9,28 @@ use tollhouse_telegram::{Html, escape};
 use super::Language;
 
 /// The files of a language, each with what it holds.
-pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 4] {
+pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 5] {
     match language {
         Language::English => [
             ("en/telegram.ftl", include_str!("../../texts/en/telegram.ftl")),
             ("en/owner.ftl", include_str!("../../texts/en/owner.ftl")),
             ("en/page.ftl", include_str!("../../texts/en/page.ftl")),
             ("en/common.ftl", include_str!("../../texts/en/common.ftl")),
+            ("en/offer.ftl", include_str!("../../texts/en/offer.ftl")),
         ],
         Language::Russian => [
             ("ru/telegram.ftl", include_str!("../../texts/ru/telegram.ftl")),
             ("ru/owner.ftl", include_str!("../../texts/ru/owner.ftl")),
             ("ru/page.ftl", include_str!("../../texts/ru/page.ftl")),
             ("ru/common.ftl", include_str!("../../texts/ru/common.ftl")),
+            ("ru/offer.ftl", include_str!("../../texts/ru/offer.ftl")),
         ],
         Language::Spanish => [
             ("es/telegram.ftl", include_str!("../../texts/es/telegram.ftl")),
             ("es/owner.ftl", include_str!("../../texts/es/owner.ftl")),
             ("es/page.ftl", include_str!("../../texts/es/page.ftl")),
             ("es/common.ftl", include_str!("../../texts/es/common.ftl")),
+            ("es/offer.ftl", include_str!("../../texts/es/offer.ftl")),
         ],
     }
 }

@@ -99,6 +99,30 @@ pub fn owner(language: Language, title: &str, notice: &OwnerNotice) -> Html {
             language.owner_payout_changed(title, wallet(payout), payout.currency.as_str().to_uppercase())
         }
         OwnerNotice::PayoutKept { payout } => language.owner_payout_kept(title, wallet(payout)),
+        OwnerNotice::Donation { order_id, price, received, whole, more, user, message } => {
+            let donor = match user {
+                Some(user) => language.donor_account(user.to_string()),
+                None => language.donor_unknown(),
+            };
+            let (price, order) = (language.money(price), order_id.to_string());
+            let sums: Vec<String> = received.iter().map(|money| language.money(money)).collect();
+            let sum = sums.join(" + ");
+            let mut text = match (*more, *whole || received.is_empty()) {
+                (true, _) if !received.is_empty() => {
+                    language.owner_donated_more(title, price, donor, order, sum)
+                }
+                (_, true) => language.owner_donated(title, price, donor, order),
+                (_, false) => language.owner_donated_part(title, price, donor, order, sum),
+            };
+            if let Some(message) = message {
+                text.push_text("\n\n");
+                text.push_markup(language.owner_donor_says(message).as_str());
+            }
+            text
+        }
+        OwnerNotice::DonationRefund { order_id, price } => {
+            language.owner_donation_refunded(title, language.money(price), order_id.to_string())
+        }
         OwnerNotice::Attention { reason, subject, detail } => {
             language.owner_attention(title, reason.sentence(), subject, detail)
         }

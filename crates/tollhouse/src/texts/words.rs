@@ -163,6 +163,112 @@ messages!(plain OWNER_PLAIN {
     rest_unknown();
 });
 
+messages!(markup OFFER {
+    /// On top of an offer.
+    post_head(title);
+    /// A plan in an offer.
+    post_plan(label, duration, price);
+    /// How one buys from an offer.
+    post_how();
+    /// That one can donate.
+    post_donate();
+    /// What is left of a post that could not be taken down.
+    post_over();
+    /// Asks for the amount of a donation.
+    donation_ask(title, least, most);
+    /// The answer to what is no amount.
+    donation_amount_bad(least, most, example);
+    /// The answer where no donations are taken.
+    donation_closed();
+    /// A donation that waits for its payment.
+    donation_offer(title, price);
+    /// Asks for a donor's message.
+    donor_ask(most);
+    /// A donor's message was noted.
+    donor_noted(title);
+    /// A donor's message is too long.
+    donor_too_long(most);
+    /// A donor's message comes when the owner has been told.
+    donor_late();
+    /// A donation that has arrived.
+    donation_arrived(title);
+    /// A donation below what the provider takes.
+    donation_too_small(title);
+    /// A donation whose payment failed.
+    donation_failed(title);
+    /// A donation that was refunded.
+    donation_refunded(title);
+    /// The owner: a donation.
+    owner_donated(title, price, donor, order);
+    /// The owner: another amount than the donor had chosen.
+    owner_donated_part(title, price, donor, order, received);
+    /// The owner: more of a donation.
+    owner_donated_more(title, price, donor, order, received);
+    /// The owner: what the donor says.
+    owner_donor_says(message);
+    /// The owner: a donation was refunded.
+    owner_donation_refunded(title, price, order);
+    /// The owner: above what is said of an offer.
+    offer_card(title);
+    /// The owner: the offer is being posted.
+    offer_posting();
+    /// The owner: the offer stands.
+    offer_stands(date);
+    /// The owner: the offer does not stand.
+    offer_nowhere();
+    /// The owner: how often the offer is posted.
+    offer_every(hours);
+    /// The owner: the same, and when next.
+    offer_every_next(hours, date);
+    /// The owner: the offer has no schedule.
+    offer_on_demand();
+    /// The owner: there is no chat to post in.
+    offer_no_chat();
+    /// The owner: there is nothing to offer.
+    offer_refused();
+});
+
+messages!(plain OFFER_PLAIN {
+    /// The button of a plan below an offer.
+    button_plan(label, duration, price);
+    /// The button below an offer, to a donation.
+    button_donate();
+    /// The button to a channel's offer.
+    button_offer();
+    /// Posts the offer.
+    button_post_now();
+    /// Posts it every day.
+    button_every_day();
+    /// Posts it every week.
+    button_every_week();
+    /// Posts it only when asked for.
+    button_when_asked();
+    /// A donor, by Telegram's number.
+    donor_account(user);
+    /// A donor without an account.
+    donor_unknown();
+    /// What is paid for, where it is a donation.
+    page_donation();
+    /// The last step of a donation's way.
+    page_step_donated();
+    /// A donation has arrived.
+    page_donated_heading();
+    /// A donation has arrived.
+    page_donated_text();
+    /// Another amount than was chosen has arrived.
+    page_donated_part(received);
+    /// What happens after paying a donation.
+    page_donation_next();
+    /// The network has confirmed a donation.
+    page_donation_confirmed();
+    /// A donation was refunded.
+    page_donation_refunded();
+    /// The amount is too small.
+    page_donation_below();
+    /// The amount is too small, and the least is known.
+    page_donation_below_least(least);
+});
+
 messages!(plain PAGE {
     /// The title of an order's window.
     page_title(heading, title);
@@ -357,7 +463,17 @@ messages!(plain PAGE {
 /// Every message.
 #[cfg(test)]
 pub(super) fn declared() -> impl Iterator<Item = &'static Declared> {
-    [COMMON, TELEGRAM_PLAIN, TELEGRAM, OWNER_PLAIN, PAGE, owner::OWNER_BUTTONS, owner::OWNER_TEXTS]
-        .into_iter()
-        .flatten()
+    [
+        COMMON,
+        TELEGRAM_PLAIN,
+        TELEGRAM,
+        OWNER_PLAIN,
+        OFFER,
+        OFFER_PLAIN,
+        PAGE,
+        owner::OWNER_BUTTONS,
+        owner::OWNER_TEXTS,
+    ]
+    .into_iter()
+    .flatten()
 }

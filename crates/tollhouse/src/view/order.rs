@@ -6,7 +6,7 @@ use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::id::{ChannelId, LinkId, OrderId, PlanId, TelegramUserId};
 use tollhouse_core::money::Money;
 use tollhouse_core::order::{
-    InvoiceProblem as CoreInvoiceProblem, Order as CoreOrder, OrderSource, OrderState, Ruling,
+    InvoiceProblem as CoreInvoiceProblem, Order as CoreOrder, OrderKind, OrderSource, OrderState, Ruling,
 };
 
 use super::{Grant, Payment};
@@ -18,7 +18,9 @@ pub struct Order {
     pub id: OrderId,
     /// The same id, under the name by which others refer to it.
     pub order_id: OrderId,
-    /// What is bought.
+    /// What it is for: `membership` or `donation`.
+    pub kind: OrderKind,
+    /// Of which channel.
     pub channel_id: ChannelId,
     /// By which plan; `null` where no plan had the price.
     pub plan_id: Option<PlanId>,
@@ -30,8 +32,10 @@ pub struct Order {
     pub state: OrderState,
     /// The price, as it was when the order was made.
     pub price: Money,
-    /// What it gives.
-    pub duration: PlanDuration,
+    /// What it gives; `null` for a donation, which gives nothing.
+    pub duration: Option<PlanDuration>,
+    /// What a donor says.
+    pub donor_message: Option<String>,
     /// The buyer's page.
     pub page_url: String,
     /// Where one pays; `null` while there is no invoice.
@@ -67,6 +71,7 @@ impl Order {
         Self {
             id: order.id,
             order_id: order.id,
+            kind: order.kind(),
             channel_id: order.channel_id,
             plan_id: order.plan_id,
             telegram_user: order.user,
@@ -74,6 +79,7 @@ impl Order {
             state: order.state_at(now),
             price: order.price.clone(),
             duration: order.duration,
+            donor_message: order.donor_message.clone(),
             page_url,
             invoice_url: order.invoice.as_ref().map(|invoice| invoice.url.clone()),
             invoice_id: order.invoice.as_ref().map(|invoice| invoice.id.clone()),

@@ -5,6 +5,7 @@
 mod care;
 mod checks;
 mod money;
+mod offer;
 mod policies;
 mod reconcile;
 mod shop;

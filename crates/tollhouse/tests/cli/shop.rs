@@ -182,6 +182,7 @@ fn an_order_is_made_with_its_page() {
         &[
             "id",
             "order_id",
+            "kind",
             "channel_id",
             "plan_id",
             "telegram_user",
@@ -189,6 +190,7 @@ fn an_order_is_made_with_its_page() {
             "state",
             "price",
             "duration",
+            "donor_message",
             "page_url",
             "invoice_url",
             "invoice_id",
@@ -210,8 +212,8 @@ fn an_order_is_made_with_its_page() {
     assert_eq!(order["invoice_url"], Value::Null);
     assert!(made.stderr.contains("TOLLHOUSE_NOWPAYMENTS_API_KEY"), "{made:?}");
     assert_eq!(
-        (&order["telegram_user"], &order["source"], &order["state"]),
-        (&json!("7"), &json!("api"), &json!("open"))
+        (&order["telegram_user"], &order["source"], &order["state"], &order["kind"]),
+        (&json!("7"), &json!("api"), &json!("open"), &json!("membership"))
     );
     assert_eq!(order["price"], json!({"amount": "5.00", "currency": "usd"}));
     is_instant(&order["expires_at"]);

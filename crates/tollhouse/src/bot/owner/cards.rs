@@ -71,6 +71,8 @@ pub enum To {
     Members,
     /// To its sales.
     Sales,
+    /// To its offer.
+    Offer,
 }
 
 impl To {
@@ -80,6 +82,7 @@ impl To {
             Self::Plans => Press::Plans(id),
             Self::Members => Press::Members(id, None),
             Self::Sales => Press::Sales(id),
+            Self::Offer => Press::Offer(id),
         }
     }
 }
@@ -115,6 +118,7 @@ async fn show(turn: &Turn<'_>, to: To, channel: &Channel) -> Result<Reply, Store
         To::Plans => Ok(plans(turn.language, channel)),
         To::Members => members(turn, channel, None).await,
         To::Sales => sales(turn, channel).await,
+        To::Offer => super::offer::card(turn, channel, false).await,
     }
 }
 
@@ -141,18 +145,20 @@ pub fn channel(language: Language, channel: &Channel) -> Reply {
 #[must_use]
 pub fn buttons(language: Language, channel: &Channel) -> Keyboard {
     let id = channel.id;
-    Keyboard {
-        rows: vec![
-            vec![
-                Press::Plans(id).button(language.button_plans()),
-                Press::Members(id, None).button(language.button_members()),
-            ],
-            vec![
-                Press::Sales(id).button(language.button_sales()),
-                Press::Payout(id).button(language.button_payout()),
-            ],
+    let mut rows = vec![
+        vec![
+            Press::Plans(id).button(language.button_plans()),
+            Press::Members(id, None).button(language.button_members()),
         ],
+        vec![
+            Press::Sales(id).button(language.button_sales()),
+            Press::Payout(id).button(language.button_payout()),
+        ],
+    ];
+    if channel.public_chat.is_some() && channel.archived_at.is_none() {
+        rows.push(vec![Press::Offer(id).button(language.button_offer())]);
     }
+    Keyboard { rows }
 }
 
 fn on_sale(language: Language, channel: &Channel) -> impl Iterator<Item = Html> {
@@ -161,7 +167,7 @@ fn on_sale(language: Language, channel: &Channel) -> impl Iterator<Item = Html> 
         .map(move |plan| texts::plan_line(language, &short(&plan.label), &plan.price, &plan.duration))
 }
 
-fn back(language: Language, id: ChannelId) -> Vec<Button> {
+pub(super) fn back(language: Language, id: ChannelId) -> Vec<Button> {
     vec![Press::Channel(id).button(language.button_back())]
 }
 

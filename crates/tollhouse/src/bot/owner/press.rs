@@ -37,6 +37,12 @@ pub enum Press {
     Payout(ChannelId),
     /// Changes that.
     ChangePayout(ChannelId),
+    /// How its offer stands.
+    Offer(ChannelId),
+    /// Posts it.
+    PostOffer(ChannelId),
+    /// Posts it every so many hours from then on; 0 is only when asked for.
+    PostEvery(ChannelId, u32),
     /// Takes a change back that would count from then on.
     KeepPayout(ChannelId, Timestamp),
 }
@@ -66,6 +72,9 @@ impl Press {
             Self::Sales(id) => of("sl", id.0),
             Self::Payout(id) => of("po", id.0),
             Self::ChangePayout(id) => of("pc", id.0),
+            Self::Offer(id) => of("of", id.0),
+            Self::PostOffer(id) => of("op", id.0),
+            Self::PostEvery(id, hours) => format!("{}:{hours}", of("oe", id.0)),
             Self::KeepPayout(id, at) => format!("{}:{}", of("pk", id.0), at.as_microsecond()),
         }
     }
@@ -96,6 +105,9 @@ impl Press {
             ("sl", None) => Self::Sales(channel()?),
             ("po", None) => Self::Payout(channel()?),
             ("pc", None) => Self::ChangePayout(channel()?),
+            ("of", None) => Self::Offer(channel()?),
+            ("op", None) => Self::PostOffer(channel()?),
+            ("oe", Some(hours)) => Self::PostEvery(channel()?, hours.parse().ok()?),
             ("pk", Some(at)) => {
                 Self::KeepPayout(channel()?, Timestamp::from_microsecond(at.parse().ok()?).ok()?)
             }
@@ -131,6 +143,9 @@ mod tests {
             Press::Sales(channel),
             Press::Payout(channel),
             Press::ChangePayout(channel),
+            Press::Offer(channel),
+            Press::PostOffer(channel),
+            Press::PostEvery(channel, u32::MAX),
             Press::KeepPayout(channel, "9999-12-30T21:59:59.999999Z".parse().unwrap()),
         ] {
             let data = press.data();

@@ -420,7 +420,7 @@ async fn create(turn: &Turn<'_>, setup: Setup) -> Result<Reply, StoreError> {
         policies: turn.app.config.policies.clone(),
         actor: actor(turn.user),
     };
-    match turn.go_on(None, Some(Command::AddChannel(Box::new(new)))).await? {
+    match turn.go_on(None, Some(Command::AddChannelAndPost(Box::new(new)))).await? {
         Step::Done(Outcome::Channel(id)) => {
             made(turn, id, &title, setup.public_chat.map(TelegramChatId::as_public)).await
         }

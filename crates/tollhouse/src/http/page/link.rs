@@ -11,10 +11,10 @@ use super::{Frame, Reader, message, parts};
 pub fn link(reader: &Reader, channel: &Channel, plan: &Plan, slug: &str) -> Markup {
     let l = reader.language;
     let price = l.money(&plan.price);
-    let description = format!("{} · {price}", parts::access_for(l, &plan.duration));
+    let description = format!("{} · {price}", parts::access_for(l, Some(&plan.duration)));
     let content = html! {
         section.card {
-            (parts::goods(l, &channel.title, Some(&plan.label), &plan.duration, &price))
+            (parts::goods(l, &channel.title, Some(&plan.label), Some(&plan.duration), &price))
             div.pad.stack {
                 form method="post" action=(reader.keep(&format!("/c/{slug}"))) {
                     button.go #pay type="submit" { (l.page_link_pay(price.as_str())) }

@@ -45,7 +45,11 @@ impl Said {
             }
             Stage::Pay { .. } => (l.page_wait_heading(), Some(l.page_wait_text())),
             Stage::Seen { is_confirmed: false } => (l.page_seen_heading(), Some(l.page_seen_text())),
-            Stage::Seen { is_confirmed: true } => (l.page_confirmed_heading(), Some(l.page_confirmed_text())),
+            Stage::Seen { is_confirmed: true } => {
+                let text =
+                    if view.is_donation() { l.page_donation_confirmed() } else { l.page_confirmed_text() };
+                (l.page_confirmed_heading(), Some(text))
+            }
             Stage::Partial { rest, deposit, .. } => {
                 let text = match (rest, deposit) {
                     (Some(rest), Some(_)) => l.page_partial_text(l.money(rest)),
@@ -59,8 +63,12 @@ impl Said {
             Stage::Paid { lasts, .. } => {
                 (l.page_paid_heading(), lasts.as_ref().map(|ends_at| l.page_paid_lasts(l.until(*ends_at))))
             }
+            Stage::Donated { .. } => (l.page_donated_heading(), Some(l.page_donated_text())),
             Stage::Expired => (l.page_expired_heading(), Some(l.page_expired_text())),
             Stage::Failed => (l.page_failed_heading(), Some(l.page_failed_text())),
+            Stage::Refunded { .. } if view.is_donation() => {
+                (l.page_refunded_heading(), Some(l.page_donation_refunded()))
+            }
             Stage::Refunded { is_kept } => {
                 let text = if *is_kept { l.page_refunded_kept() } else { l.page_refunded_text() };
                 (l.page_refunded_heading(), Some(text))
@@ -78,9 +86,9 @@ fn part(reader: &Reader, view: &View, said: &Said, now: jiff::Timestamp) -> Mark
     html! {
         section #live .card data-revision=(view.revision()) data-build=(VERSION) data-events={ "/o/" (view.order) "/events" }
             data-title=(said.title) data-say=(announced) data-now=(now) {
-            (parts::goods(l, &view.title, None, &view.duration, &l.money(&view.price)))
+            (parts::goods(l, &view.title, None, view.duration.as_ref(), &l.money(&view.price)))
             div.pad.stack {
-                (parts::steps(l, way(&view.stage)))
+                (parts::steps(l, way(&view.stage), view.is_donation()))
                 (state(said, &view.stage))
                 (content(reader, view))
             }
@@ -99,7 +107,7 @@ fn way(stage: &Stage) -> [Step; 4] {
             [Halted, Ahead, Ahead, Ahead]
         }
         Stage::Late | Stage::Arrived => [Done, Done, Halted, Ahead],
-        Stage::Paid { access: Access::Joined, .. } => [Done, Done, Done, Done],
+        Stage::Donated { .. } | Stage::Paid { access: Access::Joined, .. } => [Done, Done, Done, Done],
         Stage::Paid { .. } => [Done, Done, Done, Now],
     }
 }
@@ -118,7 +126,7 @@ fn state(said: &Said, stage: &Stage) -> Markup {
             ("wait", parts::spinner())
         }
         Stage::Partial { .. } | Stage::Late | Stage::Arrived | Stage::Expired => ("warn", parts::note()),
-        Stage::Paid { .. } => ("good", parts::check()),
+        Stage::Paid { .. } | Stage::Donated { .. } => ("good", parts::check()),
         Stage::Failed => ("bad", parts::cross()),
         Stage::Refunded { .. } => ("warn", parts::back()),
     };
@@ -144,7 +152,7 @@ fn content(reader: &Reader, view: &View) -> Markup {
                     @if !coins.is_empty() { p.or { (l.page_or()) } }
                     (hosted_button(l, url, coins.is_empty()))
                 }
-                (None, Some(problem)) => p.soft { (trouble(l, problem)) },
+                (None, Some(problem)) => p.soft { (trouble(l, problem, view.is_donation())) },
                 (None, None) if *is_preparing => p.soft { (l.page_hosted_preparing()) },
                 (None, None) => {}
             }
@@ -158,7 +166,7 @@ fn content(reader: &Reader, view: &View) -> Markup {
             (send(l, deposit))
             (left(l, view))
             p.small.soft { (l.page_fee_note(amount(deposit))) }
-            p.small.soft { (l.page_what_next()) }
+            p.small.soft { (if view.is_donation() { l.page_donation_next() } else { l.page_what_next() }) }
             (another(reader, view))
             @if let Some(url) = hosted { p.small { a href=(url) rel="noreferrer" { (l.page_hosted_button()) } } }
         },
@@ -175,6 +183,11 @@ fn content(reader: &Reader, view: &View) -> Markup {
             @if let (Some(_), None, Some(url)) = (rest, deposit, hosted) { (hosted_button(l, url, true)) }
         },
         Stage::Late | Stage::Arrived => html! { p.soft { (l.page_close_note()) } },
+        Stage::Donated { received } => html! {
+            @if !received.is_empty() {
+                p.soft { (l.page_donated_part(received.iter().map(|money| l.money(money)).collect::<Vec<_>>().join(" + "))) }
+            }
+        },
         Stage::Paid { access, overpaid, .. } => paid(l, view, access, overpaid.as_ref()),
         Stage::Expired | Stage::Failed | Stage::Refunded { .. } => html! {
             @if view.can_repeat {
@@ -187,8 +200,10 @@ fn content(reader: &Reader, view: &View) -> Markup {
 }
 
 /// Why the provider's page is not there.
-fn trouble(l: Language, problem: &Problem) -> String {
+fn trouble(l: Language, problem: &Problem, is_donation: bool) -> String {
     match problem {
+        Problem::BelowMinimum(None) if is_donation => l.page_donation_below(),
+        Problem::BelowMinimum(Some(least)) if is_donation => l.page_donation_below_least(l.money(least)),
         Problem::Unavailable => l.page_invoice_unavailable(),
         Problem::BelowMinimum(None) => l.page_invoice_below(),
         Problem::BelowMinimum(Some(least)) => l.page_invoice_below_least(l.money(least)),

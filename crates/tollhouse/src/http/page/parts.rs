@@ -95,7 +95,7 @@ pub(super) fn goods(
     language: Language,
     title: &str,
     plan: Option<&str>,
-    duration: &PlanDuration,
+    duration: Option<&PlanDuration>,
     price: &str,
 ) -> Markup {
     html! {
@@ -110,11 +110,12 @@ pub(super) fn goods(
     }
 }
 
-/// What a plan gives, in words.
-pub(super) fn access_for(language: Language, duration: &PlanDuration) -> String {
+/// What a plan gives, in words; a donation gives nothing.
+pub(super) fn access_for(language: Language, duration: Option<&PlanDuration>) -> String {
     match duration {
-        PlanDuration::Days(days) => language.page_access_days(*days),
-        PlanDuration::Lifetime => language.page_access_lifetime(),
+        Some(PlanDuration::Days(days)) => language.page_access_days(*days),
+        Some(PlanDuration::Lifetime) => language.page_access_lifetime(),
+        None => language.page_donation(),
     }
 }
 
@@ -127,13 +128,13 @@ pub(super) enum Step {
     Ahead,
 }
 
-/// The way from paying to being inside.
-pub(super) fn steps(language: Language, steps: [Step; 4]) -> Markup {
+/// The way from paying to being inside, or to a donation that has arrived.
+pub(super) fn steps(language: Language, steps: [Step; 4], is_donation: bool) -> Markup {
     let names = [
         language.page_step_pay(),
         language.page_step_seen(),
         language.page_step_confirmed(),
-        language.page_step_inside(),
+        if is_donation { language.page_step_donated() } else { language.page_step_inside() },
     ];
     html! {
         ol.steps {

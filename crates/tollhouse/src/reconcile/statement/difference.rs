@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use tollhouse_core::attention::{Attention, Resolution, Subject};
 use tollhouse_core::event::PaymentFacts;
 use tollhouse_core::membership::{Fold, Grant, Membership, MembershipStatus, fold};
-use tollhouse_core::order::{Order, OrderSource, OrderState, Ruling};
+use tollhouse_core::order::{Order, OrderKind, OrderSource, OrderState, Ruling};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::policy::RefundPolicy;
 use tollhouse_core::snapshot::Snapshot;
@@ -248,6 +248,8 @@ impl Found {
             self.add(Kind::Overpaid, true, sentence);
         }
         match sides.grant {
+            // A donation is there when its money is.
+            None if order.kind() == OrderKind::Donation => {}
             Some(Grant { revoked: None, .. }) => {}
             Some(Grant { revoked: Some(revocation), .. }) => {
                 let sentence = format!(

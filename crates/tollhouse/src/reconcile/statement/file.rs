@@ -10,7 +10,7 @@ use super::{Row, Statement};
 use crate::view;
 
 /// The columns of a CSV file. New ones come at the end.
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 30] = [
     "payment_id",
     "created_at",
     "provider_status",
@@ -40,6 +40,7 @@ const COLUMNS: [&str; 29] = [
     "differences",
     "explained",
     "sentences",
+    "order_kind",
 ];
 
 /// In which form a statement is written.
@@ -113,7 +114,7 @@ impl Statement {
     }
 }
 
-fn cells(row: &Row) -> [String; 29] {
+fn cells(row: &Row) -> [String; 30] {
     let kinds: Vec<&str> = row.differences.iter().map(|difference| difference.kind.as_str()).collect();
     let sentences: Vec<&str> =
         row.differences.iter().map(|difference| difference.sentence.as_str()).collect();
@@ -155,6 +156,7 @@ fn cells(row: &Row) -> [String; 29] {
         }
         .to_owned(),
         harmless(&sentences.join(" ")),
+        row.order_kind.map_or_else(String::new, |kind| kind.as_str().to_owned()),
     ]
 }
 

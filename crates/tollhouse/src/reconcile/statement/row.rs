@@ -7,7 +7,7 @@ use tollhouse_core::event::ReportedMoney;
 use tollhouse_core::id::{ChannelId, GrantId, MembershipId, OrderId, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::money::{Money, Reported};
-use tollhouse_core::order::{Order, OrderState};
+use tollhouse_core::order::{Order, OrderKind, OrderState};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Snapshot;
 use tollhouse_core::status::PaymentStatus;
@@ -41,6 +41,8 @@ pub struct Row {
     pub order_ref: Option<String>,
     /// The order that it pays.
     pub order_id: Option<OrderId>,
+    /// What the order is for.
+    pub order_kind: Option<OrderKind>,
     /// What the order has come to.
     pub order_state: Option<OrderState>,
     /// What the order costs.
@@ -119,6 +121,7 @@ impl Row {
                 .and_then(|facts| facts.order_ref.clone())
                 .or(known.and_then(|known| known.order_ref.clone())),
             order_id: order.map(|order| order.id),
+            order_kind: order.map(Order::kind),
             order_state: order.map(|order| order.state_at(now)),
             order_price: order.map(|order| order.price.clone()),
             channel_id: order.map(|order| order.channel_id),
