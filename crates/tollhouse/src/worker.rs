@@ -349,6 +349,9 @@ async fn remove(
 
 /// What helps against an error of Telegram's.
 fn failure(error: &TelegramError, chat: Option<TelegramChatId>) -> Failure {
+    if let (TelegramError::NoRights { lack, .. }, Some(chat)) = (error, chat) {
+        return Failure::NoRights { chat, right: standing::lacking(*lack) };
+    }
     match error {
         TelegramError::RetryAfter { seconds } => Failure::Later { seconds: (*seconds).max(1) },
         TelegramError::Blocked(_) => Failure::Unreachable { error: error.to_string() },

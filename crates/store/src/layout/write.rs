@@ -97,7 +97,7 @@ impl Record for Channel {
         freeze(sink, self.frozen.as_ref());
         sink.time(Some(self.chat_since));
         sink.time(Some(self.created_at));
-        sink.text(self.payout_change.as_ref().and_then(|change| json(change)));
+        sink.text(self.payout_change.as_ref().and_then(json));
     }
 }
 

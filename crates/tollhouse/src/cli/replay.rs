@@ -28,7 +28,7 @@ pub(super) async fn replay(session: &Session, id: ProviderPaymentId) -> Result<V
 /// Replays the payments that wait for a reason that may just have gone away.
 pub(super) async fn take_up(session: &Session, reason: Reason) -> Result<Vec<TakenUp>, CliError> {
     let still = |id: ProviderPaymentId, error: ReplayError| {
-        output::hint(&format!("payment {id} still waits: {error}"))
+        output::hint(&format!("payment {id} still waits: {error}"));
     };
     Ok(crate::replay::take_up(&session.app, reason, still).await?)
 }

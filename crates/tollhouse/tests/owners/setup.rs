@@ -121,7 +121,7 @@ async fn f108_only_who_telegram_says_may_sell_registers_a_chat() {
     let (_, data) = house.button(OLGA, "Set up");
     // A stranger; then a member; then an administrator without the right to invite.
     let refused = |said: Vec<String>| {
-        assert!(said.last().unwrap().contains("you may not set this chat up"), "{said:?}")
+        assert!(said.last().unwrap().contains("you may not set this chat up"), "{said:?}");
     };
     refused(house.forge(MALLORY, &data).await);
     house.telegram().add_member(chat, OLGA, MALLORY).unwrap();
