@@ -34,7 +34,7 @@ pub(super) async fn page(guide: &Guide) -> anyhow::Result<Markup> {
             code(&order.id),
             word(order.state_at(now).as_str()),
             text(&order.price),
-            text(&order.duration),
+            text(&order.duration.map_or_else(|| "a donation".to_owned(), |duration| duration.to_string())),
             text(&name(order.user)),
             text(&order.source.as_str()),
             text(&when(order.created_at)),
