@@ -126,7 +126,7 @@ document.addEventListener("submit", async (event) => {
   form.dataset.sending = "yes";
   const fields = new URLSearchParams(new FormData(form, event.submitter));
   const path = form.getAttribute("action");
-  if (form.method === "get") await load(`${path}?${fields}`, {}, false);
+  if (form.getAttribute("method") === "get") await load(`${path}?${fields}`, {}, false);
   else if (await load(path, { method: "POST", body: fields }, true)) form.reset();
   delete form.dataset.sending;
 });
