@@ -160,9 +160,9 @@ async fn an_owner_makes_a_channel_and_the_bot_an_administrator_with_chosen_right
     let status = world.fake.read(|state| state.status(chat, bot));
     assert_eq!(status, tollhouse_telegram::MemberStatus::Administrator(held));
     // A post of it that is forwarded tells the bot which channel it is.
-    let post = world.fake.say_in(OWNER, chat, "news").unwrap().to_string();
+    let news = world.fake.say_in(OWNER, chat, "news").unwrap().to_string();
     world.fake.start(OWNER, "").unwrap();
-    let forward = [("act", "forward"), ("chat", &*text), ("message", &*post)];
+    let forward = [("act", "forward"), ("chat", &*text), ("message", &*news)];
     let (place, page) = act(&world, OWNER, chat, &forward).await;
     assert!(
         place.ends_with(&format!("?chat={OWNER}")) && page.contains("Forwarded from Evening &lt;news&gt;"),
