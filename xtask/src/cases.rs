@@ -1,5 +1,5 @@
-//! Which cases of the failure list (`failures.md`, F01 to F110) have a test. A test that covers a case carries its number
-//! in front: `f03_renewal_extends_membership`, `f74_f78_amounts_have_a_unit`.
+//! Which cases of the failure list (`failures.md`: F01 to F110, and S01 to S41 about security) have a test. A test that
+//! covers a case carries its number in front: `f03_renewal_extends_membership`, `f06_s36_addresses_are_ours`.
 //!
 //! The names come from the test binaries and not from the source, so that a helper, a test that is not compiled and an
 //! ignored test do not count, and one that a macro makes for each engine does.
@@ -11,35 +11,67 @@ use anyhow::{Context, Result, bail};
 
 /// Cases that must have a test, one number or range a line.
 const REQUIRED: &str = include_str!("../required-cases.txt");
-/// The last number of the list.
-const CASE_MAX: u16 = 110;
 /// F73b was put in after F73 when the numbers had been given out.
-const EXTRA: Case = Case { number: 73, b: true };
+const EXTRA: Case = Case { kind: Kind::Failure, number: 73, b: true };
 
-/// One case, `F07` or `F73b`.
+/// Which half of the list.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Case {
+pub(crate) enum Kind {
+    Failure,
+    Security,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Failure, Self::Security];
+
+    fn letter(self) -> char {
+        match self {
+            Self::Failure => 'F',
+            Self::Security => 'S',
+        }
+    }
+
+    /// The last number.
+    fn number_max(self) -> u16 {
+        match self {
+            Self::Failure => 110,
+            Self::Security => 41,
+        }
+    }
+
+    /// How many cases there are.
+    fn count(self) -> usize {
+        usize::from(self.number_max()) + usize::from(self == EXTRA.kind)
+    }
+}
+
+/// One case, `F07`, `F73b` or `S03`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Case {
+    kind: Kind,
     number: u16,
     b: bool,
 }
 
 impl Case {
-    /// Reads `f07`, `F110` or `f73b`; nothing else. The number need not be in the list.
+    /// Reads `f07`, `F110`, `f73b` or `s03`; nothing else. The number need not be in the list.
     fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(['f', 'F'])?;
+        let first = text.chars().next()?.to_ascii_uppercase();
+        let kind = Kind::ALL.into_iter().find(|kind| kind.letter() == first)?;
+        let digits = text.get(1..)?;
         let (digits, b) = digits.strip_suffix('b').map_or((digits, false), |digits| (digits, true));
         let plain = matches!(digits.len(), 2 | 3) && digits.bytes().all(|byte| byte.is_ascii_digit());
-        Some(Self { number: plain.then(|| digits.parse().ok())??, b })
+        Some(Self { kind, number: plain.then(|| digits.parse().ok())??, b })
     }
 
     fn is_listed(self) -> bool {
-        self == EXTRA || (!self.b && (1..=CASE_MAX).contains(&self.number))
+        self == EXTRA || (!self.b && (1..=self.kind.number_max()).contains(&self.number))
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "F{:02}{}", self.number, if self.b { "b" } else { "" })
+        write!(f, "{}{:02}{}", self.kind.letter(), self.number, if self.b { "b" } else { "" })
     }
 }
 
@@ -62,8 +94,11 @@ fn check_against(required: &str, listed: &str, ignored: &str) -> Result<()> {
     let unknown: BTreeSet<_> = covered.iter().copied().filter(|case| !case.is_listed()).collect();
     covered.retain(|case| case.is_listed());
 
-    println!("Cases of the failure list with a test: {} of {}", covered.len(), usize::from(CASE_MAX) + 1);
-    println!("  {}", join(&covered));
+    for kind in Kind::ALL {
+        let of_kind: BTreeSet<_> = covered.iter().copied().filter(|case| case.kind == kind).collect();
+        println!("{} cases with a test: {} of {}", kind.letter(), of_kind.len(), kind.count());
+        println!("  {}", join(&of_kind));
+    }
     let missing: BTreeSet<_> = required.difference(&covered).copied().collect();
     println!("Required cases with a test: {} of {}", required.len() - missing.len(), required.len());
     if !unknown.is_empty() {
@@ -84,12 +119,12 @@ fn covered_cases(listed: &str) -> BTreeSet<Case> {
 }
 
 /// The tests in what `--list` prints: lines such as `writer::tests::f32_one_grant: test`.
-fn test_names(listed: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn test_names(listed: &str) -> impl Iterator<Item = &str> {
     listed.lines().filter_map(|line| line.trim().strip_suffix(": test"))
 }
 
 /// The numbers in front of a test's own name, or of the module that a macro named after it.
-fn cases_of(test: &str) -> Vec<Case> {
+pub(crate) fn cases_of(test: &str) -> Vec<Case> {
     test.split("::").flat_map(|name| name.split('_').map_while(Case::parse)).collect()
 }
 
@@ -99,11 +134,12 @@ fn parse_required(text: &str) -> Result<BTreeSet<Case>> {
     for line in lines.filter(|line| !line.is_empty()) {
         let (first, last) = line.split_once('-').unwrap_or((line, line));
         let read = |text| Case::parse(text).filter(|case| case.is_listed());
-        let range = read(first).zip(read(last)).filter(|(first, last)| first <= last);
+        let range =
+            read(first).zip(read(last)).filter(|(first, last)| first.kind == last.kind && first <= last);
         let (first, last) =
             range.with_context(|| format!("required-cases.txt: not a case or a range: {line}"))?;
         cases.extend([first, last]);
-        cases.extend((first.number + 1..last.number).map(|number| Case { number, b: false }));
+        cases.extend((first.number + 1..last.number).map(|number| Case { number, b: false, ..first }));
     }
     Ok(cases)
 }
@@ -121,14 +157,20 @@ mod tests {
         assert_eq!(covered("tests::f03_renewal_extends: test"), "F03");
         assert_eq!(covered("f74_f78_amounts_have_a_unit: test"), "F74 F78");
         assert_eq!(covered("f73b_log_line_cannot_fail: test\nf110_big_amounts: test"), "F73b F110");
+        assert_eq!(covered("s03_lies: test\nf32_s04_at_once: test"), "F32 S03 S04");
         assert_eq!(covered("conformance::f32_fifty_at_once::postgres: test"), "F32");
     }
 
     #[test]
     fn other_names_carry_no_number() {
-        for name in
-            ["f_one: test", "f1_short: test", "parse_f03_text: test", "f64ish: test", "f03_bench: bench"]
-        {
+        for name in [
+            "f_one: test",
+            "f1_short: test",
+            "parse_f03_text: test",
+            "f64ish: test",
+            "f03_bench: bench",
+            "s3_x: test",
+        ] {
             assert_eq!(covered(name), "", "{name}");
         }
     }
@@ -150,14 +192,21 @@ mod tests {
 
     #[test]
     fn a_number_outside_the_list_fails() {
-        let error = check_against("", "f111_new: test\nf72b_x: test", "").unwrap_err().to_string();
-        assert_eq!(error, "test names with a number that the failure list does not have: F72b F111");
+        let error =
+            check_against("", "f111_new: test\nf72b_x: test\ns42_x: test", "").unwrap_err().to_string();
+        assert_eq!(error, "test names with a number that the failure list does not have: F72b F111 S42");
     }
 
     #[test]
     fn the_list_of_required_cases_is_well_formed() {
-        assert!(parse_required(REQUIRED).unwrap().contains(&Case { number: 110, b: false }));
+        assert!(parse_required(REQUIRED).unwrap().contains(&Case {
+            kind: Kind::Failure,
+            number: 110,
+            b: false
+        }));
         assert!(parse_required("F17-F01").is_err());
         assert!(parse_required("F111").is_err());
+        assert!(parse_required("F01-S02").is_err());
+        assert_eq!(parse_required("S02-S04").unwrap().len(), 3);
     }
 }

@@ -5,6 +5,8 @@ mod bench;
 mod cases;
 mod chromium;
 mod ci;
+mod explore;
+mod named;
 mod packages;
 mod postgres;
 mod process;
@@ -49,6 +51,19 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Change the inputs of the fuzzing tests' kept corpus at random, for so long
+    Fuzz {
+        /// How long each target is tried
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only tests whose name contains this
+        target: Option<String>,
+    },
+    /// Change the rules in crates/core, place by place, and see whether a test notices (needs cargo-mutants; takes hours)
+    Mutants {
+        /// Files, such as crates/core/src/money.rs; all if none is named
+        files: Vec<String>,
+    },
     /// Write a picture of every state of the buyer's pages into a folder
     Screenshots {
         /// Where to
@@ -71,6 +86,8 @@ fn main() -> ExitCode {
     let outcome = process::watch_signals().and_then(|()| match arguments.command {
         Command::Test { filters } => Steps::report(|steps| test::run(&filters, steps)),
         Command::Ci => Steps::report(ci::run),
+        Command::Fuzz { seconds, target } => explore::fuzz(seconds, target.as_deref()),
+        Command::Mutants { files } => explore::mutants(&files),
         Command::Screenshots { folder } => screenshots::run(&folder),
         Command::Bench { arguments } => bench::run(&arguments),
         #[cfg(feature = "bench")]

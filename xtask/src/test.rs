@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::postgres::{self, Cluster, Durability};
 use crate::steps::Steps;
-use crate::{cases, chromium, process, repository};
+use crate::{cases, chromium, named, process, repository};
 
 /// Runs the tests whose name contains one of `filters`, or all; the required cases are checked only with all.
 pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
@@ -30,18 +30,20 @@ pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
         process::run(&mut tests)
     })?;
     if filters.is_empty() {
-        steps.check("cases of the failure list", || {
-            let list = |more: &[&str]| {
-                let mut tests = cargo_test();
-                tests
-                    .args(["--quiet", "--lib", "--bins", "--tests", "--", "--list", "--format=terse"])
-                    .args(more);
-                process::read(&mut tests)
-            };
-            cases::check(&list(&[])?, &list(&["--ignored"])?)
-        })?;
+        let list = |more: &[&str]| {
+            let mut tests = cargo_test();
+            tests
+                .args(["--quiet", "--lib", "--bins", "--tests", "--", "--list", "--format=terse"])
+                .args(more);
+            process::read(&mut tests)
+        };
+        let listed = list(&[])?;
+        steps.check("cases of the failure list", || cases::check(&listed, &list(&["--ignored"])?))?;
+        steps.check("tests that the pages name", || named::check(&listed))?;
     } else {
-        println!("Only some tests were run: the cases of the failure list are not checked.");
+        println!(
+            "Only some tests were run: the cases of the failure list and the names in the pages are not checked."
+        );
     }
     Ok(())
 }

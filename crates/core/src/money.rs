@@ -128,7 +128,13 @@ impl std::str::FromStr for Money {
 /// Not a number, more digits than can be held exactly, or negative.
 pub fn exact_amount(text: &str) -> Result<Decimal, MoneyError> {
     let refuse = || MoneyError::Amount(text.to_owned());
-    let number = if text.contains(['e', 'E']) {
+    let number = if let Some((digits, exponent)) = text.split_once(['e', 'E']) {
+        let plain = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        if plain.is_empty() || !plain.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(refuse());
+        }
+        // `from_scientific` rounds digits that do not fit; only a number that fits without its exponent is handed to it.
+        Decimal::from_str_exact(digits).map_err(|_| refuse())?;
         Decimal::from_scientific(text).map_err(|_| refuse())?
     } else {
         Decimal::from_str_exact(text).map_err(|_| refuse())?
@@ -186,7 +192,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_held_exactly_is_refused_not_rounded() {
-        for text in ["1.234567890123456789012345678901", "-1", "", "abc", "1e400", "NaN", "0x10", "1,5"] {
+        for text in [
+            "1.234567890123456789012345678901",
+            "1.234567890123456789012345678901e1",
+            "-1",
+            "",
+            "abc",
+            "1e400",
+            "1e-+5",
+            "NaN",
+            "0x10",
+            "1,5",
+        ] {
             assert!(exact_amount(text).is_err(), "{text}");
         }
         assert_eq!(exact_amount("1e-7").unwrap().to_string(), "0.0000001");

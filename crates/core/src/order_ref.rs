@@ -33,7 +33,11 @@ impl OrderRef {
             None => {
                 // The old format joined with '-', which ate the sign: `PGP-7-1001` meant channel -1001.
                 let (user, channel) = rest.split_once('-')?;
-                (user, channel.parse::<i64>().ok()?.checked_abs()?.checked_neg()?)
+                let digits = channel.strip_prefix('-').unwrap_or(channel);
+                if !digits.bytes().all(|b| b.is_ascii_digit()) {
+                    return None;
+                }
+                (user, format!("-{digits}").parse::<i64>().ok()?)
             }
         };
         let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -80,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn f24_sentinels_and_garbage_are_no_reference() {
+    fn f24_s09_sentinels_and_garbage_are_no_reference() {
         for text in [
             "donation_default",
             "PGP-",
@@ -93,6 +97,12 @@ mod tests {
             "7|-1",
             "",
             "PGP-7|-1|2",
+            "PGP-None|-1",
+            "PGP-7|None",
+            "PGP-7|0",
+            "PGP-7|-99999999999999999999",
+            "PGP-99999999999999999999|-1",
+            "PGP-7|-1 OR 1=1",
         ] {
             assert_eq!(OrderRef::parse(text), None, "{text}");
         }

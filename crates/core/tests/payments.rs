@@ -473,7 +473,7 @@ fn f110_large_amounts_with_cents_are_nothing_special() {
 }
 
 #[test]
-fn f108_a_chat_is_registered_once() {
+fn f108_s38_a_chat_is_registered_once() {
     use tollhouse_core::command::{NewChannel, NewPlan};
     let mut world = World::new();
     let channel = world.rows.channels.get(&world.channel).unwrap().clone();

@@ -393,7 +393,7 @@ fn every_reason_says_what_helps_and_what_fits() {
 }
 
 #[test]
-fn who_sells_what_is_in_the_audit_log() {
+fn s22_who_sells_what_is_in_the_audit_log() {
     let mut world = World::new();
     let channel_id = world.channel;
     let plan_id = world.rows.channels.get(&channel_id).unwrap().plans[0].id;

@@ -339,7 +339,7 @@ proptest! {
     }
 
     #[test]
-    fn money_never_loses_a_digit(digits in "[1-9][0-9]{0,27}", point in 0_usize..28) {
+    fn s30_money_never_loses_a_digit(digits in "[1-9][0-9]{0,27}", point in 0_usize..28) {
         let cut = digits.len().saturating_sub(point);
         let text = match point.min(digits.len()) {
             0 => digits,

@@ -103,6 +103,8 @@ pub struct Client {
     http: reqwest::Client,
     api_url: String,
     api_key: HeaderValue,
+    /// What no error may repeat.
+    secrets: Vec<SecretString>,
     login: Option<Login>,
     timeouts: Timeouts,
     token: Mutex<Option<Token>>,
@@ -130,8 +132,11 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(ClientError::no_answer)?;
+        let mut secrets = vec![config.api_key.expose_secret().trim().to_owned().into()];
+        secrets.extend(config.login.iter().map(|login| login.password.clone()));
         Ok(Self {
             http,
+            secrets,
             api_url: config.api_url.trim_end_matches('/').to_owned(),
             api_key,
             login: config.login,
@@ -340,6 +345,20 @@ impl Client {
         self.send(self.keyed(self.http.post(self.url(path))).json(body), self.timeouts.create).await
     }
 
+    /// An answer of which an error is made, without our secrets, in case a proxy's page shows the request that it had: texts of errors are
+    /// logged and kept. Never what is read for its amounts: a short password might be a part of one.
+    fn without_secrets(&self, body: &[u8]) -> Vec<u8> {
+        let mut text = String::from_utf8_lossy(body).into_owned();
+        for secret in
+            self.secrets.iter().map(|secret| secret.expose_secret()).filter(|secret| !secret.is_empty())
+        {
+            if text.contains(secret) {
+                text = text.replace(secret, "…");
+            }
+        }
+        text.into_bytes()
+    }
+
     /// One call: bounded in time, in number and in size.
     #[expect(clippy::disallowed_methods, reason = "the one place where this client opens connections")]
     async fn send(&self, request: RequestBuilder, timeout: Duration) -> Result<Vec<u8>, ClientError> {
@@ -357,7 +376,11 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         if !status.is_success() {
-            return Err(ClientError::refused(status, &headers, &body));
+            return Err(ClientError::refused(status, &headers, &self.without_secrets(&body)));
+        }
+        // No JSON: a page of a proxy, which an error will quote.
+        if !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            body = self.without_secrets(&body);
         }
         // Some calls answer with the bare text (nowpayments.md section 6).
         if body.trim_ascii() == b"OK" {

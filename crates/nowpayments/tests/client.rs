@@ -165,7 +165,7 @@ async fn bad_days_are_told_apart_and_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_not_waited_for() {
+async fn s28_a_slow_answer_is_not_waited_for() {
     let world = World::start().await;
     let timeouts = Timeouts { read: Duration::from_millis(50), ..Timeouts::default() };
     let client = Client::new(ClientConfig { timeouts, ..config(&world) }).unwrap();
@@ -279,4 +279,38 @@ fn secrets_do_not_show() {
     let config = ClientConfig { login: Some(login), ..ClientConfig::new("key-4711".to_owned().into()) };
     let shown = format!("{config:?} {:?}", Client::new(config.clone()).unwrap());
     assert!(!shown.contains("hunter2") && !shown.contains("key-4711"), "{shown}");
+}
+
+/// A proxy in front that answers with a page about the request that it had.
+#[tokio::test]
+async fn s10_an_answer_that_repeats_the_key_puts_it_into_no_error() {
+    install_tls();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let echo = |headers: axum::http::HeaderMap, uri: axum::http::Uri, body: String| async move {
+        let key = headers.get("x-api-key").map(|key| key.to_str().unwrap().to_owned()).unwrap_or_default();
+        let status = if uri.path().ends_with("/auth") { 500 } else { 200 };
+        (axum::http::StatusCode::from_u16(status).unwrap(), format!("<html>{key} {body}"))
+    };
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(echo)).await });
+    let login = Login { email: "a@b.c".into(), password: "hunter2hunter2".to_owned().into() };
+    let config = ClientConfig {
+        api_url: format!("http://{address}/v1"),
+        login: Some(login),
+        ..ClientConfig::new("key-4711".to_owned().into())
+    };
+    let client = Client::new(config).unwrap();
+    let errors = [
+        client.currencies().await.unwrap_err(),
+        client.get_payment(ProviderPaymentId::new(1).unwrap()).await.unwrap_err(),
+        client.list_payments(&ListQuery::default()).await.unwrap_err(),
+    ];
+    for error in errors {
+        let shown = format!("{error:?} {error}");
+        assert!(
+            shown.contains("html") && shown.contains('…'),
+            "the test looks at what was repeated: {shown}"
+        );
+        assert!(!shown.contains("hunter2") && !shown.contains("key-4711"), "{shown}");
+    }
 }

@@ -57,7 +57,7 @@ macro_rules! conformance_suite {
             random::random_commands_end_as_in_the_model,
             thousands::f26_f28_ten_thousand_orders_of_every_kind_end_as_predicted,
             concurrency::f32_fifty_identical_at_once_give_one_grant,
-            concurrency::f32_two_processes_with_the_same_payment_give_one_grant,
+            concurrency::f32_s04_two_processes_with_the_same_payment_give_one_grant,
             concurrency::two_processes_on_one_order_and_one_membership_lose_nothing,
             concurrency::a_re_deposit_and_its_parent_find_each_other,
             concurrency::two_processes_add_one_plan_once,

@@ -119,7 +119,9 @@ fn take_tls(url: &str) -> Result<(String, Mode, Option<PathBuf>), String> {
 
 fn tls(config: &mut Config, mode: Mode, root: Option<PathBuf>) -> Result<Tls, String> {
     // A socket's folder is on this machine: there is nothing to encrypt, and the server would refuse to.
-    let is_local = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
+    // An address of its own (`hostaddr`) is used instead of the host's name, and is no socket.
+    let is_local = config.get_hostaddrs().is_empty()
+        && config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
     if is_local || mode == Mode::Disable {
         config.ssl_mode(SslMode::Disable);
         return Ok(Tls::Off);
@@ -199,6 +201,18 @@ mod tests {
     }
 
     #[test]
+    fn s32_an_address_of_its_own_is_not_taken_for_a_socket() {
+        for url in [
+            "postgres:///shop?hostaddr=192.0.2.7&sslmode=verify-full",
+            "postgres:///shop?host=/run/postgresql&hostaddr=192.0.2.7&sslmode=require",
+        ] {
+            let server = server(url);
+            assert!(matches!(server.tls, Tls::On(_)), "{url}");
+            assert_eq!(server.config.get_ssl_mode(), SslMode::Require, "{url}");
+        }
+    }
+
+    #[test]
     fn the_modes_of_encryption_are_understood() {
         assert!(matches!(server("postgres://h/d?sslmode=disable").tls, Tls::Off));
         let prefer = server("postgres://h/d");
@@ -211,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_shows_the_password() {
+    fn s10_no_error_shows_the_password() {
         for url in [
             "postgres://toll:hunter2@host:port/d",
             "postgres://toll:hunter2@h/d?sslmode=what",

@@ -45,6 +45,7 @@ struct Inner {
     client: reqwest::Client,
     /// `{api}/bot{token}/`, secret because of the token in its path.
     base: SecretString,
+    token: SecretString,
     call_timeout: Duration,
     limiter: limit::Limiter,
     observe: Arc<dyn Observe>,
@@ -111,7 +112,9 @@ impl Gateway {
             .build()
             .map_err(|error| SetupError::Client(error.without_url().to_string()))?;
         let limiter = limit::Limiter::new(limits);
-        Ok(Self { inner: Arc::new(Inner { client, base: base.into(), call_timeout, limiter, observe }) })
+        Ok(Self {
+            inner: Arc::new(Inner { client, base: base.into(), token, call_timeout, limiter, observe }),
+        })
     }
 }
 

@@ -324,8 +324,9 @@ fn known_keys() -> impl Iterator<Item = &'static str> {
 fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
     let name = path.display().to_string();
     let text = read_bounded(path).map_err(|problem| ConfigError::new(&name, problem))?;
-    let table: toml::Table =
-        text.parse().map_err(|error| ConfigError::new(&name, format!("not TOML: {error}")))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error| ConfigError::new(&name, format!("not TOML: {}", place_of(&text, &error))))?;
     for (key, value) in table {
         let from = format!("{key} in {name}");
         let text = match value {
@@ -349,17 +350,27 @@ fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<
     Ok(())
 }
 
+/// What is wrong with a file, and in which line. The error's own text quotes the line, which may hold a secret (S10).
+fn place_of(text: &str, error: &toml::de::Error) -> String {
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    let what = error.message().trim_end();
+    line.map_or_else(|| what.to_owned(), |line| format!("line {line}: {what}"))
+}
+
 fn read_environment(
     environment: &[(String, String)],
     values: &mut BTreeMap<&'static str, Given>,
 ) -> Result<(), ConfigError> {
+    let mut given = BTreeMap::new();
     for (name, value) in environment {
         let Some(key) = name.strip_prefix(PREFIX) else { continue };
         if name.starts_with(IGNORED_PREFIX) {
             continue;
         }
-        put(&key.to_lowercase(), name.clone(), value, values)?;
+        put(&key.to_lowercase(), name.clone(), value, &mut given)?;
     }
+    values.extend(given);
     Ok(())
 }
 
@@ -387,6 +398,13 @@ fn put(
     let text = text.trim().to_owned();
     if text.is_empty() {
         return Err(ConfigError::new(from, "is empty; give a value or leave it away"));
+    }
+    // By value and by file: which one counts would hang on chance, and a secret that was changed in one place would seem not to be.
+    if let Some(other) = values.get(known).filter(|other| other.from != from) {
+        return Err(ConfigError::new(
+            from,
+            format!("{} is given as well; leave one of them away", other.from),
+        ));
     }
     values.insert(known, Given { from, text });
     Ok(())
@@ -417,13 +435,16 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn base_url(text: &str) -> Result<Url, String> {
+    // Before an @ stands who one is, perhaps with a password, which no message shows.
+    if text.contains('@') {
+        return Err("has an @ in it; give the address alone, such as https://pay.example.org, without a user or a password".to_owned());
+    }
     let wrong = || format!("{text:?} is not a URL such as https://pay.example.org");
     let url = Url::parse(text.trim_end_matches('/')).map_err(|_| wrong())?;
     let plain = matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty();
+        && url.fragment().is_none();
     if plain { Ok(url) } else { Err(wrong()) }
 }
 
@@ -601,6 +622,18 @@ mod tests {
     }
 
     #[test]
+    fn s18_a_secret_by_value_and_by_file_is_one_too_many() {
+        let twice = [
+            ("TOLLHOUSE_NOWPAYMENTS_API_KEY", "hunter2"),
+            ("TOLLHOUSE_NOWPAYMENTS_API_KEY_FILE", "/proc/self/cmdline"),
+        ];
+        let error = load(&twice).unwrap_err();
+        assert_eq!(error.key, "TOLLHOUSE_NOWPAYMENTS_API_KEY_FILE");
+        assert!(error.problem.contains("TOLLHOUSE_NOWPAYMENTS_API_KEY is given as well"), "{error}");
+        assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
     fn a_number_in_the_file_reads_as_it_is_written() {
         let path = std::env::temp_dir().join(format!("tollhouse-numbers-{}.toml", std::process::id()));
         std::fs::write(&path, "policy_underpayment_tolerance = 0.05\npolicy_grace_hours = 48\n").unwrap();
@@ -608,6 +641,33 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(config.policies.underpayment_tolerance.to_string(), "0.05");
         assert_eq!(config.policies.grace_hours, 48);
+    }
+
+    #[test]
+    fn s10_no_error_quotes_what_may_be_a_secret() {
+        const SECRET: &str = "hunter2hunter2";
+        let path = std::env::temp_dir().join(format!("tollhouse-slips-{}.toml", std::process::id()));
+        for (text, line) in [
+            (format!("log = \"info\"\nnowpayments_api_key = {SECRET}\n"), "line 2"),
+            (format!("nowpayments_api_key = \"{SECRET}\n"), "line 1"),
+            (format!("\n\n{SECRET}\n"), "line 3"),
+            (format!("nowpayments_api_key = \"{SECRET}\" x\n"), "line 1"),
+            (format!("nowpayments_api_key = \"a\"\nnowpayments_api_key = \"{SECRET}\"\n"), "line 2"),
+            (format!("nowpayments_api_key = {{ key = \"{SECRET}\" }}\n"), "nowpayments_api_key"),
+            (format!("nowpayments_api_key = [[\"{SECRET}\"]]\n"), "nowpayments_api_key"),
+            (format!("telegram_bot_token = \"{SECRET}\"\n"), "telegram_bot_token"),
+            (format!("database_url = \"{SECRET}\"\n"), "database_url"),
+            (format!("public_url = \"https://me:{SECRET}@pay.example.org\"\n"), "public_url"),
+            (format!("nowpayments_api_url = \"https://:{SECRET}@api.example.org\"\n"), "nowpayments_api_url"),
+            (format!("telegram_api_url = \"me:{SECRET}@api.example.org\"\n"), "telegram_api_url"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let said = Config::load(Some(&path), &[]).unwrap_err().to_string();
+            assert!(said.contains(line), "{text}: {said}");
+            assert!(!said.contains(SECRET), "{said}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        // A path that holds a secret by mistake is the one thing that must be shown: nobody could mend it otherwise.
     }
 
     #[test]
@@ -623,7 +683,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_come_from_files_and_never_show_in_debug() {
+    fn s10_s18_secrets_come_from_files_and_never_show_in_debug() {
         let path = std::env::temp_dir().join(format!("tollhouse-secret-{}", std::process::id()));
         std::fs::write(&path, "s3cr3t-value\n").unwrap();
         let config = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET_FILE", path.to_str().unwrap())]).unwrap();

@@ -18,7 +18,8 @@ mod wallet;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Request, Response};
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, Request, Response, header};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 
@@ -27,6 +28,7 @@ use crate::app::App;
 /// Every route.
 pub fn router(app: Arc<App>) -> Router {
     let limits = limits::Limits::new(&app.config.trusted_proxies);
+    let secure_only = app.config.public_url.scheme() == "https";
     Router::new()
         .route("/", post(ipn::receive))
         .route("/webhooks/nowpayments", post(ipn::receive))
@@ -45,12 +47,20 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn_with_state(limits, limits::guard))
-        .layer(middleware::from_fn(secure))
+        .layer(middleware::from_fn_with_state(secure_only, secure))
         .with_state(app)
 }
 
-/// Headers that every answer carries (S16). Pages bring no script of others and send no address of ours to others (S36).
-async fn secure(request: Request<axum::body::Body>, next: Next) -> Response<axum::body::Body> {
+/// How browsers are told to come by HTTPS only, for a year: where that is how the world reaches us.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
+/// Headers that every answer carries (S16). Pages bring no script of others and send no address of ours to others (S36). None of them
+/// lets a page of another origin read an answer (S17).
+async fn secure(
+    State(https_only): State<bool>,
+    request: Request<axum::body::Body>,
+    next: Next,
+) -> Response<axum::body::Body> {
     const HEADERS: [(HeaderName, &str); 4] = [
         (HeaderName::from_static("x-content-type-options"), "nosniff"),
         (HeaderName::from_static("x-frame-options"), "DENY"),
@@ -63,6 +73,11 @@ async fn secure(request: Request<axum::body::Body>, next: Next) -> Response<axum
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if https_only {
+        response
+            .headers_mut()
+            .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
     }
     response
 }

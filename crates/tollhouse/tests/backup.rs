@@ -55,7 +55,7 @@ fn payments(url: &str) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_beside_a_busy_server_is_whole_and_can_be_restored() {
+async fn s32_a_backup_beside_a_busy_server_is_whole_and_can_be_restored() {
     let mut town = Town::with(Engine::Sqlite, http_only()).await;
     let file = place(&town.database, "copy.db");
     let name = file.to_str().unwrap().to_owned();

@@ -171,7 +171,7 @@ async fn f18_two_interleaved_buyers_never_see_each_others_order_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f17_no_payload_makes_a_price_and_each_has_an_answer() {
+async fn f17_s38_no_payload_makes_a_price_and_each_has_an_answer() {
     let mut shop = Shop::open(Engine::Sqlite).await;
     let link = shop.link(YEAR, None, None).await;
     let slug = &link.slug;

@@ -60,7 +60,7 @@ pub async fn f32_fifty_identical_at_once_give_one_grant(database: &dyn Fresh) {
     assert_eq!(world.store.jobs(deliveries).await.unwrap().len(), 1);
 }
 
-pub async fn f32_two_processes_with_the_same_payment_give_one_grant(database: &dyn Fresh) {
+pub async fn f32_s04_two_processes_with_the_same_payment_give_one_grant(database: &dyn Fresh) {
     let (one, two) = two(database).await;
     let channel = one.channel().await;
     for round in 0..20 {

@@ -47,8 +47,26 @@ impl Gateway {
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let result = outcome.and_then(|(status, answer)| read(method, chat, status, &answer));
+        let result = result.map_err(|error| self.without_token(error));
         self.inner.observe.call(method, result.as_ref().map_or_else(Error::label, |_| "ok"));
         result
+    }
+
+    /// The same error without the token, in case what answered repeats the address it was asked at: texts of errors are logged, kept
+    /// with the job and shown.
+    fn without_token(&self, error: Error) -> Error {
+        let hide = |text: String| text.replace(self.inner.token.expose_secret(), "…");
+        match error {
+            Error::NoRights { lack, description } => Error::NoRights { lack, description: hide(description) },
+            Error::Conflict { webhook, description } => {
+                Error::Conflict { webhook, description: hide(description) }
+            }
+            Error::Permanent { description } => Error::Permanent { description: hide(description) },
+            Error::Transient { cause: Cause::Unreadable(text), maybe_done } => {
+                Error::Transient { cause: Cause::Unreadable(hide(text)), maybe_done }
+            }
+            other => other,
+        }
     }
 
     /// Waits for its turn, if it is a message.

@@ -40,7 +40,7 @@ async fn a_server_error_is_transient_in_json_and_in_a_proxys_html() {
 }
 
 #[tokio::test]
-async fn a_time_out_may_hide_that_it_was_done() {
+async fn s28_a_time_out_may_hide_that_it_was_done() {
     let world = World::new().await;
     let timed_out = Err(Error::Transient { cause: Cause::Timeout, maybe_done: true });
     for (fault, posts) in [(Fault::hang_before(), 0), (Fault::hang_after(), 1)] {
@@ -114,7 +114,7 @@ async fn a_wrong_token_is_told_from_everything_else() {
 }
 
 #[tokio::test]
-async fn no_error_shows_the_token() {
+async fn s10_no_error_shows_the_token() {
     let world = World::new().await;
     let secret = "SIMULATED-bot_token";
     assert!(world.fake.bot_token().contains(secret), "the test looks for the right thing");
@@ -123,6 +123,13 @@ async fn no_error_shows_the_token() {
         [Fault::close_before(), Fault::server_error(), Fault::bad_gateway(), Fault::too_many_requests(1)];
     for fault in faults {
         world.fake.fault("getMe", &fault, 1);
+        errors.push(world.gateway.get_me().await.unwrap_err());
+    }
+    // Something in between that repeats the address that it was asked at.
+    for code in [400, 403, 409] {
+        let echo =
+            Fault::answer(code, &format!("Bad Request: no route /bot{}/getMe", world.fake.bot_token()));
+        world.fake.fault("getMe", &echo, 1);
         errors.push(world.gateway.get_me().await.unwrap_err());
     }
     errors.push(world.gateway.get_chat(ChatId(-404)).await.unwrap_err());

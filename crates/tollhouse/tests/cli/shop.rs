@@ -82,7 +82,7 @@ fn a_channel_from_its_registration_to_the_archive() {
 }
 
 #[test]
-fn f108_a_chat_is_registered_once() {
+fn f108_s38_a_chat_is_registered_once() {
     let place = Place::new();
     let (channel, _) = place.channel();
     place
