@@ -13,11 +13,12 @@ use axum::response::Response;
 use jiff::SignedDuration;
 use nowpayments::sandbox;
 use tokio::sync::mpsc;
+use tollhouse_core::command::{Command, OfferChange};
 use tollhouse_telegram::fake::{self, FakeHandle, NewUser};
-use tollhouse_telegram::{AdminRights, Button, Html, Keyboard, UserId};
+use tollhouse_telegram::{AdminRights, UserId};
 
 use super::guide::{self, DAYS_AT_ONCE_MAX, Guide};
-use super::shop::{OLGA, PRIVATE_CHAT, PUBLIC_CHAT, Person, Shop, TITLE};
+use super::shop::{ACTOR, OLGA, PRIVATE_CHAT, PUBLIC_CHAT, Person, Shop};
 use super::stage::Stage;
 use crate::clock::Clock;
 use crate::serve::signalled;
@@ -32,6 +33,8 @@ pub(super) const BEN: Person = Person { id: UserId(1_002), name: "Ben" };
 /// Somebody to give his invite to.
 pub(super) const SAM: Person = Person { id: UserId(1_003), name: "Sam" };
 
+/// What Olga says about it.
+const WORDS: &str = "Every morning before the market opens: what to look at, and why.";
 /// What is posted in the channel that is sold.
 const SIGNALS: [&str; 2] = [
     "Tuesday: wheat stays above its average of 50 days. We keep it.",
@@ -87,19 +90,16 @@ pub(super) async fn run(listen: SocketAddr, mut out: Box<dyn Write + Send>) -> a
     Ok(())
 }
 
-/// The offer in the public channel, as the bot posts it.
+/// The offer in the public channel, which the bot posts as for any owner.
 async fn offer(stage: &Stage, shop: &Shop) -> anyhow::Result<()> {
     stage.telegram.make_bot_admin(PUBLIC_CHAT, OLGA.id, AdminRights::gatekeeper())?;
-    let gateway = stage.app.gateway.as_ref().context("the demo has a bot")?;
-    let bot = stage.telegram.read(|world| world.bot().username.clone()).unwrap_or_default();
-    let buttons = shop.offers.iter().map(|offer| {
-        let slug = offer.path.trim_start_matches("/c/");
-        Button::url(offer.words.as_str(), format!("https://t.me/{bot}?start=p_{slug}"))
-    });
-    let mut text = Html::markup("<b>");
-    text.push_text(TITLE);
-    text.push_markup("</b>\nEvery morning before the market opens: three signals, and the reasons for them. Choose how long:");
-    gateway.send_message(PUBLIC_CHAT, &text, Some(&Keyboard::column(buttons))).await?;
+    let (channel_id, actor) = (shop.channel, ACTOR.to_owned());
+    let change = OfferChange { description: Some(Some(WORDS.to_owned())), ..OfferChange::default() };
+    let words = Command::SetOffer { channel_id, change: Box::new(change), actor: actor.clone() };
+    stage.app.submit(words).await?;
+    stage.app.submit(Command::PostOffer { channel_id, actor }).await?;
+    let posted = |world: &fake::World| (!world.posts(PUBLIC_CHAT).is_empty()).then_some(());
+    stage.telegram.wait_for("the offer in the public channel", posted).await?;
     Ok(())
 }
 

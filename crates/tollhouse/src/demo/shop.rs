@@ -19,7 +19,7 @@ pub(super) const ROOMS: [ChatId; 2] = [PRIVATE_CHAT, PUBLIC_CHAT];
 /// The public name of the channel with the offer.
 const PUBLIC_NAME: &str = "morning_signals";
 /// Who sets the demo up, for the audit log.
-const ACTOR: &str = "demo";
+pub(super) const ACTOR: &str = "demo";
 /// What both are called.
 pub(super) const TITLE: &str = "Morning Signals";
 

@@ -153,17 +153,40 @@ async fn an_owner_makes_a_channel_and_the_bot_its_administrator() {
     browser.press("#panel button.go").await;
     browser.until("document.querySelector('#chat h2')?.textContent === 'Evening <news>'").await;
     check(&browser, "a channel of one's own").await;
-    browser.press("#panel input[value=can_restrict_members]").await;
+    browser.press("#panel input[value=can_edit_messages]").await;
     browser.press("#promote").await;
     browser.until("document.querySelector('#rights').textContent.includes('is an administrator')").await;
     let boxes = browser
         .run("return [...document.querySelectorAll('#rights input[checked]')].map((box) => box.value)")
         .await;
-    assert_eq!(boxes, json!(["can_invite_users", "can_post_messages"]), "what was chosen, and no more");
+    assert_eq!(
+        boxes,
+        json!(["can_invite_users", "can_restrict_members", "can_post_messages", "can_edit_messages"]),
+        "what was chosen, and no more"
+    );
     browser.fill("#text", "The first post").await;
     browser.press("#composer button").await;
     browser.until("document.querySelector('.post .text')?.textContent === 'The first post'").await;
     assert_eq!(browser.run("return document.querySelector('#text').value").await, json!(""));
+    // The bot has written to her, and sets the channel up as she answers.
+    browser.press("#list a[href='/user/1001?chat=1001']").await;
+    browser
+        .until(
+            "document.querySelector('.post:last-child button.key')?.textContent.includes('Evening <news>')",
+        )
+        .await;
+    check(&browser, "the bot offers to set the channel up").await;
+    let asked = browser.run("return document.querySelectorAll('.post').length").await;
+    browser.press(".post:last-child button.key").await;
+    browser.until(&format!("document.querySelectorAll('.post').length > {asked} || document.querySelector('.post:last-child .meta').textContent.includes('edited')")).await;
+    browser
+        .press(
+            "#list a[href^='/user/1001?chat=-']:not([href*='-1002400000001']):not([href*='-1003016667267'])",
+        )
+        .await;
+    browser.until("document.querySelector('#chat h2')?.textContent === 'Evening <news>'").await;
+    browser.press("#chat a[aria-label='About this chat']").await;
+    browser.until("document.querySelector('#rights')").await;
     // Taken back: the bot is shown out of the channel.
     browser.press("#rights button.bad").await;
     browser.until("document.querySelector('#promote').textContent === 'Make the bot an administrator'").await;

@@ -8,6 +8,8 @@ const KEPT = { DETAILS: ["open"], DIALOG: ["open"] };
 
 let events = null;
 let listensTo = null;
+/** How many pages were asked for. */
+let loads = 0;
 
 /** Makes `from` like `to`, touching only what differs: what somebody types, has selected or scrolled to stays. */
 function morph(from, to) {
@@ -96,6 +98,8 @@ function listen() {
 }
 
 async function load(request, options, keep) {
+  loads += 1;
+  const own = loads;
   let answer;
   try {
     answer = await fetch(request, options);
@@ -104,6 +108,8 @@ async function load(request, options, keep) {
     return false;
   }
   const html = await answer.text();
+  // Whoever has pressed something else meanwhile wants to see that.
+  if (own !== loads) return true;
   const url = new URL(answer.url);
   if (url.origin !== location.origin) return location.assign(url);
   if (keep) history.replaceState(null, "", url);
