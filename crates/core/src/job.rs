@@ -22,7 +22,7 @@ use crate::removal::is_frozen;
 use crate::snapshot::{Needs, Snapshot};
 use crate::stay;
 
-/// How often a job is tried before it becomes a dead letter. With the backoff below that is two to four hours.
+/// How often one step of a job is tried before the job becomes a dead letter. With the backoff below that is two to four hours.
 pub const ATTEMPTS_MAX: u32 = 16;
 /// The first wait after a failure, in milliseconds.
 pub const BACKOFF_FIRST_MS: i64 = 1_000;
@@ -354,7 +354,7 @@ pub struct Job {
     pub state: JobState,
     /// When it is due.
     pub run_at: Timestamp,
-    /// Failures so far.
+    /// Failures since its last step that worked.
     pub attempt: u32,
     /// Who holds it, until when.
     pub lease: Option<Lease>,

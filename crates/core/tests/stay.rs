@@ -348,6 +348,30 @@ fn nobody_is_removed_while_removals_are_frozen_here_or_everywhere() {
 }
 
 #[test]
+fn f41_failures_that_were_mended_do_not_count_against_a_job_that_goes_on() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(1));
+    world.run(Command::FreezeRemovals {
+        channel_id: None,
+        freeze: true,
+        reason: "looking".to_owned(),
+        actor: "owner".to_owned(),
+    });
+    world.now += days(3);
+    for _ in 0..40 {
+        // The worker dies, another one takes over a minute later, and looks.
+        assert!(!world.claim().is_empty());
+        world.now += hours(1);
+        assert!(removed(&work(&mut world)).is_empty());
+        world.now += hours(1);
+    }
+    assert!(world.open_reasons().is_empty(), "{:?}", world.open_reasons());
+    thaw(&mut world, None);
+    world.now += hours(1);
+    assert_eq!(removed(&work(&mut world)), [user(BUYER)]);
+}
+
+#[test]
 fn a_renewal_while_removals_are_held_is_not_removed_afterwards() {
     let mut world = crowd(MembershipPolicies { removals_max: 0, ..MembershipPolicies::default() }, 3);
     world.now += days(31);

@@ -104,6 +104,10 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::PostOffer { channel_id } => offers::looked(work, &mut job, channel_id, outcome),
                 JobKind::NotifyOwner { .. } => None,
             };
+            if next.is_some() {
+                // Attempts are those of one step: a job that follows a membership for years has some that fail, and each was mended.
+                job.attempt = 0;
+            }
             put(work, job, next);
         }
     }
