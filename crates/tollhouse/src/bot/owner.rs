@@ -116,7 +116,7 @@ async fn of_plan(turn: &Turn<'_>, press: Press, id: PlanId) -> Result<Option<Pre
     let language = turn.language;
     let Some((channel, plan)) = cards::find_plan(turn, id).await? else { return Ok(None) };
     Ok(Some(match press {
-        Press::Link(_) => Pressed::Says(link(turn, channel.id, id).await?),
+        Press::Link(_) if plan.active => Pressed::Says(link(turn, channel.id, id).await?),
         Press::Retire(_) if plan.active => Pressed::Becomes(cards::retire(language, &plan)),
         Press::RetireNow(_) => {
             let retire = Command::RetirePlan { channel_id: channel.id, plan_id: id, actor: actor(turn.user) };
