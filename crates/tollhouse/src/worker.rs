@@ -216,6 +216,8 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Action::OfferSetup { chat, user } => {
             let may = match standing::may_sell(gateway, chat.chat, user).await {
                 Ok(may) => may,
+                // The bot was taken out again meanwhile: there is nothing to offer.
+                Err(TelegramError::NoRights { .. } | TelegramError::NotFound(_)) => return Outcome::Nothing,
                 Err(error) => return Outcome::Failed(failure(&error, Some(chat.chat))),
             };
             let (text, keyboard) = bot::owner::offer_setup(app.language_of(user).await, &chat, may);

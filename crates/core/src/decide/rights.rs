@@ -126,7 +126,9 @@ pub(super) fn migrated(work: &mut Work<'_>, from: TelegramChatId, to: TelegramCh
     if let Some(known) = work.snapshot.bot_chats.get(&from).cloned()
         && !work.snapshot.bot_chats.contains(&to)
     {
-        work.snapshot.bot_chats.put(to, BotChat { chat: to, ..known });
+        work.snapshot.bot_chats.put(to, BotChat { chat: to, ..known.clone() });
+        // The old number leads nowhere: nobody is to be offered it.
+        work.snapshot.bot_chats.put(from, BotChat { rights: BTreeSet::new(), ..known });
     }
 }
 

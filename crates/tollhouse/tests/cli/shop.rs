@@ -101,6 +101,43 @@ fn f108_s38_a_chat_is_registered_once() {
 }
 
 #[test]
+fn s01_f109_a_wallet_is_checked_and_a_change_of_it_waits() {
+    let place = Place::new();
+    let (channel, _) = place.channel();
+    let (tron, bitcoin) = ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa");
+    let to =
+        |address, currency| ["channel", "payout", &channel, "--address", address, "--currency", currency];
+    for (address, currency, about) in [
+        (bitcoin, "usdttrc20", "an address of Bitcoin"),
+        ("TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6T", "usdttrc20", "typing mistake"),
+        ("wallet", "btc", "no address of Bitcoin"),
+        (tron, "nocoin", "cannot be checked"),
+    ] {
+        place.run(&to(address, currency)).complains(2, &[about]);
+    }
+    place.run(&["channel", "payout", &channel, "--cancel"]).complains(1, &["no such change"]);
+    assert_eq!(place.json(&["channel", "show", &channel])["payout_change"], Value::Null);
+    let asked = place.json(&to(tron, "usdttrc20"));
+    assert_eq!(asked["payout"], Value::Null, "it does not count yet");
+    let change = &asked["payout_change"];
+    assert_eq!((&change["address"], &change["currency"]), (&json!(tron), &json!("usdttrc20")));
+    is_instant(&change["counts_at"]);
+    assert!(text(&change["asked_by"]).starts_with("cli:"));
+    let kept = place.json(&["channel", "payout", &channel, "--cancel"]);
+    assert_eq!((&kept["payout"], &kept["payout_change"]), (&Value::Null, &Value::Null));
+    let actions: Vec<String> = place
+        .json(&["audit", "list"])
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| text(&entry["action"]))
+        .collect();
+    for action in ["payout.change_asked", "payout.change_cancelled"] {
+        assert!(actions.iter().any(|known| known == action), "{action}: {actions:?}");
+    }
+}
+
+#[test]
 fn a_link_is_made_listed_and_taken_back() {
     let place = Place::new();
     let (channel, plan) = place.channel();
