@@ -198,7 +198,7 @@ async fn f66_whatever_is_typed_gets_an_answer_and_loses_nothing() {
     house.settle().await;
     house.press(OLGA, "Set up").await;
     let html = "<b>&".repeat(1_024);
-    for title in [html.as_str(), "two\nlines", "   "] {
+    for title in [html.as_str(), "two\nlines"] {
         assert!(house.say_once(OLGA, title).await.contains("at most 255 characters"));
     }
     let title = "<script>&\"Signals_*{ $title }";
