@@ -1,35 +1,12 @@
 //! Programs that the tests need: where they are, and their installation from Debian's packages.
 
-use std::env;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+pub(crate) use testbed::{MissingTool, find_in_path, is_root};
 
 use crate::process;
-
-/// Something is missing that we may not or cannot install; says what to do.
-#[derive(Debug)]
-pub(crate) struct MissingTool(pub(crate) String);
-
-impl fmt::Display for MissingTool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for MissingTool {}
-
-/// Whether we are root, who may install packages.
-pub(crate) fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// The first file of that name in the folders of PATH.
-pub(crate) fn find_in_path(program: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
-}
 
 /// Installs Debian packages. `purpose` says what for, `otherwise` what a person can do instead.
 pub(crate) fn install(packages: &[&str], purpose: &str, otherwise: &str) -> Result<()> {

@@ -7,14 +7,15 @@ use std::fmt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+#[cfg(feature = "bench")]
+pub(crate) use testbed::process::stop_server;
 
 /// The last signal that told us to stop; 0 for none.
 static STOP_SIGNAL: AtomicI32 = AtomicI32::new(0);
@@ -133,25 +134,4 @@ fn foreground() -> MutexGuard<'static, Option<Pid>> {
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-/// Sends `signal` to a server that we started and waits for its end, at most `patience`; then kills it.
-/// Says whether it ended by itself.
-pub(crate) fn stop_server(mut child: Child, signal: Signal, patience: Duration) -> bool {
-    let pid = Pid::from_child(&child);
-    // A failure means that it has ended already; the wait below then returns at once.
-    let _ = kill_process(pid, signal);
-    let (ended, end) = mpsc::channel();
-    let waiter = thread::spawn(move || {
-        let _ = child.wait();
-        // The receiver lives until this thread is joined.
-        let _ = ended.send(());
-    });
-    let by_itself = end.recv_timeout(patience).is_ok();
-    if !by_itself {
-        let _ = kill_process(pid, Signal::KILL);
-    }
-    // Joining fails only if the thread panicked, and it has nothing to panic about.
-    let _ = waiter.join();
-    by_itself
 }
