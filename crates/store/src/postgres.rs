@@ -4,6 +4,7 @@
 mod apply;
 mod bulletin;
 mod connect;
+mod hosts;
 mod load;
 mod open;
 mod pipeline;

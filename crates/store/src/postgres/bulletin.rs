@@ -13,8 +13,10 @@ use tollhouse_core::id::OrderId;
 use uuid::Uuid;
 
 use super::connect::{PLAIN_SESSION, Server, Tls};
-use super::rows::chain;
+use super::hosts::Unreached;
+use super::rows::failure;
 use crate::Committed;
+use crate::writer::Failure;
 
 /// The channel on which they speak.
 const CHANNEL: &str = "tollhouse_commits";
@@ -22,6 +24,8 @@ const CHANNEL: &str = "tollhouse_commits";
 const ORDERS_NAMED_MAX: usize = 200;
 /// Instead of names: look at everything.
 const EVERYTHING: &str = "*";
+/// How long the server may take for a word; then the connection is taken for lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The wait before a lost connection is made again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -38,11 +42,11 @@ pub(crate) async fn run(
             drop(sender);
             match connect(&server).await {
                 Ok((client, heard)) => {
-                    let Err(error) = talk(&client, mine, heard, &commits).await else { return };
-                    tracing::warn!(error = %chain(&error), "store.bulletin_lost: what other processes commit is not heard until the connection is back");
+                    let Err(trouble) = talk(&client, mine, heard, &commits).await else { return };
+                    tracing::warn!(error = %trouble.what(), "store.bulletin_lost: what other processes commit is not heard until the connection is back");
                 }
-                Err(error) => {
-                    tracing::debug!(error = %chain(&error), "store.bulletin_unconnected: it is tried again");
+                Err(unreached) => {
+                    tracing::debug!(error = %unreached.what(), "store.bulletin_unconnected: it is tried again");
                 }
             }
             tokio::time::sleep(RECONNECT).await;
@@ -61,12 +65,12 @@ async fn talk(
     mut mine: broadcast::Receiver<Committed>,
     mut heard: mpsc::UnboundedReceiver<Notification>,
     commits: &broadcast::WeakSender<Committed>,
-) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute(PLAIN_SESSION).await?;
+) -> Result<(), Failure> {
+    answered(client.batch_execute(PLAIN_SESSION)).await?;
     // Nothing is kept of a message: waiting for the disk would only make it late.
-    client.batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}")).await?;
-    let me: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
-    let say = client.prepare("SELECT pg_notify($1, $2)").await?;
+    answered(client.batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}"))).await?;
+    let me: i32 = answered(client.query_one("SELECT pg_backend_pid()", &[])).await?.get(0);
+    let say = answered(client.prepare("SELECT pg_notify($1, $2)")).await?;
     let tell = |committed: Committed| commits.upgrade().is_some_and(|sender| sender.send(committed).is_ok());
     // What was said before we listened is lost.
     tell(Committed { everything: true, from_elsewhere: true, ..Committed::default() });
@@ -75,7 +79,7 @@ async fn talk(
             message = mine.recv() => {
                 let Some(words) = gathered(message, &mut mine) else { return Ok(()) };
                 if !words.is_empty() {
-                    client.execute(&say, &[&CHANNEL, &words]).await?;
+                    answered(client.execute(&say, &[&CHANNEL, &words])).await?;
                 }
             }
             notification = heard.recv() => match notification {
@@ -84,9 +88,19 @@ async fn talk(
                 }
                 Some(_) => {}
                 // The connection has ended: the next statement says why.
-                None => client.batch_execute("").await?,
+                None => answered(client.batch_execute("")).await?,
             },
         }
+    }
+}
+
+/// What a statement comes to, or that nobody answers.
+async fn answered<V>(
+    statement: impl Future<Output = Result<V, tokio_postgres::Error>>,
+) -> Result<V, Failure> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, statement).await {
+        Ok(answer) => answer.map_err(|error| failure(&error)),
+        Err(_) => Err(Failure::Unavailable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))),
     }
 }
 
@@ -131,18 +145,16 @@ fn read(payload: &str) -> Committed {
     Committed { orders: orders.unwrap_or_default(), armed: false, everything, from_elsewhere: true }
 }
 
-async fn connect(
-    server: &Server,
-) -> Result<(Client, mpsc::UnboundedReceiver<Notification>), tokio_postgres::Error> {
+async fn connect(server: &Server) -> Result<(Client, mpsc::UnboundedReceiver<Notification>), Unreached> {
     let (tell, heard) = mpsc::unbounded_channel();
     let client = match &server.tls {
         Tls::Off => {
-            let (client, connection) = server.config.connect(NoTls).await?;
+            let (client, connection) = server.hosts.connect(&NoTls).await?;
             tokio::spawn(follow(connection, tell));
             client
         }
         Tls::On(tls) => {
-            let (client, connection) = server.config.connect(tls.clone()).await?;
+            let (client, connection) = server.hosts.connect(tls).await?;
             tokio::spawn(follow(connection, tell));
             client
         }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
 use tokio_postgres::config::Host;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::hosts::Hosts;
 use super::rows::{chain, failure};
 use crate::OpenError;
 use crate::writer::Failure;
@@ -14,6 +17,8 @@ use crate::writer::Failure;
 /// How long one host may take to answer: a fraction of the 2.5 s in which a notification must be answered, so that the next host
 /// can be tried.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How long a server that has just let us in may take for the settings of a session.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
 /// From when on a silent peer is asked whether it lives, and how long it may keep silent about data that was sent.
 pub(crate) const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 /// See [`KEEPALIVE_IDLE`].
@@ -55,6 +60,7 @@ pub(crate) enum Tls {
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) config: Config,
+    pub(crate) hosts: Hosts,
     pub(crate) tls: Tls,
     /// Where it is, for people: without the password.
     pub(crate) shown: String,
@@ -79,19 +85,20 @@ impl Server {
         config.keepalives_interval(KEEPALIVE_INTERVAL);
         config.keepalives_retries(KEEPALIVE_RETRIES);
         config.tcp_user_timeout(UNACKNOWLEDGED);
-        let shown = shown(&config);
-        Self { config, tls, shown }
+        let (shown, hosts) = (shown(&config), Hosts::of(&config));
+        Self { config, hosts, tls, shown }
     }
 
     /// Connects to the first host that does, with these settings.
     pub(crate) async fn connect(&self, session: &str) -> Result<ClientWrapper, Failure> {
         let client = match &self.tls {
-            Tls::Off => open(&self.config, NoTls).await,
-            Tls::On(tls) => open(&self.config, tls.clone()).await,
+            Tls::Off => open(&self.hosts, &NoTls).await?,
+            Tls::On(tls) => open(&self.hosts, tls).await?,
         };
-        // Whatever it is, a connection that cannot be made puts the database out of reach.
-        let client = client.map_err(|error| Failure::Unavailable(chain(&error)))?;
-        client.batch_execute(session).await.map_err(|error| failure(&error))?;
+        match tokio::time::timeout(SESSION_TIMEOUT, client.batch_execute(session)).await {
+            Ok(set) => set.map_err(|error| failure(&error))?,
+            Err(_) => return Err(Failure::Unavailable("a server let us in and says nothing".to_owned())),
+        }
         Ok(client)
     }
 
@@ -109,19 +116,30 @@ impl Server {
     }
 }
 
-async fn open<T>(config: &Config, tls: T) -> Result<ClientWrapper, tokio_postgres::Error>
+async fn open<T>(hosts: &Hosts, tls: &T) -> Result<ClientWrapper, Failure>
 where
     T: tokio_postgres::tls::MakeTlsConnect<tokio_postgres::Socket> + Clone,
     T::Stream: Send + 'static,
 {
-    let (client, connection) = config.connect(tls).await?;
-    let task = tokio::spawn(async move {
+    // Whatever it is, a connection that cannot be made puts the database out of reach.
+    let connected = hosts.connect(tls).await;
+    let (client, connection) =
+        connected.map_err(|unreached| Failure::Unavailable(unreached.what().to_owned()))?;
+    Ok(ClientWrapper::new(client, drive(connection)))
+}
+
+/// Drives a connection to its end.
+pub(crate) fn drive<S, T>(connection: Connection<S, T>) -> JoinHandle<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
         // How it ended is told to whoever uses the client.
         if let Err(error) = connection.await {
             tracing::debug!(error = %chain(&error), "store.connection_lost: a connection to the database ended");
         }
-    });
-    Ok(ClientWrapper::new(client, task))
+    })
 }
 
 fn shown(config: &Config) -> String {

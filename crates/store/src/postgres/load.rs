@@ -73,7 +73,7 @@ struct Query {
 
 impl Query {
     fn new(table: &Table, filter: &str, lock: &str) -> Self {
-        let alias = table.name;
+        let (alias, filter) = (table.name, layout::known_kinds(filter));
         let plain = format!("SELECT {} FROM {alias} {filter}", table.select_list(&format!("{alias}.")));
         Self { locked: format!("{plain} {lock}"), plain }
     }
@@ -126,8 +126,8 @@ queries! {
     ATTENTION_BY_SUBJECT = ATTENTION "WHERE subject = ANY($1) ORDER BY id" LOCK;
     JOBS_BY_ID = JOBS "WHERE id = ANY($1) ORDER BY id" LOCK;
     JOBS_HELD = JOBS "WHERE channel_id = ANY($1) AND state = 'ready' AND last_error = 'waits for a right of the bot in the chat' ORDER BY id LIMIT 256" LOCK_IF_FREE;
-    JOBS_READY = JOBS "WHERE state = 'ready' AND run_at <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
-    JOBS_LAPSED = JOBS "WHERE state = 'leased' AND lease_until <= $1 ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
+    JOBS_READY = JOBS "WHERE state = 'ready' AND run_at <= $1 AND kind IN (KNOWN_KINDS) ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
+    JOBS_LAPSED = JOBS "WHERE state = 'leased' AND lease_until <= $1 AND kind IN (KNOWN_KINDS) ORDER BY run_at, id LIMIT $2" LOCK_IF_FREE;
 }
 
 static CHANNELS_TO_CHANGE: LazyLock<String> =

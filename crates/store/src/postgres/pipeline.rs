@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
 use futures::future::join_all;
@@ -25,19 +26,29 @@ const CALLS_MAX: usize = 30;
 
 type Answer<'f> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'f>>;
 
+/// How long the answers may take. The server's own limits for a statement end it before; this is for a network that swallows everything,
+/// in which a reader would wait for ever.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+
 /// Runs the calls in their order; the rows of each. The first that failed is what the others failed of.
 pub(crate) async fn run(client: &ClientWrapper, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
+    let answers = tokio::time::timeout(ANSWER_TIMEOUT, answers(client, calls)).await;
+    answers.unwrap_or_else(|_| {
+        Err(Failure::Unavailable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))
+    })
+}
+
+async fn answers(client: &ClientWrapper, calls: &[Call<'_>]) -> Result<Vec<Vec<Row>>, Failure> {
     debug_assert!(calls.len() <= CALLS_MAX, "{} calls would not be sent in order", calls.len());
-    let mut statements = Vec::with_capacity(calls.len());
-    for call in calls {
-        statements.push(match call {
-            // Prepared once for each connection.
-            Call::Rows { sql, .. } => {
-                Some(client.prepare_cached(sql).await.map_err(|error| failure(&error))?)
-            }
-            Call::Plain(_) => None,
-        });
-    }
+    // Prepared once for each connection; those that are not yet are prepared together, since each costs a round trip.
+    let prepared = calls.iter().map(|call| async move {
+        match call {
+            Call::Rows { sql, .. } => client.prepare_cached(sql).await.map(Some),
+            Call::Plain(_) => Ok(None),
+        }
+    });
+    let prepared: Result<Vec<Option<Statement>>, Error> = join_all(prepared).await.into_iter().collect();
+    let statements = prepared.map_err(|error| failure(&error))?;
     let sent = calls.iter().zip(&statements).map(|(call, statement)| send(client, call, statement.as_ref()));
     join_all(sent).await.into_iter().map(|answer| answer.map_err(|error| failure(&error))).collect()
 }

@@ -13,6 +13,7 @@ use tollhouse_core::id::{ChannelId, OrderId};
 use tollhouse_core::job::JobState;
 
 use super::connect::{READER_SESSION, Server, Tls};
+use super::hosts::PoolConnect;
 use super::pipeline::{Call, run};
 use super::rows::{Parameter, PostgresRow, chain, failure, system_time};
 use crate::counts::DoneCounts;
@@ -28,20 +29,31 @@ use crate::{JobCount, OpenError, STUCK_AFTER_SECONDS, Stats};
 const READERS_MAX: usize = 8;
 /// How long a read waits for a connection: less than anybody waits for a page.
 const READER_WAIT: Duration = Duration::from_secs(2);
+/// How long a new connection for a read may take: one server that says nothing, and then the one that took its place.
+const READER_CONNECT: Duration = Duration::from_secs(4);
+/// How long a connection of the pool may take to say that it lives. One that does not is thrown away, and a network that swallowed
+/// everything leaves as many of them as the pool has.
+const READER_ALIVE: Duration = Duration::from_secs(1);
 
 /// Makes the pool; nothing is connected yet.
 pub(crate) fn pool(server: &Server) -> Result<Pool, OpenError> {
     // A question before each use: after a failover every connection of the pool is dead, and no page should find out.
     let config = ManagerConfig { recycling_method: RecyclingMethod::Verified };
     let manager = match &server.tls {
-        Tls::Off => Manager::from_config(server.config.clone(), NoTls, config),
-        Tls::On(tls) => Manager::from_config(server.config.clone(), tls.clone(), config),
+        Tls::Off => {
+            let connect = PoolConnect { hosts: server.hosts.clone(), tls: NoTls };
+            Manager::from_connect(server.config.clone(), connect, config)
+        }
+        Tls::On(tls) => {
+            let connect = PoolConnect { hosts: server.hosts.clone(), tls: tls.clone() };
+            Manager::from_connect(server.config.clone(), connect, config)
+        }
     };
     Pool::builder(manager)
         .max_size(READERS_MAX)
         .wait_timeout(Some(READER_WAIT))
-        .create_timeout(Some(READER_WAIT))
-        .recycle_timeout(Some(READER_WAIT))
+        .create_timeout(Some(READER_CONNECT))
+        .recycle_timeout(Some(READER_ALIVE))
         .runtime(Runtime::Tokio1)
         .post_create(Hook::async_fn(|client: &mut ClientWrapper, _| {
             Box::pin(async move { client.batch_execute(READER_SESSION).await.map_err(HookError::Backend) })
@@ -76,8 +88,11 @@ impl Drop for Reading {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
                 runtime.spawn(async move {
-                    // If this fails the connection is closed, and the pool throws it away.
-                    let _ = object.batch_execute("COMMIT").await;
+                    // If this fails the connection is of no use to anybody.
+                    let ended = tokio::time::timeout(READER_ALIVE, object.batch_execute("COMMIT")).await;
+                    if !matches!(ended, Ok(Ok(()))) {
+                        drop(Object::take(object));
+                    }
                 });
             }
             Err(_) => drop(Object::take(object)),

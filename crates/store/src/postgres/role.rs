@@ -1,24 +1,31 @@
 //! A role as an advisory lock of a session of its own: the server lets go of it when the connection ends.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_postgres::NoTls;
 
 use super::connect::{PLAIN_SESSION, Server, Tls};
+use super::hosts::Unreached;
 use super::rows::{chain, failure};
-use crate::writer::Failure;
 use crate::{RoleGuard, StoreError};
+
+/// How long the server may take to say whether the role is free.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Takes the role, if no session has it.
 pub(crate) async fn lock(server: &Server, name: &str) -> Result<Option<RoleGuard>, StoreError> {
     let (tell, lost) = watch::channel(false);
     let client = connect(server, tell).await?;
-    let unavailable = |error: tokio_postgres::Error| StoreError::from(failure(&error));
-    client.batch_execute(PLAIN_SESSION).await.map_err(unavailable)?;
-    let taken = client
-        .query_one("SELECT pg_try_advisory_lock($1)", &[&number_of(name)])
-        .await
-        .map_err(unavailable)?;
+    let ask = async {
+        client.batch_execute(PLAIN_SESSION).await?;
+        client.query_one("SELECT pg_try_advisory_lock($1)", &[&number_of(name)]).await
+    };
+    let taken = match tokio::time::timeout(ASK_TIMEOUT, ask).await {
+        Ok(taken) => taken.map_err(|error| StoreError::from(failure(&error)))?,
+        Err(_) => return Err(unavailable(format!("no answer within {} s", ASK_TIMEOUT.as_secs()))),
+    };
     Ok(taken.get::<_, bool>(0).then(|| RoleGuard::new(lost, Box::new(client))))
 }
 
@@ -31,19 +38,23 @@ fn number_of(name: &str) -> i64 {
 }
 
 async fn connect(server: &Server, tell: watch::Sender<bool>) -> Result<tokio_postgres::Client, StoreError> {
-    let unavailable = |error: tokio_postgres::Error| StoreError::from(Failure::Unavailable(chain(&error)));
+    let unreached = |unreached: Unreached| unavailable(unreached.what().to_owned());
     match &server.tls {
         Tls::Off => {
-            let (client, connection) = server.config.connect(NoTls).await.map_err(unavailable)?;
+            let (client, connection) = server.hosts.connect(&NoTls).await.map_err(unreached)?;
             tokio::spawn(follow(connection, tell));
             Ok(client)
         }
         Tls::On(tls) => {
-            let (client, connection) = server.config.connect(tls.clone()).await.map_err(unavailable)?;
+            let (client, connection) = server.hosts.connect(tls).await.map_err(unreached)?;
             tokio::spawn(follow(connection, tell));
             Ok(client)
         }
     }
+}
+
+fn unavailable(what: String) -> StoreError {
+    StoreError::Unavailable { what }
 }
 
 /// Drives the connection to its end, and says so.

@@ -18,6 +18,10 @@ use crate::writer::{Failure, Step};
 
 /// How long a batch may take in all. The server's own limits end it before; this is for a network that swallows everything.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a transaction that failed may take to end before its connection is thrown away; the server then ends it.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a text that is written besides may take: the batches wait behind it.
+const ASIDE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The wait after the first connection that could not be made; doubles up to [`RECONNECT_LONGEST`]. Meanwhile nobody waits for what
 /// cannot be: they are told at once to come back.
 const RECONNECT_FIRST: Duration = Duration::from_millis(50);
@@ -116,7 +120,9 @@ async fn commit(connection: &mut Connection, intake: &Intake, batch: &[Command])
             }
             Err(failure @ (Failure::Unavailable(_) | Failure::Disconnected(_))) => return Err(failure),
             Err(failure) => {
-                if client.batch_execute("ROLLBACK").await.is_ok() {
+                let rolled_back =
+                    tokio::time::timeout(ROLLBACK_TIMEOUT, client.batch_execute("ROLLBACK")).await;
+                if matches!(rolled_back, Ok(Ok(()))) {
                     connection.client = Some(client);
                 }
                 return Err(failure);
@@ -150,7 +156,12 @@ async fn put_state(connection: &mut Connection, key: &str, text: &str) -> Result
         "INSERT INTO state (key, text) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET text = excluded.text";
     loop {
         let (client, was_there) = connection.take().await?;
-        match client.execute(put, &[&key, &text]).await.map_err(|error| failure(&error)) {
+        let putting = tokio::time::timeout(ASIDE_TIMEOUT, client.execute(put, &[&key, &text])).await;
+        let Ok(put) = putting else {
+            // Nobody answers on this connection; the next one takes another.
+            return Err(Failure::Unavailable(format!("no answer within {} s", ASIDE_TIMEOUT.as_secs())));
+        };
+        match put.map_err(|error| failure(&error)) {
             // To put it twice does no harm.
             Err(Failure::Disconnected(_)) if was_there => {}
             result => {
