@@ -6,6 +6,7 @@ mod backup;
 mod checkpoint;
 mod load;
 mod open;
+mod place;
 mod read;
 mod readers;
 mod role;
@@ -70,10 +71,11 @@ pub(crate) async fn open(
     let opened = tokio::task::spawn_blocking(move || open::open(&opening, options)).await;
     let (connection, checkpoints) =
         opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
+    let place = place::Place::of(&path).map_err(|error| open::unavailable(&path, &error.to_string()))?;
     let (queue, intake) = queue(ports);
     std::thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || writer::run(connection, checkpoints, intake))
+        .spawn(move || writer::run(connection, &place, checkpoints, intake))
         .map_err(|error| open::unavailable(&path, &format!("no thread for the writer: {error}")))?;
     Ok(Arc::new(SqliteStore {
         queue,

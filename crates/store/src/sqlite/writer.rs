@@ -9,6 +9,7 @@ use tollhouse_core::command::{Command, Outcome, Refusal};
 use super::apply::Statements;
 use super::checkpoint::Checkpoints;
 use super::load;
+use super::place::Place;
 use super::rows::failure;
 use crate::Committed;
 use crate::batch::{channels_of, decide_all, needs, writes};
@@ -18,7 +19,12 @@ use crate::writer::{Failure, Step};
 type Done = (Vec<Result<Outcome, Refusal>>, Committed);
 
 /// Runs until the queue is closed and empty.
-pub(crate) fn run(mut connection: Connection, mut checkpoints: Checkpoints, mut intake: Intake) {
+pub(crate) fn run(
+    mut connection: Connection,
+    place: &Place,
+    mut checkpoints: Checkpoints,
+    mut intake: Intake,
+) {
     let statements = Statements::default();
     let mut copying = false;
     loop {
@@ -29,7 +35,7 @@ pub(crate) fn run(mut connection: Connection, mut checkpoints: Checkpoints, mut 
             }
             Step::Run(batch) => {
                 let started = Instant::now();
-                match guarded(|| commit(&mut connection, &statements, &intake, &batch)) {
+                match guarded(|| commit(&mut connection, place, &statements, &intake, &batch)) {
                     Ok((results, committed)) => {
                         intake.committed(results, committed, started.elapsed());
                         copying = true;
@@ -43,7 +49,7 @@ pub(crate) fn run(mut connection: Connection, mut checkpoints: Checkpoints, mut 
                     checkpoints.after_commit(&connection);
                 }
                 for aside in std::mem::take(&mut intake.asides) {
-                    let result = put_state(&connection, &aside.key, &aside.text);
+                    let result = put_state(&connection, place, &aside.key, &aside.text);
                     intake.aside_done(aside, result);
                 }
                 if !intake.wait_blocking() {
@@ -66,10 +72,12 @@ fn guarded(run: impl FnOnce() -> Result<Done, Failure>) -> Result<Done, Failure>
 
 fn commit(
     connection: &mut Connection,
+    place: &Place,
     statements: &Statements,
     intake: &Intake,
     batch: &[Command],
 ) -> Result<Done, Failure> {
+    place.check()?;
     // The write lock first: what is read is then what will be there when it is written.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
@@ -84,10 +92,13 @@ fn commit(
     let committed = writes.committed.clone();
     statements.apply(&transaction, writes)?;
     transaction.commit().map_err(failure)?;
+    // It may have been moved away since; then nobody is told that it is stored.
+    place.check()?;
     Ok((results, committed))
 }
 
-fn put_state(connection: &Connection, key: &str, text: &str) -> Result<(), Failure> {
+fn put_state(connection: &Connection, place: &Place, key: &str, text: &str) -> Result<(), Failure> {
+    place.check()?;
     connection
         .prepare_cached("INSERT INTO state (key, text) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET text = excluded.text")
         .and_then(|mut statement| statement.execute(params![key, text]))
