@@ -228,27 +228,40 @@ pub enum JobKind {
     },
 }
 
-impl JobKind {
-    /// The word in the database, JSON and metrics.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::CreateInvoice { .. } => "create_invoice",
-            Self::CreatePayment { .. } => "create_payment",
-            Self::DeliverAccess { .. } => "deliver_access",
-            Self::AnswerJoinRequest { .. } => "answer_join_request",
-            Self::EndMembership { .. } => "end_membership",
-            Self::RemindMember { .. } => "remind_member",
-            Self::SayFarewell { .. } => "say_farewell",
-            Self::ExpelStranger { .. } => "expel_stranger",
-            Self::OfferSetup { .. } => "offer_setup",
-            Self::WakeHeld { .. } => "wake_held",
-            Self::ApplyPayout { .. } => "apply_payout",
-            Self::PostOffer { .. } => "post_offer",
-            Self::NotifyOwner { .. } => "notify_owner",
-        }
-    }
+macro_rules! names {
+    ($($kind:ident = $name:literal,)*) => {
+        impl JobKind {
+            /// The words of all kinds: a worker takes no others. What a newer program made is left to those who know it.
+            pub const NAMES: &[&str] = &[$($name),*];
 
+            /// The word in the database, JSON and metrics.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$kind { .. } => $name,)*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    CreateInvoice = "create_invoice",
+    CreatePayment = "create_payment",
+    DeliverAccess = "deliver_access",
+    AnswerJoinRequest = "answer_join_request",
+    EndMembership = "end_membership",
+    RemindMember = "remind_member",
+    SayFarewell = "say_farewell",
+    ExpelStranger = "expel_stranger",
+    OfferSetup = "offer_setup",
+    WakeHeld = "wake_held",
+    ApplyPayout = "apply_payout",
+    PostOffer = "post_offer",
+    NotifyOwner = "notify_owner",
+}
+
+impl JobKind {
     /// What must be loaded to decide the next step.
     #[must_use]
     pub fn needs(&self) -> Needs {

@@ -12,6 +12,8 @@ pub(crate) use read::{
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 
+use tollhouse_core::job::JobKind;
+
 use Change::{Changes, Fixed, Indexed};
 use Kind::{Amount, Bytes, Flag, Int, Text, Time, Uuid};
 
@@ -59,6 +61,13 @@ impl Table {
         let names: Vec<String> = self.columns.iter().map(|(name, ..)| format!("{alias}{name}")).collect();
         names.join(", ")
     }
+}
+
+/// Puts the kinds of jobs that this program knows into a query. Those of a newer one are left to it: they would fill the places of what a
+/// worker takes at once, and be passed over again and again.
+pub(crate) fn known_kinds(filter: &str) -> String {
+    let names: Vec<String> = JobKind::NAMES.iter().map(|name| format!("'{name}'")).collect();
+    filter.replace("KNOWN_KINDS", &names.join(", "))
 }
 
 pub(crate) static CHANNELS: Table = Table {

@@ -79,9 +79,50 @@ pub(crate) fn pending<'m>(
     Ok(&known[done..])
 }
 
+/// What a migration does that an older program beside it cannot bear, if it does. While processes are replaced one by one both versions
+/// are at work: a migration may add tables, columns that may be left out, and indexes, and nothing else. What is not used any more is
+/// taken away a release later.
+#[cfg(test)]
+fn unbearable(sql: &str) -> Option<String> {
+    const WORDS: [&str; 6] = ["DROP ", "RENAME ", "SET NOT NULL", " TYPE ", "DELETE ", "TRUNCATE "];
+    let code: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
+    code.join(" ").split(';').map(|statement| statement.to_uppercase()).find(|statement| {
+        let is_change = statement.contains("ALTER ");
+        let must_be_given = is_change && statement.contains("NOT NULL") && !statement.contains("DEFAULT");
+        must_be_given || WORDS.iter().any(|word| statement.contains(word) && (is_change || *word != " TYPE "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_migration_only_adds() {
+        for migration in SQLITE.iter().chain(POSTGRES).filter(|migration| migration.number > 1) {
+            let wrong = unbearable(migration.sql);
+            assert_eq!(wrong, None, "{}: an older program may be at work beside it", migration.name);
+        }
+        for bearable in [
+            "ALTER TABLE orders ADD COLUMN note TEXT; -- never DROP it",
+            "ALTER TABLE orders ADD COLUMN n BIGINT NOT NULL DEFAULT 0",
+            "CREATE TABLE t (id BIGINT NOT NULL); CREATE INDEX i ON t (id)",
+            "INSERT INTO switches (name) VALUES ('x')",
+        ] {
+            assert_eq!(unbearable(bearable), None);
+        }
+        for wrong in [
+            "ALTER TABLE orders DROP COLUMN note",
+            "DROP TABLE orders",
+            "ALTER TABLE orders RENAME TO sales",
+            "ALTER TABLE orders ADD COLUMN n BIGINT NOT NULL",
+            "ALTER TABLE orders ALTER COLUMN n SET NOT NULL",
+            "ALTER TABLE orders ALTER COLUMN n TYPE text",
+            "DELETE FROM jobs",
+        ] {
+            assert!(unbearable(wrong).is_some(), "{wrong}");
+        }
+    }
 
     const TWO: &[Migration] = &[
         Migration { number: 1, name: "0001_a", sql: "a" },

@@ -31,6 +31,7 @@ pub(crate) fn snapshot(connection: &Connection, needs: Needs) -> Result<Snapshot
 }
 
 fn select(table: &Table, filter: &str) -> String {
+    let filter = layout::known_kinds(filter);
     format!("SELECT {} FROM {} WHERE {filter}", table.select_list(""), table.name)
 }
 
@@ -72,8 +73,8 @@ queries! {
     ATTENTION_BY_SUBJECT = ATTENTION "subject = ?1";
     JOBS_BY_ID = JOBS "id = ?1";
     JOBS_HELD = JOBS "channel_id = ?1 AND state = 'ready' AND last_error = 'waits for a right of the bot in the chat' LIMIT 256";
-    JOBS_READY = JOBS "state = 'ready' AND run_at <= ?1 ORDER BY run_at, id LIMIT ?2";
-    JOBS_LAPSED = JOBS "state = 'leased' AND lease_until <= ?1 ORDER BY run_at, id LIMIT ?2";
+    JOBS_READY = JOBS "state = 'ready' AND run_at <= ?1 AND kind IN (KNOWN_KINDS) ORDER BY run_at, id LIMIT ?2";
+    JOBS_LAPSED = JOBS "state = 'leased' AND lease_until <= ?1 AND kind IN (KNOWN_KINDS) ORDER BY run_at, id LIMIT ?2";
 }
 
 /// From the index alone.
