@@ -177,12 +177,13 @@ pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
 }
 
 async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {
+    let told = signalled();
     let mut running = Running::start(app, roles).await?;
     if let Some(addr) = running.addr {
         tracing::info!(%addr, public_url = %running.app.config.public_url, "listening");
     }
     let as_told = tokio::select! {
-        () = signalled() => true,
+        () = told => true,
         () = running.part_ended() => false,
     };
     tracing::info!("stopping");
@@ -191,12 +192,18 @@ async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns when the process is told to end: SIGTERM or ctrl-c.
-pub async fn signalled() {
+/// Returns when the process is told to end: SIGTERM or ctrl-c. It listens from this call on, not from the first poll: whoever is told to end
+/// in the moment of its start must end in order, too.
+pub fn signalled() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
