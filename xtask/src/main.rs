@@ -13,6 +13,7 @@ mod process;
 mod screenshots;
 mod steps;
 mod test;
+mod trial;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -64,6 +65,10 @@ enum Command {
         /// Files, such as crates/core/src/money.rs; all if none is named
         files: Vec<String>,
     },
+    /// Kill the program at random moments under load, on SQLite and on PostgreSQL, and check that nothing is lost
+    Crash(trial::CrashOptions),
+    /// Kill a PostgreSQL primary under three processes, promote its standby, replace the processes, and check that nothing is lost
+    Failover,
     /// Write a picture of every state of the buyer's pages into a folder
     Screenshots {
         /// Where to
@@ -88,6 +93,8 @@ fn main() -> ExitCode {
         Command::Ci => Steps::report(ci::run),
         Command::Fuzz { seconds, target } => explore::fuzz(seconds, target.as_deref()),
         Command::Mutants { files } => explore::mutants(&files),
+        Command::Crash(options) => trial::crash(&options),
+        Command::Failover => trial::failover(),
         Command::Screenshots { folder } => screenshots::run(&folder),
         Command::Bench { arguments } => bench::run(&arguments),
         #[cfg(feature = "bench")]

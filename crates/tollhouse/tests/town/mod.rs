@@ -49,14 +49,21 @@ impl Drop for Database {
 }
 
 impl Database {
+    /// One that somebody else made and removes.
+    pub fn at(url: String) -> Self {
+        Self { url, folder: None }
+    }
+
+    /// An SQLite file in a folder, which is made, and removed with the value.
+    pub fn in_folder(folder: std::path::PathBuf) -> Self {
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { url: format!("sqlite://{}/tollhouse.db", folder.display()), folder: Some(folder) }
+    }
+
     pub async fn fresh(engine: Engine) -> Self {
         let name = format!("town_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         match engine {
-            Engine::Sqlite => {
-                let folder = std::env::temp_dir().join(&name);
-                std::fs::create_dir_all(&folder).unwrap();
-                Self { url: format!("sqlite://{}/tollhouse.db", folder.display()), folder: Some(folder) }
-            }
+            Engine::Sqlite => Self::in_folder(std::env::temp_dir().join(&name)),
             Engine::Postgres => {
                 let base = std::env::var("TOLLHOUSE_TEST_POSTGRES_URL")
                     .expect("TOLLHOUSE_TEST_POSTGRES_URL is not set: run the tests with `cargo xtask test`, which starts a PostgreSQL");
