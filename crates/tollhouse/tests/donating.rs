@@ -156,6 +156,8 @@ async fn a_donation_from_the_button_to_the_owner(engine: Engine) {
     assert_eq!(square.order(BEN).await.state, OrderState::Paid);
     let open = square.town.store().attention(AttentionFilter::default()).await.unwrap();
     assert_eq!(open, []);
+    let sales = square.say(OLGA, "/sales").await;
+    assert!(sales.text.contains("30 days: 0 paid orders"), "{}", sales.text);
     square.town.stop().await;
 }
 

@@ -8,7 +8,7 @@ use tollhouse_core::channel::{Channel, Plan};
 use tollhouse_core::id::{ChannelId, MembershipId, PlanId};
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::money::{Currency, Money};
-use tollhouse_core::order::{Order, OrderState};
+use tollhouse_core::order::{Order, OrderKind, OrderState};
 use tollhouse_store::{ChannelFilter, MembershipFilter, OrderFilter, PAGE_LENGTH_MAX, StoreError};
 use tollhouse_telegram::{Button, Html, Keyboard};
 
@@ -336,7 +336,11 @@ async fn paid_since(
         let is_last = page.len() < PAGE_LENGTH_MAX as usize;
         let is_old = page.last().is_some_and(|order| order.created_at < made_since);
         before = page.last().map(|order| order.id);
-        paid.extend(page.into_iter().filter(|order| order.paid_at.is_some_and(|at| at >= since)));
+        // A donation is no sale: what arrived of it need not be what was chosen, and its owner has heard of it.
+        let is_sale = |order: &Order| {
+            order.kind() == OrderKind::Membership && order.paid_at.is_some_and(|at| at >= since)
+        };
+        paid.extend(page.into_iter().filter(is_sale));
         if is_last || is_old {
             return Ok((paid, true));
         }
