@@ -81,19 +81,19 @@ fn an_offer_that_cannot_be_is_refused_with_what_helps() {
     let channel = add(&place);
     for (arguments, code, about) in [
         (vec!["--every", "1w"], 2, "12h"),
-        (vec!["--every", "0h"], 1, "every 1 to 8760"),
-        (vec!["--every", "9000h"], 1, "every 1 to 8760"),
+        (vec!["--every", "0h"], 2, "every 1 to 8760"),
+        (vec!["--every", "9000h"], 2, "every 1 to 8760"),
         (vec!["--donations", "5,10"], 2, "currency"),
-        (vec!["--donations", "10,5 USD"], 1, "ascend"),
-        (vec!["--donations", "5 USD", "--donation-min", "6"], 1, "between 6"),
+        (vec!["--donations", "10,5 USD"], 2, "ascend"),
+        (vec!["--donations", "5 USD", "--donation-min", "6"], 2, "between 6"),
         (vec!["--donation-min", "-1"], 2, "donation-min"),
-        (vec!["--description", ""], 1, "1 to 1000"),
+        (vec!["--description", ""], 2, "1 to 1000"),
     ] {
         place.run(&[&["channel", "offer", &channel][..], &arguments].concat()).complains(code, &[about]);
     }
     let plan = ["--title", "Other", "--plan", "Monthly=5.00 USD/30d"];
     let other = place.json(&[&["channel", "add", "--private-chat", "-1009"][..], &plan[..]].concat());
-    place.run(&["channel", "post", &text(&other["id"])]).complains(1, &["public chat"]);
+    place.run(&["channel", "post", &text(&other["id"])]).complains(2, &["public chat"]);
     place.json(&["channel", "archive", &channel]);
     place.run(&["channel", "post", &channel]).complains(1, &["archived"]);
 }
