@@ -4,6 +4,8 @@
 use anyhow::Result;
 
 #[cfg(feature = "bench")]
+mod browser;
+#[cfg(feature = "bench")]
 mod expiry;
 #[cfg(feature = "bench")]
 mod ingest;
@@ -14,9 +16,13 @@ mod machine;
 #[cfg(feature = "bench")]
 mod notification;
 #[cfg(feature = "bench")]
+mod pages;
+#[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
 mod server;
+#[cfg(feature = "bench")]
+pub(crate) mod viewers;
 
 /// Builds ourselves again, with optimisations and with the benchmarks, and becomes that program.
 #[cfg(not(feature = "bench"))]
@@ -54,11 +60,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Ingest(ingest::Options),
         /// What it costs on PostgreSQL to find the memberships that end, among few and among many
         Expiry(expiry::Options),
+        /// Open pages: how soon each is told, the memory of each, what it costs to draw one
+        Pages(pages::Options),
     }
 
     let name = String::from("cargo xtask bench");
     match Benchmark::parse_from(std::iter::once(&name).chain(arguments)) {
         Benchmark::Ingest(options) => ingest::run(&options),
         Benchmark::Expiry(options) => expiry::run(&options),
+        Benchmark::Pages(options) => pages::run(&options),
     }
 }

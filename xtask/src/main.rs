@@ -79,6 +79,10 @@ enum Command {
     #[cfg(feature = "bench")]
     #[command(hide = true)]
     Loadgen(bench::loadgen::Options),
+    /// Keeps pages open in a process of its own; started by `bench`
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    Viewers(bench::viewers::Options),
 }
 
 /// The folder of the workspace.
@@ -99,6 +103,8 @@ fn main() -> ExitCode {
         Command::Bench { arguments } => bench::run(&arguments),
         #[cfg(feature = "bench")]
         Command::Loadgen(options) => bench::loadgen::run(&options),
+        #[cfg(feature = "bench")]
+        Command::Viewers(options) => bench::viewers::run(&options),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -204,6 +204,12 @@ impl App {
         self.gateway.is_some() && self.config.telegram.mode != TelegramMode::Off
     }
 
+    /// The path of our public address, without a slash at its end: empty unless we are below a path of a host.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.config.public_url.path().trim_end_matches('/')
+    }
+
     /// An address of ours, as the world sees it.
     #[must_use]
     pub fn public_url(&self, path: &str) -> String {

@@ -444,7 +444,9 @@ fn base_url(text: &str) -> Result<Url, String> {
     let plain = matches!(url.scheme(), "http" | "https")
         && url.has_host()
         && url.query().is_none()
-        && url.fragment().is_none();
+        && url.fragment().is_none()
+        // Links below such a path would lead to another host.
+        && !url.path().starts_with("//");
     if plain { Ok(url) } else { Err(wrong()) }
 }
 
@@ -587,6 +589,7 @@ mod tests {
             ("TOLLHOUSE_LISTEN", "8080"),
             ("TOLLHOUSE_PUBLIC_URL", "pay.example.org"),
             ("TOLLHOUSE_PUBLIC_URL", "ftp://pay.example.org"),
+            ("TOLLHOUSE_PUBLIC_URL", "https://example.org//pay.example.org"),
             ("TOLLHOUSE_DATABASE_URL", "mysql://x"),
             ("TOLLHOUSE_TELEGRAM_MODE", "sometimes"),
             ("TOLLHOUSE_TELEGRAM_MODE", "webhook"),

@@ -18,8 +18,9 @@ mod wallet;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, Request, Response, header};
+use axum::http::{HeaderName, HeaderValue, Request, Response, Uri, header};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
 
@@ -27,9 +28,10 @@ use crate::app::App;
 
 /// Every route.
 pub fn router(app: Arc<App>) -> Router {
-    let limits = limits::Limits::new(&app.config.trusted_proxies);
+    let base = app.base().to_owned();
+    let limits = limits::Limits::new(&app.config.trusted_proxies, &base);
     let secure_only = app.config.public_url.scheme() == "https";
-    Router::new()
+    let routes = Router::new()
         .route("/", post(ipn::receive))
         .route("/webhooks/nowpayments", post(ipn::receive))
         .route("/api/payment-status", get(status::payment_status))
@@ -48,7 +50,38 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn_with_state(limits, limits::guard))
         .layer(middleware::from_fn_with_state(secure_only, secure))
-        .with_state(app)
+        .with_state(app);
+    below(base, routes)
+}
+
+/// The same routes below the path of the public address, for a proxy that passes paths on as they are. One that takes the path away finds
+/// them where they are without it.
+fn below(base: String, routes: Router) -> Router {
+    if base.is_empty() {
+        return routes;
+    }
+    let base: Arc<str> = base.into();
+    let strip = move |mut request: Request<Body>, next: Next| {
+        let rest = rest_of(request.uri(), &base);
+        async move {
+            if let Some(rest) = rest {
+                *request.uri_mut() = rest;
+            }
+            next.run(request).await
+        }
+    };
+    // As a fallback: a layer of the routes themselves would come only after they were looked up.
+    Router::new().fallback_service(routes).layer(middleware::from_fn(strip))
+}
+
+/// The address without the path that it begins with; `None` if it begins with something else.
+fn rest_of(uri: &Uri, base: &str) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix(base)?;
+    match rest.as_bytes().first() {
+        Some(b'/') => rest.parse().ok(),
+        None | Some(b'?') => format!("/{rest}").parse().ok(),
+        Some(_) => None,
+    }
 }
 
 /// How browsers are told to come by HTTPS only, for a year: where that is how the world reaches us.
@@ -56,11 +89,7 @@ const HTTPS_ONLY: &str = "max-age=31536000";
 
 /// Headers that every answer carries (S16). Pages bring no script of others and send no address of ours to others (S36). None of them
 /// lets a page of another origin read an answer (S17).
-async fn secure(
-    State(https_only): State<bool>,
-    request: Request<axum::body::Body>,
-    next: Next,
-) -> Response<axum::body::Body> {
+async fn secure(State(https_only): State<bool>, request: Request<Body>, next: Next) -> Response<Body> {
     const HEADERS: [(HeaderName, &str); 4] = [
         (HeaderName::from_static("x-content-type-options"), "nosniff"),
         (HeaderName::from_static("x-frame-options"), "DENY"),
@@ -80,4 +109,20 @@ async fn secure(
             .insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_path_of_the_public_address_is_taken_away() {
+        let rest = |text: &str| rest_of(&text.parse().unwrap(), "/pay/a%20b").map(|uri| uri.to_string());
+        assert_eq!(rest("/pay/a%20b/o/ord_1?lang=ru").as_deref(), Some("/o/ord_1?lang=ru"));
+        assert_eq!(rest("/pay/a%20b").as_deref(), Some("/"));
+        assert_eq!(rest("/pay/a%20b?x=/").as_deref(), Some("/?x=/"));
+        for other in ["/pay/a%20bc/o", "/o/ord_1", "/", "/pay", "/PAY/a%20b/"] {
+            assert_eq!(rest(other), None, "{other}");
+        }
+    }
 }

@@ -20,6 +20,10 @@ pub const STOP_SECONDS_MAX: u64 = 10;
 /// Of these, how long open connections may take to finish.
 const DRAIN_SECONDS_MAX: u64 = 6;
 
+/// How many files and connections the process asks to be allowed at once: an open page holds one, and most systems give a program 1,024 unless
+/// it asks for more. Notifications must find a place beside them.
+const FILES_WANTED: u64 = 65_536;
+
 /// Which parts run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -176,8 +180,22 @@ pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
     until_told(app, Roles { http: true, worker: false, bot: false, reconcile: false }).await
 }
 
+/// Asks for as many files and connections as the system lets us have. Having fewer keeps nobody from starting.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(FILES_WANTED, |most| most.min(FILES_WANTED));
+    if now.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: now.maximum }) {
+        tracing::warn!(%error, limit = now.current, "the number of connections at once could not be raised");
+    }
+}
+
 async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {
     let told = signalled();
+    allow_many_files();
     let mut running = Running::start(app, roles).await?;
     if let Some(addr) = running.addr {
         tracing::info!(%addr, public_url = %running.app.config.public_url, "listening");

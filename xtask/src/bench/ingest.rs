@@ -21,8 +21,8 @@ use super::server::{self, Server};
 use crate::postgres::{Cluster, Durability};
 use crate::{process, repository};
 
-const PRIVATE_CHAT: i64 = -1_001_000_000_001;
-const SECRET: &str = "bench-secret";
+pub(super) const PRIVATE_CHAT: i64 = -1_001_000_000_001;
+pub(super) const SECRET: &str = "bench-secret";
 /// The first payment's id; each notification of a run has its own.
 const FIRST_ID: u64 = 5_000_000_000;
 /// Notifications to sign for each second: more than any target takes. One connection waits for each answer and takes less.
@@ -172,7 +172,7 @@ impl Bench<'_> {
         };
         let environment = Environment {
             program: self.program.clone(),
-            folder: folder.path(),
+            folder: folder.path().to_owned(),
             database: match &cluster {
                 // As one would run it: the database on the same machine is reached by its socket.
                 Some(cluster) => cluster.socket_url(),
@@ -263,15 +263,15 @@ impl Bench<'_> {
 }
 
 /// How the program is called.
-struct Environment<'a> {
-    program: PathBuf,
-    folder: &'a Path,
-    database: String,
+pub(super) struct Environment {
+    pub(super) program: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) database: String,
 }
 
-impl Environment<'_> {
+impl Environment {
     /// A command of the program with our configuration and nothing of the caller's.
-    fn command(&self, subcommand: &str) -> Command {
+    pub(super) fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("TOLLHOUSE_") || name == "PORT" {
@@ -281,14 +281,14 @@ impl Environment<'_> {
         command
             .arg(subcommand)
             // Where no configuration file lies.
-            .current_dir(self.folder)
+            .current_dir(&self.folder)
             .env("TOLLHOUSE_DATABASE_URL", &self.database)
             .env("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", SECRET)
             .env("TOLLHOUSE_TELEGRAM_MODE", "off");
         command
     }
 
-    fn add_channel(&self) -> Result<()> {
+    pub(super) fn add_channel(&self) -> Result<()> {
         let mut command = self.command("channel");
         command.args(["add", "--title=Bench", "--plan=Monthly=2.50 USD/30d"]);
         command.arg(format!("--private-chat={PRIVATE_CHAT}")).arg(format!("--public-chat={PUBLIC_CHAT}"));

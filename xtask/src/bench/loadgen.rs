@@ -200,7 +200,7 @@ impl Run {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream> {
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -236,13 +236,20 @@ async fn drive(run: Rc<Run>, address: SocketAddr, mut stream: TcpStream) -> Resu
 
 /// What matters of an answer.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
+pub(super) struct Answer {
     status: u16,
     applied: bool,
     closes: bool,
 }
 
-async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Result<Answer> {
+impl Answer {
+    /// Whether the notification was stored and worked in.
+    pub(super) fn is_applied(&self) -> bool {
+        self.status == 200 && self.applied
+    }
+}
+
+pub(super) async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Result<Answer> {
     stream.write_all(request).await?;
     buffer.clear();
     loop {

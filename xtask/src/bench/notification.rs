@@ -29,7 +29,7 @@ pub(crate) enum Mix {
 }
 
 /// What a payment goes through, and what was paid by then.
-const LIFE: [(&str, &str); 5] = [
+pub(super) const LIFE: [(&str, &str); 5] = [
     ("waiting", "0"),
     ("confirming", "0.00002631"),
     ("confirmed", "0.00002631"),
@@ -103,6 +103,13 @@ impl Requests {
     }
 }
 
+/// One request, as it goes over a connection.
+pub(super) fn request(server: SocketAddr, secret: &str, body: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_request(&mut bytes, server, secret, body);
+    bytes
+}
+
 fn write_request(bytes: &mut Vec<u8>, server: SocketAddr, secret: &str, body: &str) {
     let head = format!(
         "POST /webhooks/nowpayments HTTP/1.1\r\nhost: {server}\r\ncontent-type: application/json\r\n\
@@ -127,10 +134,15 @@ pub(super) fn signature(secret: &str, body: &[u8]) -> String {
 /// A notification as the provider writes it, at that stage of [`LIFE`]: members sorted, no white space. Payment, invoice,
 /// purchase and buyer are all distinct for distinct ids, and the price is that of the benchmark's one plan.
 pub(super) fn body(stage: usize, id: u64) -> String {
+    body_about(stage, id, &format!("PGP-{id}|{PUBLIC_CHAT}"))
+}
+
+/// The same about an order that has been made.
+pub(super) fn body_about(stage: usize, id: u64, order: &str) -> String {
     let (status, paid) = LIFE[stage];
     let updated_at = 1_767_225_600_000 + 60_000 * stage;
     format!(
-        r#"{{"actually_paid":{paid},"actually_paid_at_fiat":0,"fee":{{"currency":"btc","depositFee":0.000001,"serviceFee":0,"withdrawalFee":0}},"invoice_id":{id},"order_description":"Bench, Monthly","order_id":"PGP-{id}|{PUBLIC_CHAT}","outcome_amount":0.0000251,"outcome_currency":"btc","parent_payment_id":null,"pay_address":"bc1qbenchbenchbenchbenchbenchbenchbenchbe","pay_amount":0.00002631,"pay_currency":"btc","payin_extra_id":null,"payment_extra_ids":null,"payment_id":{id},"payment_status":"{status}","price_amount":2.5,"price_currency":"usd","purchase_id":"{id}","updated_at":{updated_at}}}"#
+        r#"{{"actually_paid":{paid},"actually_paid_at_fiat":0,"fee":{{"currency":"btc","depositFee":0.000001,"serviceFee":0,"withdrawalFee":0}},"invoice_id":{id},"order_description":"Bench, Monthly","order_id":"{order}","outcome_amount":0.0000251,"outcome_currency":"btc","parent_payment_id":null,"pay_address":"bc1qbenchbenchbenchbenchbenchbenchbenchbe","pay_amount":0.00002631,"pay_currency":"btc","payin_extra_id":null,"payment_extra_ids":null,"payment_id":{id},"payment_status":"{status}","price_amount":2.5,"price_currency":"usd","purchase_id":"{id}","updated_at":{updated_at}}}"#
     )
 }
 

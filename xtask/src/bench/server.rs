@@ -39,16 +39,40 @@ pub(super) struct Memory {
 impl Server {
     /// Starts `command`, which gets the address to listen on, and waits until /livez answers 200.
     pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        process::check_interrupted()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let output = File::options().create(true).append(true).open(log)?;
+        let address = free_address()?;
         command
             .env("TOLLHOUSE_LISTEN", address.to_string())
-            .env("TOLLHOUSE_PUBLIC_URL", format!("http://{address}"))
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
+            .env("TOLLHOUSE_PUBLIC_URL", format!("http://{address}"));
+        Self::launch(command, address, log, is_alive)
+    }
+
+    /// Starts the program's simulated provider and waits until its API answers.
+    pub(super) fn start_sandbox(program: &Path, log: &Path, api_key: &str, secret: &str) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(program);
+        command.args([
+            "sandbox",
+            "--listen",
+            &address.to_string(),
+            "--api-key",
+            api_key,
+            "--ipn-secret",
+            secret,
+        ]);
+        Self::launch(&mut command, address, log, |address| {
+            get(address, "/v1/status").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+        })
+    }
+
+    fn launch(
+        command: &mut Command,
+        address: SocketAddr,
+        log: &Path,
+        is_alive: fn(SocketAddr) -> bool,
+    ) -> Result<Self> {
+        process::check_interrupted()?;
+        let output = File::options().create(true).append(true).open(log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let start = Instant::now();
         let child =
             command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
@@ -61,7 +85,7 @@ impl Server {
                 bail!("the server ended at its start ({status}), see {}", log.display());
             }
             if start.elapsed() > Duration::from_secs(START_SECONDS_MAX) {
-                bail!("/livez does not answer 200 after {START_SECONDS_MAX} s, see {}", log.display());
+                bail!("it does not answer after {START_SECONDS_MAX} s, see {}", log.display());
             }
             pause(Duration::from_millis(START_POLL_MILLISECONDS));
         }
@@ -69,18 +93,12 @@ impl Server {
         Ok(server)
     }
 
-    fn id(&self) -> Result<u32> {
+    pub(super) fn id(&self) -> Result<u32> {
         Ok(self.child.as_ref().context("the server has been stopped")?.id())
     }
 
     pub(super) fn memory(&self) -> Result<Memory> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
-        let kib = |name: &str| -> Option<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim().strip_suffix("kB")?.trim().parse().ok()
-        };
-        let (resident_kib, peak_kib) = kib("VmRSS:").zip(kib("VmHWM:")).context("no memory in /proc")?;
-        Ok(Memory { resident_kib, peak_kib })
+        memory_of(self.id()?)
     }
 
     pub(super) fn cpu_time(&self) -> Result<Duration> {
@@ -103,6 +121,22 @@ impl Drop for Server {
             process::stop_server(child, Signal::KILL, Duration::from_secs(STOP_SECONDS_MAX));
         }
     }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// What a process has in memory.
+pub(super) fn memory_of(process: u32) -> Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let kib = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    let (resident_kib, peak_kib) = kib("VmRSS:").zip(kib("VmHWM:")).context("no memory in /proc")?;
+    Ok(Memory { resident_kib, peak_kib })
 }
 
 /// Waits for a time: this is a measurement, in which nothing signals that a server has settled.

@@ -119,17 +119,21 @@ pub(super) fn page(title: &str, is_moving: bool, links: &[PageLink], content: &M
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
+                meta name="robots" content="noindex";
+                meta name="color-scheme" content="light dark";
                 @if is_moving { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
                 title { (title) " · simulation" }
                 style { (maud::PreEscaped(STYLE)) }
             }
             body {
-                header {
-                    (page_links(links))
-                    p class="note" role="note" { strong { "Simulation, not real money." } " Nothing that you do here costs or earns anything." }
+                div.page {
+                    header.top {
+                        (page_links(links))
+                        p.note role="note" { strong { "Simulation, not real money." } " Nothing that you do here costs or earns anything." }
+                    }
+                    main { h1 { (title) } (content) }
                 }
-                main { h1 { (title) } (content) }
             }
         }
     }
@@ -142,7 +146,7 @@ pub(super) fn refused(status: StatusCode, message: &str) -> Response {
 /// What a wallet would show that was given the payment's address.
 fn wallet_page(world: &World, payment: &SandboxPayment) -> Markup {
     let content = html! {
-        p { "A wallet that has scanned this payment, so that it can be tried without one." }
+        p.soft { "A wallet that has scanned this payment, so that it can be tried without one." }
         (payment_section(world, payment))
         @for child in payment.children.iter().filter_map(|id| world.payments.get(id)) { (payment_section(world, child)) }
         p { a href="/" { "Everything at the simulated provider" } }
@@ -161,14 +165,18 @@ fn invoice_page(world: &World, invoice: &SandboxInvoice) -> Markup {
     let payments: Vec<&SandboxPayment> =
         invoice.payments.iter().filter_map(|id| world.payments.get(id)).collect();
     let content = html! {
-        dl {
-            @if let Some(description) = &invoice.order_description { dt { "For" } dd { (description) } }
-            dt { "Price" } dd { strong { (invoice.price_amount) " " (invoice.price_currency.to_uppercase()) } }
-            dt { "Invoice" } dd { (invoice.id) }
+        div.price {
+            strong { (invoice.price_amount) " " (invoice.price_currency.to_uppercase()) }
+            @if let Some(description) = &invoice.order_description { span { (description) } }
+            small { "Invoice " (invoice.id) }
         }
         @for payment in &payments { (payment_section(world, payment)) }
+        @if payments.is_empty() {
+            section { h2 { "Choose a coin" } (coin_choice(invoice)) }
+        } @else {
+            details { summary { "Pay in another coin" } (coin_choice(invoice)) }
+        }
         (ways_back(invoice, &payments))
-        (coin_choice(invoice, payments.is_empty()))
     };
     page("Pay an invoice", is_moving(&payments), &world.page_links, &content)
 }
@@ -185,19 +193,23 @@ fn payment_section(world: &World, payment: &SandboxPayment) -> Markup {
     };
     html! {
         section {
-            h2 { @if payment.parent.is_some() { "Further deposit " } @else { "Payment " } (payment.id) }
+            header {
+                h2 { @if payment.parent.is_some() { "Further deposit " } @else { "Payment " } (payment.id) }
+                strong.badge.(payment.status) id={ "status-" (payment.id) } { (payment.status) }
+            }
             dl {
-                dt { "Status" } dd { strong.badge.(payment.status) id={ "status-" (payment.id) } { (payment.status) } }
-                dt { "Send" } dd { (payment.pay_amount) " " (payment.pay_currency.to_uppercase()) }
-                dt { "To" } dd { code { (payment.pay_address) } }
+                dt { "Send exactly" } dd.amount { (payment.pay_amount) " " (payment.pay_currency.to_uppercase()) }
+                dt { "To" } dd.wide { code { (payment.pay_address) } }
                 @if let Some(memo) = &payment.payin_extra_id { dt { "With memo" } dd { code { (memo) } } }
                 dt { "Arrived" } dd { (payment.actually_paid) " " (payment.pay_currency.to_uppercase()) }
             }
-            form method="post" action="/payment/act" {
-                input type="hidden" name="payment_id" value=(payment.id);
-                @for (action, name, words) in BuyerAction::ALL {
-                    @if is_offered(action) {
-                        button.first[matches!(action, BuyerAction::Exactly | BuyerAction::Rest)] name="action" value=(name) { (words) }
+            @if BuyerAction::ALL.iter().any(|(action, ..)| is_offered(*action)) {
+                form method="post" action="/payment/act" {
+                    input type="hidden" name="payment_id" value=(payment.id);
+                    @for (action, name, words) in BuyerAction::ALL {
+                        @if is_offered(action) {
+                            button.first[matches!(action, BuyerAction::Exactly | BuyerAction::Rest)] name="action" value=(name) { (words) }
+                        }
                     }
                 }
             }
@@ -218,19 +230,16 @@ fn ways_back(invoice: &SandboxInvoice, payments: &[&SandboxPayment]) -> Markup {
     html! { @if let Some((url, words)) = link { a.back href=(url) { (words) } } }
 }
 
-fn coin_choice(invoice: &SandboxInvoice, is_first: bool) -> Markup {
+fn coin_choice(invoice: &SandboxInvoice) -> Markup {
     let choices = coins::COINS.iter().filter(|coin| {
         invoice.pay_currency.as_ref().is_none_or(|fixed| fixed.eq_ignore_ascii_case(coin.code))
     });
     html! {
-        section {
-            h2 { @if is_first { "Choose a coin" } @else { "Or another coin" } }
-            form method="post" action="/payment/choose" {
-                input type="hidden" name="iid" value=(invoice.id);
-                @for coin in choices {
-                    @if let Some(amount) = coins::convert(invoice.price_amount, &invoice.price_currency, coin.code) {
-                        button name="coin" value=(coin.code) { (coin.name) small { (amount) " " (coin.code.to_uppercase()) } }
-                    }
+        form method="post" action="/payment/choose" {
+            input type="hidden" name="iid" value=(invoice.id);
+            @for coin in choices {
+                @if let Some(amount) = coins::convert(invoice.price_amount, &invoice.price_currency, coin.code) {
+                    button name="coin" value=(coin.code) { (coin.name) small { (amount) " " (coin.code.to_uppercase()) } }
                 }
             }
         }

@@ -78,6 +78,8 @@ impl Kind {
 /// The counters of one HTTP side.
 pub struct Limits {
     trusted: Vec<IpNet>,
+    /// The path of our public address, for the links of a refusal.
+    base: String,
     reads: DefaultKeyedRateLimiter<IpAddr>,
     orders: DefaultKeyedRateLimiter<IpAddr>,
     clock: DefaultClock,
@@ -87,9 +89,10 @@ pub struct Limits {
 impl Limits {
     /// Nothing was asked yet.
     #[must_use]
-    pub fn new(trusted: &[IpNet]) -> Arc<Self> {
+    pub fn new(trusted: &[IpNet], base: &str) -> Arc<Self> {
         Arc::new(Self {
             trusted: trusted.to_vec(),
+            base: base.to_owned(),
             reads: RateLimiter::keyed(Quota::per_second(READS_PER_SECOND).allow_burst(READS_AT_ONCE_MAX)),
             orders: RateLimiter::keyed(Quota::per_minute(ORDERS_PER_MINUTE).allow_burst(ORDERS_AT_ONCE_MAX)),
             clock: DefaultClock::default(),
@@ -136,19 +139,19 @@ pub async fn guard(State(limits): State<Arc<Limits>>, request: Request, next: Ne
         None => next.run(request).await,
         Some(seconds) => {
             metrics::limited(kind.as_str());
-            refusal(&request, seconds)
+            refusal(&limits.base, &request, seconds)
         }
     }
 }
 
-fn refusal(request: &Request, seconds: u64) -> Response {
+fn refusal(base: &str, request: &Request, seconds: u64) -> Response {
     let path = request.uri().path();
     let code = StatusCode::TOO_MANY_REQUESTS;
     let mut response = if path.starts_with("/api/") || path.ends_with("/events") {
         Problem::new(code, format!("too many requests from your address; try again in {seconds} s"))
             .into_response()
     } else {
-        let reader = reader::of(request.headers(), None, path);
+        let reader = reader::of(base, request.headers(), None, path);
         let l = reader.language;
         let text = l.page_limited(u32::try_from(seconds).unwrap_or(u32::MAX));
         (code, page::message(&reader, &l.page_busy(), &text)).into_response()
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn neighbours_on_one_line_count_together_and_others_do_not() {
-        let limits = Limits::new(&[]);
+        let limits = Limits::new(&[], "");
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         for host in 1..=ORDERS_AT_ONCE_MAX.get() {
             assert_eq!(limits.wait_seconds(Kind::Order, address(&format!("2001:db9::{host:x}"))), None);

@@ -40,8 +40,8 @@ fn unknown(reader: &Reader) -> Response {
     (StatusCode::NOT_FOUND, reader::HEADERS, page).into_response()
 }
 
-fn reader_of(headers: &HeaderMap, lang: &Lang, slug: &str) -> Reader {
-    reader::of(headers, lang.lang.as_deref(), &reader::link_path(slug))
+fn reader_of(app: &App, headers: &HeaderMap, lang: &Lang, slug: &str) -> Reader {
+    reader::of(app.base(), headers, lang.lang.as_deref(), &reader::link_path(slug))
 }
 
 /// Shows what one buys.
@@ -51,7 +51,7 @@ pub async fn show(
     Query(lang): Query<Lang>,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader_of(&headers, &lang, &slug);
+    let reader = reader_of(&app, &headers, &lang, &slug);
     let snapshot = match load(&app, &slug, &reader).await {
         Ok(snapshot) => snapshot,
         Err(response) => return response,
@@ -78,7 +78,7 @@ pub async fn buy(
     Query(lang): Query<Lang>,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader_of(&headers, &lang, &slug);
+    let reader = reader_of(&app, &headers, &lang, &slug);
     if reader::is_foreign(&app, &headers) {
         return reader::foreign(&reader);
     }

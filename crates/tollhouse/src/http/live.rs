@@ -6,9 +6,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
 use tokio::sync::{Notify, broadcast, watch};
@@ -21,20 +21,41 @@ use super::status::Status;
 use crate::app::App;
 use crate::coins::CoinList;
 
-/// How often an open page is told that we are still there, in seconds; proxies close silent connections after about a minute.
-const KEEP_ALIVE_SECONDS: u64 = 20;
 /// How often an order that somebody looks at is looked up though nothing was heard of it, in seconds: a command line that writes into the same
-/// SQLite file is heard by nobody, and a message between processes may get lost.
+/// SQLite file is heard by nobody, and a message between processes may get lost. After each look a page that had nothing to hear is told that we
+/// are still there: proxies close silent connections after about a minute.
 const LOOK_AGAIN_SECONDS: u64 = 15;
+/// Most pages that hear of changes at once in one process: at some 25 kB each a quarter of a gigabyte. Who comes after them is told to come
+/// back, and its page asks by itself meanwhile.
+const STREAMS_MAX: usize = 10_000;
 /// How long after the store failed it is asked again, in seconds.
 const STORE_DOWN_SECONDS: u64 = 2;
 
 /// What the pages of an order are told.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Told {
     revision: String,
     status: Status,
+    /// The event, once for all who asked by the order's own id.
+    event: Bytes,
 }
+
+impl Told {
+    fn new(revision: String, status: Status) -> Self {
+        let event = event(&revision, &status);
+        Self { revision, status, event }
+    }
+}
+
+/// One server-sent event.
+fn event(revision: &str, status: &Status) -> Bytes {
+    // What is in a status can always be written; an empty one would have the page ask.
+    let status = serde_json::to_string(status).unwrap_or_default();
+    format!("event: state\nid: {revision}\ndata: {status}\n\n").into()
+}
+
+/// A comment, which a page does not hear.
+const STILL_THERE: Bytes = Bytes::from_static(b":\n\n");
 
 /// An order that somebody looks at.
 struct Watched {
@@ -49,6 +70,7 @@ type Orders = Mutex<HashMap<OrderId, Arc<Watched>>>;
 pub struct Hub {
     orders: Arc<Orders>,
     listener: OnceLock<()>,
+    seats: Arc<()>,
 }
 
 impl Hub {
@@ -66,6 +88,13 @@ impl Hub {
         orders.insert(id, Arc::clone(&watched));
         tokio::spawn(keep(Arc::downgrade(app), Arc::clone(&self.orders), id, watched));
         receiver
+    }
+
+    /// A place among the pages that hear of changes, for as long as it is held; `None` if all are taken.
+    fn seat(&self) -> Option<Arc<()>> {
+        let seat = Arc::clone(&self.seats);
+        // The hub's own is no page.
+        (Arc::strong_count(&self.seats) <= STREAMS_MAX + 1).then_some(seat)
     }
 
     /// How many orders are looked at.
@@ -129,6 +158,8 @@ async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
         Ok(None) => return Duration::from_secs(LOOK_AGAIN_SECONDS),
         Err(error) => {
             tracing::warn!(%error, order = %id, "an open page could not be brought up to date");
+            // It knows no better, and keeps its connection.
+            watched.told.send_modify(|_| {});
             return Duration::from_secs(STORE_DOWN_SECONDS);
         }
     };
@@ -136,13 +167,11 @@ async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
     let coins = CoinList::offered(app).await;
     let revision = View::of(app, &story, &coins, now).revision();
     let status = Status::of(&story, &id.to_string(), now);
-    watched.told.send_if_modified(|told| {
-        // Programs are told of steps, too, that the page does not show.
-        let changes = told.as_ref().is_none_or(|told| told.revision != revision || told.status != status);
-        if changes {
-            *told = Some(Arc::new(Told { revision, status }));
+    watched.told.send_modify(|told| {
+        // Programs are told of steps, too, that the page does not show. Who has heard all this already hears that we are still there.
+        if told.as_ref().is_none_or(|told| told.revision != revision || told.status != status) {
+            *told = Some(Arc::new(Told::new(revision, status)));
         }
-        changes
     });
     // The clock changes the page, too: an order expires.
     let until = story.order.expires_at.duration_since(now);
@@ -156,39 +185,87 @@ async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
 pub async fn events(State(app): State<Arc<App>>, Path(order): Path<String>, headers: HeaderMap) -> Response {
     match ask(&app, &order).await {
         Ok(Asked::Known(story)) => {
+            let Some(seat) = app.live.seat() else { return busy() };
             let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-            let told = app.live.watch(&app, story.order.id);
-            let alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_SECONDS));
-            // A proxy that collects an answer before it passes it on would hold back what is for now.
-            let headers = [("x-accel-buffering", "no"), ("cache-control", "no-store")];
-            (headers, Sse::new(states(told, seen, order)).keep_alive(alive)).into_response()
+            let id = story.order.id;
+            let told = app.live.watch(&app, id);
+            // The predecessor's names of an order are told as they were asked for.
+            let asked = (order != id.to_string()).then_some(order);
+            let headers = [
+                ("content-type", "text/event-stream"),
+                ("cache-control", "no-store"),
+                // A proxy that collects an answer before it passes it on would hold back what is for now.
+                ("x-accel-buffering", "no"),
+            ];
+            (headers, Body::from_stream(events_of(Listener { told, seen, asked, heard: None, _seat: seat })))
+                .into_response()
         }
         Ok(Asked::Bad) => Problem::new(StatusCode::BAD_REQUEST, "this is no order id").into_response(),
         Ok(Asked::Unknown) => Problem::new(StatusCode::NOT_FOUND, "there is no such order").into_response(),
-        Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response(),
+        Err(_) => busy(),
     }
 }
 
-fn states(
+fn busy() -> Response {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response()
+}
+
+/// A page that is open.
+struct Listener {
     told: watch::Receiver<Option<Arc<Told>>>,
+    /// The revision that the page had when it came.
     seen: Option<String>,
-    asked: String,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    let first = (told, seen, asked, true);
-    stream::unfold(first, |(mut told, mut seen, asked, mut is_first)| async move {
-        loop {
-            if !is_first {
-                told.changed().await.ok()?;
-            }
-            is_first = false;
-            let Some(now) = told.borrow_and_update().clone() else { continue };
-            // Only what comes first may be what the page had before.
-            if seen.take().is_some_and(|seen| seen == now.revision) {
-                continue;
-            }
-            let status = now.status.clone().asked_as(&asked);
-            let event = Event::default().event("state").id(&now.revision).json_data(&status).ok()?;
-            return Some((Ok(event), (told, seen, asked, is_first)));
-        }
+    /// By which name it asked, if by another than the order's own.
+    asked: Option<String>,
+    /// What it was told last.
+    heard: Option<Arc<Told>>,
+    _seat: Arc<()>,
+}
+
+impl Listener {
+    /// What to send now; nothing before the order was looked up.
+    fn next(&mut self) -> Option<Bytes> {
+        let now = self.told.borrow_and_update().clone()?;
+        let is_known = self.heard.as_ref().is_some_and(|heard| Arc::ptr_eq(heard, &now));
+        // Only what comes first may be what the page had before.
+        let was_seen = self.seen.take().is_some_and(|seen| seen == now.revision);
+        let bytes = match &self.asked {
+            _ if is_known || was_seen => STILL_THERE,
+            None => now.event.clone(),
+            Some(name) => event(&now.revision, &now.status.clone().asked_as(name)),
+        };
+        self.heard = Some(now);
+        Some(bytes)
+    }
+}
+
+fn events_of(listener: Listener) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(listener, |mut listener| async move {
+        // What was looked up for another page of the order is there at once.
+        let first = if listener.heard.is_none() { listener.next() } else { None };
+        let bytes = match first {
+            Some(bytes) => bytes,
+            None => loop {
+                listener.told.changed().await.ok()?;
+                if let Some(bytes) = listener.next() {
+                    break bytes;
+                }
+            },
+        };
+        Some((Ok(bytes), listener))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_after_the_last_seat_waits_for_one() {
+        let hub = Hub::default();
+        let mut seats: Vec<_> = (0..STREAMS_MAX).map(|_| hub.seat().unwrap()).collect();
+        assert!(hub.seat().is_none());
+        seats.pop();
+        assert!(hub.seat().is_some());
+    }
 }

@@ -135,7 +135,7 @@ pub async fn show(
     Query(lang): Query<Lang>,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader::of(&headers, lang.lang.as_deref(), &reader::order_path(&order));
+    let reader = reader::of(app.base(), &headers, lang.lang.as_deref(), &reader::order_path(&order));
     page_of(&app, &order, &reader, &headers).await
 }
 
@@ -146,7 +146,7 @@ pub async fn by_query(
     headers: HeaderMap,
 ) -> Response {
     let order = query.order_id.unwrap_or_default();
-    let reader = reader::of(&headers, query.lang.as_deref(), &reader::order_path(&order));
+    let reader = reader::of(app.base(), &headers, query.lang.as_deref(), &reader::order_path(&order));
     page_of(&app, &order, &reader, &headers).await
 }
 
@@ -202,7 +202,7 @@ pub async fn choose_coin(
     headers: HeaderMap,
     Form(chosen): Form<ChosenCoin>,
 ) -> Response {
-    let reader = reader::of(&headers, lang.lang.as_deref(), &reader::order_path(&order));
+    let reader = reader::of(app.base(), &headers, lang.lang.as_deref(), &reader::order_path(&order));
     if reader::is_foreign(&app, &headers) {
         return reader::foreign(&reader);
     }
@@ -230,7 +230,7 @@ pub async fn again(
     Query(lang): Query<Lang>,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader::of(&headers, lang.lang.as_deref(), &reader::order_path(&order));
+    let reader = reader::of(app.base(), &headers, lang.lang.as_deref(), &reader::order_path(&order));
     if reader::is_foreign(&app, &headers) {
         return reader::foreign(&reader);
     }

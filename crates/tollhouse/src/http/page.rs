@@ -23,14 +23,22 @@ pub struct Reader {
     pub language: Language,
     /// Whether the language was asked for by the address; then links and forms keep it.
     pub is_asked: bool,
-    /// The address without the language.
+    /// The path of the page below ours, without the language.
     pub path: String,
+    /// The path of the public address, without a slash at its end: where everything of ours begins in a browser.
+    pub base: String,
 }
 
 impl Reader {
-    /// An address of ours, with the language kept.
+    /// A path of ours as a browser has to ask for it.
+    pub(in crate::http) fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The same, with the language kept.
     pub(in crate::http) fn keep(&self, path: &str) -> String {
-        if self.is_asked { with_language(path, self.language) } else { path.to_owned() }
+        let address = self.address(path);
+        if self.is_asked { with_language(&address, self.language) } else { address }
     }
 }
 
@@ -67,9 +75,9 @@ impl Frame<'_> {
                         meta name="description" content=(description);
                         meta property="og:description" content=(description);
                     }
-                    link rel="icon" type="image/svg+xml" href=(ICON.path);
-                    link rel="stylesheet" href=(SHEET.path);
-                    script defer src=(SCRIPT.path) {}
+                    link rel="icon" type="image/svg+xml" href=(self.reader.address(&ICON.path));
+                    link rel="stylesheet" href=(self.reader.address(&SHEET.path));
+                    script defer src=(self.reader.address(&SCRIPT.path)) {}
                     @if self.waits {
                         noscript { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
                     }
@@ -96,7 +104,7 @@ impl Frame<'_> {
                             @if language == reader.language {
                                 b aria-current="true" lang=(language.tag()) { (language.own_name()) }
                             } @else {
-                                a href=(with_language(&reader.path, language)) lang=(language.tag()) hreflang=(language.tag()) rel="nofollow" {
+                                a href=(with_language(&reader.address(&reader.path), language)) lang=(language.tag()) hreflang=(language.tag()) rel="nofollow" {
                                     (language.own_name())
                                 }
                             }

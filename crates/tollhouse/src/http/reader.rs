@@ -20,14 +20,15 @@ pub struct Lang {
     pub(super) lang: Option<String>,
 }
 
-/// The reader of a page at this path.
-pub(super) fn of(headers: &HeaderMap, asked: Option<&str>, path: &str) -> Reader {
+/// The reader of a page at this path, below the path of our public address.
+pub(super) fn of(base: &str, headers: &HeaderMap, asked: Option<&str>, path: &str) -> Reader {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let asked = asked.and_then(Language::of_tag);
     Reader {
         language: asked.unwrap_or_else(|| Language::accepted(accepted)),
         is_asked: asked.is_some(),
         path: path.to_owned(),
+        base: base.to_owned(),
     }
 }
 

@@ -57,12 +57,19 @@ pub fn uri(code: &str, address: &str, amount: Decimal, has_memo: bool) -> Option
 /// White modules around a code that readers need (ISO/IEC 18004).
 const QUIET_MODULES: usize = 4;
 
+/// About how wide a code is shown, in pixels; it still fits a phone of 320.
+const QR_PIXELS: usize = 250;
+/// The smallest module that a camera reads from an arm's length, in pixels.
+const MODULE_PIXELS_MIN: usize = 4;
+
 /// A QR code as a picture that needs no colours of the page: black on white, in light and dark alike.
 #[must_use]
 pub fn qr(text: &str, label: &str) -> Markup {
     // Medium correction: a cracked screen still reads, and the modules stay large.
     let Ok(code) = QRBuilder::new(text).ecl(ECL::M).build() else { return html! {} };
     let size = code.size + 2 * QUIET_MODULES;
+    // Whole pixels for each module: the edges of a code that is stretched fall beside the screen's.
+    let pixels = size * (QR_PIXELS / size).max(MODULE_PIXELS_MIN);
     let mut path = String::with_capacity(code.size * code.size);
     for y in 0..code.size {
         let row = &code[y];
@@ -84,7 +91,7 @@ pub fn qr(text: &str, label: &str) -> Markup {
         }
     }
     html! {
-        svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (size) " " (size) } shape-rendering="crispEdges" role="img" aria-label=(label) {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (size) " " (size) } width=(pixels) height=(pixels) shape-rendering="crispEdges" role="img" aria-label=(label) {
             (PreEscaped("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"))
             path d=(path) fill="#000" {}
         }

@@ -215,6 +215,31 @@ impl Browser {
         assert_eq!(found, json!([]), "accessibility of the page in state {state}");
     }
 
+    /// What the page costs on the wire with everything that it loads, in bytes, where nothing of it is kept from before. 0 without a network.
+    pub async fn weigh(&self) -> u64 {
+        const SCRIPT: &str = "const done = arguments[arguments.length - 1];
+             const weigh = async () => {
+               if (!navigator.onLine) return 0;
+               const parts = [...document.querySelectorAll('link[href], script[src]')].map((part) => part.href || part.src);
+               performance.clearResourceTimings();
+               for (const file of [location.href, ...parts]) await (await fetch(file, { cache: 'reload' })).arrayBuffer();
+               const fetched = performance.getEntriesByType('resource').filter((entry) => entry.initiatorType === 'fetch');
+               if (fetched.length <= parts.length) throw new Error('not everything was weighed');
+               return fetched.reduce((sum, entry) => sum + entry.transferSize, 0);
+             };
+             weigh().then(done, (error) => done(String(error)));";
+        let bytes = self.client.execute_async(SCRIPT, Vec::new()).await.unwrap();
+        bytes.as_u64().unwrap_or_else(|| panic!("the page cannot be weighed: {bytes}"))
+    }
+
+    /// Waits until the fonts are there and what moves only once has come to its end.
+    pub async fn has_settled(&self) {
+        const SCRIPT: &str = "const done = arguments[arguments.length - 1];
+             const once = document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations !== Infinity);
+             Promise.all([document.fonts.ready, ...once.map((a) => a.finished)]).then(() => done(true), () => done(true));";
+        self.client.execute_async(SCRIPT, Vec::new()).await.unwrap();
+    }
+
     /// What a camera reads in the picture of an element.
     pub async fn scan(&self, selector: &str) -> String {
         let element = self.client.find(Locator::Css(selector)).await.unwrap();

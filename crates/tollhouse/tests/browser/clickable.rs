@@ -11,7 +11,7 @@ use tollhouse_telegram::{Button, ChatId, Html, Keyboard, UserId};
 use crate::chromium::{Browser, Looks};
 use crate::house::{BUYER, CHAT, House};
 use crate::town::Engine;
-use crate::{MARK, NARROW, check, has_stayed};
+use crate::{MARK, NARROW, check_simulated as check, has_stayed};
 
 /// `tollhouse demo` in a process of its own, ended with the value.
 pub struct Demo {

@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use nowpayments::sandbox::{Change, Sandbox, SandboxConfig, SandboxHandle, SandboxPayment};
 use nowpayments::{ProviderPaymentId, Status};
 use tokio::net::TcpListener;
@@ -27,7 +28,8 @@ use crate::town::{Database, Engine};
 pub const OWNER: i64 = 1_001;
 pub const BUYER: i64 = 1_002;
 pub const CHAT: i64 = -1_002_000_000_001;
-const OTHER_CHAT: i64 = -1_002_000_000_002;
+/// The chats of further channels count on from here.
+const OTHER_CHATS: i64 = -1_002_000_100_000;
 const API_KEY: &str = "a-test-key";
 const SECRET: &str = "a-test-secret";
 const EVERYTHING: Roles = Roles { http: true, worker: true, bot: true, reconcile: false };
@@ -42,6 +44,7 @@ pub struct House {
     pub slug: String,
     pub database: Database,
     running: Running,
+    channels_added: AtomicI64,
 }
 
 /// What all processes of a house have in common.
@@ -68,11 +71,16 @@ async fn start(config: Config, clock: &Clock, listener: TcpListener, roles: Role
 
 impl House {
     pub async fn new(engine: Engine) -> Self {
+        Self::below(engine, "").await
+    }
+
+    /// With a public address that has a path, as behind a proxy that serves more than us.
+    pub async fn below(engine: Engine, path: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Clock::default();
         let telegram = FakeTelegram::start(FakeConfig::new(clock.as_fn())).await.unwrap();
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("http://{}{path}", listener.local_addr().unwrap());
         // Nothing moves by itself: each status is set by the test.
         let mut sandbox = SandboxConfig::new(API_KEY, SECRET, clock.as_fn());
         sandbox.default_ipn_url = Some(format!("{url}/webhooks/nowpayments"));
@@ -81,13 +89,14 @@ impl House {
         let (app, running) =
             start(config(&database, &url, &provider, &telegram), &clock, listener, EVERYTHING).await;
         let channel = channel(&app, CHAT, Policies::default()).await;
-        let slug = link(&app, channel).await;
+        let slug = link(&app, channel, "Month", None, None).await;
         telegram.add_user(NewUser::new(OWNER, "Olga")).unwrap();
         telegram.add_user(NewUser::new(BUYER, "Ben")).unwrap();
         telegram.add_chat(NewChat::channel(CHAT, "Signals", UserId(OWNER))).unwrap();
         telegram.make_bot_admin(ChatId(CHAT), UserId(OWNER), AdminRights::gatekeeper()).unwrap();
         telegram.wait_for("the bot listens", |world| (world.polls_begun() > 0).then_some(())).await.unwrap();
-        Self { app, clock, provider, telegram, url, channel, slug, database, running }
+        let channels_added = AtomicI64::new(0);
+        Self { app, clock, provider, telegram, url, channel, slug, database, running, channels_added }
     }
 
     /// Another process on the same database, that only serves pages; its address.
@@ -102,18 +111,24 @@ impl House {
 
     /// An order of the month, for an account or none.
     pub async fn order(&self, user: Option<i64>) -> OrderId {
-        self.order_of(self.channel, user).await
+        self.order_of(self.channel, "Month", user).await
     }
 
     /// An order of a channel whose owner wants to look at what comes late.
     pub async fn strict_order(&self) -> OrderId {
-        let policies = Policies { late: LatePolicy::Attention, ..Policies::default() };
-        let channel = channel(&self.app, OTHER_CHAT, policies).await;
-        self.order_of(channel, None).await
+        self.order_under(Policies { late: LatePolicy::Attention, ..Policies::default() }).await
     }
 
-    async fn order_of(&self, channel_id: ChannelId, user: Option<i64>) -> OrderId {
-        let plan_id = month(&self.app, channel_id).await;
+    /// An order of a channel with these policies.
+    pub async fn order_under(&self, policies: Policies) -> OrderId {
+        let count = self.channels_added.fetch_add(1, Ordering::Relaxed);
+        let channel = channel(&self.app, OTHER_CHATS - count, policies).await;
+        self.order_of(channel, "Month", None).await
+    }
+
+    /// An order of one of a channel's plans.
+    pub async fn order_of(&self, channel_id: ChannelId, plan: &str, user: Option<i64>) -> OrderId {
+        let plan_id = plan_of(&self.app, channel_id, plan).await;
         let command = Command::CreateOrder {
             from: OrderFrom::Plan { channel_id, plan_id },
             user: user.map(|user| TelegramUserId::new(user).unwrap()),
@@ -174,6 +189,8 @@ async fn channel(app: &App, chat: i64, policies: Policies) -> ChannelId {
         plans: vec![
             plan("Month", "2.50 USD", PlanDuration::Days(30)),
             plan("For ever", "49 USD", PlanDuration::Lifetime),
+            // Less than the provider takes in any coin.
+            plan("Penny", "0.05 USD", PlanDuration::Days(1)),
         ],
         policies,
     };
@@ -183,17 +200,23 @@ async fn channel(app: &App, chat: i64, policies: Policies) -> ChannelId {
     }
 }
 
-async fn month(app: &App, channel: ChannelId) -> PlanId {
+pub async fn plan_of(app: &App, channel: ChannelId, label: &str) -> PlanId {
     let mut needs = Needs::default();
     needs.channels.insert(channel);
     let snapshot = app.store.snapshot(needs).await.unwrap();
-    snapshot.channels.get(&channel).unwrap().plans.iter().find(|plan| plan.label == "Month").unwrap().id
+    snapshot.channels.get(&channel).unwrap().plans.iter().find(|plan| plan.label == label).unwrap().id
 }
 
-pub async fn link(app: &App, channel_id: ChannelId) -> String {
-    let plan_id = month(app, channel_id).await;
-    let command =
-        Command::CreateLink { channel_id, plan_id, expires_at: None, max_uses: None, actor: "test".into() };
+/// A link to a plan; its slug.
+pub async fn link(
+    app: &App,
+    channel_id: ChannelId,
+    plan: &str,
+    expires_at: Option<Timestamp>,
+    max_uses: Option<u32>,
+) -> String {
+    let plan_id = plan_of(app, channel_id, plan).await;
+    let command = Command::CreateLink { channel_id, plan_id, expires_at, max_uses, actor: "test".into() };
     let Outcome::Link(id) = app.submit(command).await.unwrap() else { panic!("a link") };
     let mut needs = Needs::default();
     needs.links.insert(id);

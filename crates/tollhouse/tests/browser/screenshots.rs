@@ -5,14 +5,17 @@ mod demo;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
-use nowpayments::Status;
-use nowpayments::sandbox::BuyerAction;
+use nowpayments::sandbox::{ApiCall, ApiFault, BuyerAction, FaultKind};
+use nowpayments::{ProviderInvoiceId, Status};
 use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use tollhouse::http::order::OrderStory;
 use tollhouse_core::command::Command;
 use tollhouse_core::id::{LinkId, OrderId};
 use tollhouse_core::money::Currency;
-use tollhouse_store::LinkFilter;
+use tollhouse_store::{Committed, LinkFilter};
 use tollhouse_telegram::UserId;
+use tollhouse_telegram::fake::NewUser;
 
 use crate::chromium::{Browser, Looks};
 use crate::house::{BUYER, House};
@@ -20,6 +23,9 @@ use crate::town::Engine;
 
 /// The folder that pictures are written to.
 const FOLDER_VARIABLE: &str = "TOLLHOUSE_TEST_SCREENSHOTS";
+
+/// Somebody who is inside already.
+const NEIGHBOUR: i64 = 1_003;
 
 /// The looks of which pictures are made, by name.
 fn looks() -> Vec<(&'static str, Looks)> {
@@ -55,14 +61,40 @@ impl Studio {
         let coin = Currency::new(coin).unwrap();
         let choose = Command::ChooseCoin { order_id: order, coin: Some(coin.clone()) };
         self.house.app.submit(choose).await.unwrap();
+        self.until(order, &mut commits, |story| {
+            let payment =
+                story.payments.iter().find(|payment| payment.pay_currency.as_ref() == Some(&coin))?;
+            nowpayments::ProviderPaymentId::parse(&payment.id.to_string())
+        })
+        .await
+    }
+
+    /// Looks at an order at each commit until there is what is looked for.
+    async fn until<T>(
+        &self,
+        order: OrderId,
+        commits: &mut Receiver<Committed>,
+        look: impl Fn(&OrderStory) -> Option<T>,
+    ) -> T {
         loop {
-            let story =
-                tollhouse::http::order::OrderStory::load(&self.house.app, order).await.unwrap().unwrap();
-            if let Some(payment) = story.payments.iter().find(|p| p.pay_currency.as_ref() == Some(&coin)) {
-                return nowpayments::ProviderPaymentId::parse(&payment.id.to_string()).unwrap();
+            let story = OrderStory::load(&self.house.app, order).await.unwrap().unwrap();
+            if let Some(found) = look(&story) {
+                return found;
             }
             commits.recv().await.unwrap();
         }
+    }
+
+    /// A person with a membership and its invite, which comes from the bot.
+    async fn invited(&self, user: i64) -> (OrderId, String) {
+        self.house.telegram.start(UserId(user), "").unwrap();
+        let order = self.house.order(Some(user)).await;
+        let payment = self.paying(order, "ltc").await;
+        self.house.set(payment, Status::Finished);
+        let mut commits = self.house.app.store.commits();
+        let link = |story: &OrderStory| Some(story.membership.as_ref()?.invite.as_ref()?.link.clone());
+        let link = self.until(order, &mut commits, link).await;
+        (order, link)
     }
 
     /// An order whose payment has come to a status.
@@ -123,44 +155,42 @@ impl Studio {
         self.house.provider.wait_delivered(payment, Status::Refunded).await;
         self.keep("refunded", refunded);
 
-        self.house.telegram.start(UserId(BUYER), "").unwrap();
-        let invited = self.house.order(Some(BUYER)).await;
-        let payment = self.paying(invited, "ltc").await;
-        self.house.set(payment, Status::Finished);
-        self.house
-            .telegram
-            .wait_for("the invite", |world| {
-                let posts = world.bot_posts(UserId(BUYER));
-                posts.iter().any(|post| post.buttons.iter().flatten().any(|b| b.url.is_some())).then_some(())
-            })
-            .await
-            .unwrap();
+        let (invited, _) = self.invited(BUYER).await;
         self.keep("paid-invite", invited);
+        self.house.telegram.add_user(NewUser::new(NEIGHBOUR, "Ann")).unwrap();
+        let mut commits = self.house.app.store.commits();
+        let (inside, link) = self.invited(NEIGHBOUR).await;
+        self.house.telegram.open_link(UserId(NEIGHBOUR), &link).unwrap();
+        self.until(inside, &mut commits, |story| story.membership.as_ref()?.joined_at).await;
+        self.keep("paid-inside", inside);
 
         let refused = self.house.order(None).await;
         let mut commits = self.house.app.store.commits();
-        let coin = Currency::new("usdterc20").unwrap();
-        let choose = Command::ChooseCoin { order_id: refused, coin: Some(coin) };
-        self.house.app.submit(choose).await.unwrap();
-        while tollhouse::http::order::OrderStory::load(&self.house.app, refused)
-            .await
-            .unwrap()
-            .unwrap()
-            .order
-            .checkout
-            .refused
-            .is_empty()
-        {
-            commits.recv().await.unwrap();
-        }
+        let choose =
+            |order_id, coin| Command::ChooseCoin { order_id, coin: Some(Currency::new(coin).unwrap()) };
+        self.house.app.submit(choose(refused, "usdterc20")).await.unwrap();
+        self.until(refused, &mut commits, |story| story.order.checkout.refused.first().cloned()).await;
         self.keep("choice-refused", refused);
-        let invoices = self.house.provider.invoices();
-        let invoice = invoices.last().unwrap().id;
-        self.states.push(("sandbox-invoice", self.house.provider.invoice_url(invoice)));
-        let payment = self.house.provider.choose_coin(invoice, "ltc").unwrap();
-        self.states.push(("sandbox-payment", self.house.provider.invoice_url(invoice)));
-        assert_eq!(payment.invoice_id, Some(invoice));
-        let slug = crate::house::link(&self.house.app, self.house.channel).await;
+        let unpayable = self.house.order_of(self.house.channel, "Penny", None).await;
+        self.until(unpayable, &mut commits, |story| story.order.invoice_problem.clone()).await;
+        self.keep("choice-unpayable", unpayable);
+
+        for (name, chosen) in [("sandbox-invoice", None), ("sandbox-payment", Some("ltc"))] {
+            let order = self.house.order(None).await;
+            let invoice = self.until(order, &mut commits, |story| story.order.invoice.clone()).await;
+            let id = ProviderInvoiceId::parse(&invoice.id).unwrap();
+            chosen.map(|coin| self.house.provider.choose_coin(id, coin).unwrap());
+            self.states.push((name, self.house.provider.invoice_url(id)));
+        }
+        let fault =
+            ApiFault { call: Some(ApiCall::CreatePayment), kind: FaultKind::ServerError, times: u64::MAX };
+        self.house.provider.fail(fault);
+        let preparing = self.house.order(None).await;
+        self.house.app.submit(choose(preparing, "ltc")).await.unwrap();
+        self.keep("preparing", preparing);
+        self.states
+            .push(("order-unknown", format!("{}/o/ord_00000000000000000000000000000009", self.house.url)));
+        let slug = crate::house::link(&self.house.app, self.house.channel, "Month", None, None).await;
         let links = self.house.app.store.links(LinkFilter::default()).await.unwrap();
         let id: LinkId = links.iter().find(|link| link.slug == slug).unwrap().id;
         self.house.app.submit(Command::RevokeLink { link_id: id, actor: "test".into() }).await.unwrap();
@@ -178,6 +208,7 @@ async fn screenshots() {
         let browser = Browser::open(&looks).await;
         for (state, url) in &studio.states {
             browser.go(url).await;
+            browser.has_settled().await;
             shoot(&browser, &folder.join(format!("{state}-{name}.png"))).await;
         }
         browser.close().await;

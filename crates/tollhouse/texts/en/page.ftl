@@ -21,7 +21,7 @@ page_more_coins = { $count ->
    *[other] { $count } more coins
 }
 page_or = or
-page_hosted_button = Pay on the NOWPayments page
+page_hosted_button = Pay at NOWPayments
 page_hosted_preparing = One more way to pay is being prepared. It appears here in a moment.
 page_coin_refused = { $coin } cannot be used for this amount. Please pick another coin.
 page_coin_unusable = not for this amount

@@ -21,7 +21,7 @@ page_more_coins = { $count ->
    *[other] { $count } monedas más
 }
 page_or = o
-page_hosted_button = Pagar en la página de NOWPayments
+page_hosted_button = Pagar en NOWPayments
 page_hosted_preparing = Se prepara otra forma de pago. Aparecerá aquí en un momento.
 page_coin_refused = { $coin } no se puede usar para este importe. Elige otra moneda, por favor.
 page_coin_unusable = no para este importe

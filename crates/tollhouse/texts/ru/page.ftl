@@ -25,7 +25,7 @@ page_more_coins = Ещё { $count ->
    *[other] { $count } монеты
 }
 page_or = или
-page_hosted_button = Оплатить на странице NOWPayments
+page_hosted_button = Оплатить через NOWPayments
 page_hosted_preparing = Готовим ещё один способ оплаты. Он появится здесь через мгновение.
 page_coin_refused = { $coin }: этой монетой нельзя оплатить такую сумму. Выберите, пожалуйста, другую.
 page_coin_unusable = не для этой суммы

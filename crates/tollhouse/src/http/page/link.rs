@@ -14,12 +14,12 @@ pub fn link(reader: &Reader, channel: &Channel, plan: &Plan, slug: &str) -> Mark
     let description = format!("{} · {price}", parts::access_for(l, Some(&plan.duration)));
     let content = html! {
         section.card {
-            (parts::goods(l, &channel.title, Some(&plan.label), Some(&plan.duration), &price))
+            (parts::offer(l, &channel.title, &plan.label, &plan.duration, &price))
             div.pad.stack {
                 form method="post" action=(reader.keep(&format!("/c/{slug}"))) {
                     button.go #pay type="submit" { (l.page_link_pay(price.as_str())) }
                 }
-                ol.plain.tight.soft {
+                ol.plain.soft {
                     li { (l.page_link_first()) }
                     li { (l.page_link_second()) }
                     li { (l.page_link_third()) }

@@ -84,12 +84,12 @@ fn part(reader: &Reader, view: &View, said: &Said, now: jiff::Timestamp) -> Mark
     let announced =
         said.text.as_ref().map_or_else(|| said.heading.clone(), |text| format!("{} {text}", said.heading));
     html! {
-        section #live .card data-revision=(view.revision()) data-build=(VERSION) data-events={ "/o/" (view.order) "/events" }
+        section #live .card data-revision=(view.revision()) data-build=(VERSION) data-events=(reader.address(&format!("/o/{}/events", view.order)))
             data-title=(said.title) data-say=(announced) data-now=(now) {
-            (parts::goods(l, &view.title, None, view.duration.as_ref(), &l.money(&view.price)))
+            (parts::goods(l, &view.title, view.duration.as_ref(), &l.money(&view.price)))
             div.pad.stack {
                 (parts::steps(l, way(&view.stage), view.is_donation()))
-                (state(said, &view.stage))
+                (state(l, said, view))
                 (content(reader, view))
             }
             (rows(l, view))
@@ -112,8 +112,8 @@ fn way(stage: &Stage) -> [Step; 4] {
     }
 }
 
-fn state(said: &Said, stage: &Stage) -> Markup {
-    let (class, picture) = match stage {
+fn state(l: Language, said: &Said, view: &View) -> Markup {
+    let (class, picture) = match &view.stage {
         Stage::Choose { coins, .. } if !coins.is_empty() => {
             return html! {
                 div.tight {
@@ -122,9 +122,17 @@ fn state(said: &Said, stage: &Stage) -> Markup {
                 }
             };
         }
-        Stage::Choose { .. } | Stage::Preparing { .. } | Stage::Pay { .. } | Stage::Seen { .. } => {
-            ("wait", parts::spinner())
+        // What is to be sent is what counts: one line says that we wait, and how long.
+        Stage::Pay { .. } => {
+            return html! {
+                div.bar {
+                    (parts::spinner())
+                    h2 tabindex="-1" { (said.heading) }
+                    (left(l, view))
+                }
+            };
         }
+        Stage::Choose { .. } | Stage::Preparing { .. } | Stage::Seen { .. } => ("wait", parts::spinner()),
         Stage::Partial { .. } | Stage::Late | Stage::Arrived | Stage::Expired => ("warn", parts::note()),
         Stage::Paid { .. } | Stage::Donated { .. } => ("good", parts::check()),
         Stage::Failed => ("bad", parts::cross()),
@@ -145,6 +153,7 @@ fn content(reader: &Reader, view: &View) -> Markup {
     let l = reader.language;
     match &view.stage {
         Stage::Choose { coins, hosted, is_preparing, problem, refused } => html! {
+            @if let Some(problem @ Problem::BelowMinimum(_)) = problem { p.must { (trouble(l, problem, view.is_donation())) } }
             @if let Some(coin) = refused { p.must role="alert" { (l.page_coin_refused(coin_in_words(coin))) } }
             (choice(reader, view, coins))
             @match (hosted, problem) {
@@ -152,6 +161,7 @@ fn content(reader: &Reader, view: &View) -> Markup {
                     @if !coins.is_empty() { p.or { (l.page_or()) } }
                     (hosted_button(l, url, coins.is_empty()))
                 }
+                (None, Some(Problem::BelowMinimum(_))) => {}
                 (None, Some(problem)) => p.soft { (trouble(l, problem, view.is_donation())) },
                 (None, None) if *is_preparing => p.soft { (l.page_hosted_preparing()) },
                 (None, None) => {}
@@ -159,23 +169,28 @@ fn content(reader: &Reader, view: &View) -> Markup {
             (left(l, view))
         },
         Stage::Preparing { hosted, .. } => html! {
-            (another(reader, view))
-            @if let Some(url) = hosted { (hosted_button(l, url, false)) }
+            div.ways {
+                (another(reader, view))
+                @if let Some(url) = hosted { a.link #hosted href=(url) rel="noreferrer" { (l.page_hosted_button()) (parts::out()) } }
+            }
         },
         Stage::Pay { deposit, hosted } => html! {
             (send(l, deposit))
-            (left(l, view))
-            p.small.soft { (l.page_fee_note(amount(deposit))) }
-            p.small.soft { (if view.is_donation() { l.page_donation_next() } else { l.page_what_next() }) }
-            (another(reader, view))
-            @if let Some(url) = hosted { p.small { a href=(url) rel="noreferrer" { (l.page_hosted_button()) } } }
+            ul.notes {
+                li { (l.page_fee_note(amount(deposit))) }
+                li { (l.page_wait_text()) " " (if view.is_donation() { l.page_donation_next() } else { l.page_what_next() }) }
+            }
+            div.ways {
+                (another(reader, view))
+                @if let Some(url) = hosted { a.link #hosted href=(url) rel="noreferrer" { (l.page_hosted_button()) (parts::out()) } }
+            }
         },
         Stage::Seen { .. } => html! { p.soft { (l.page_close_note()) } },
         Stage::Partial { rest, deposit, hosted } => html! {
             @match (rest, deposit) {
                 (Some(_), Some(deposit)) => {
                     (send(l, deposit))
-                    p.small.soft { (l.page_fee_note(amount(deposit))) }
+                    ul.notes { li { (l.page_fee_note(amount(deposit))) } }
                 }
                 (Some(rest), None) => p.price { bdi { (l.money(rest)) } },
                 (None, _) => {}
@@ -263,7 +278,7 @@ fn another(reader: &Reader, view: &View) -> Markup {
 }
 
 fn hosted_button(l: Language, url: &str, is_first: bool) -> Markup {
-    html! { a.go.second[!is_first] #hosted href=(url) rel="noreferrer" { (l.page_hosted_button()) } }
+    html! { a.go.second[!is_first] #hosted href=(url) rel="noreferrer" { (l.page_hosted_button()) (parts::out()) } }
 }
 
 /// Where to send what: to scan, to open, to copy.
@@ -279,8 +294,8 @@ fn send(l: Language, deposit: &Deposit) -> Markup {
             (parts::copied_line(l, &l.page_memo_label(), &html! { bdi.mono.big { (memo) } }, memo, "memo"))
             p.must { (l.page_memo_must()) }
         }
-        @if let Some(uri) = &uri { a.go #wallet href=(uri) { (l.page_open_wallet()) } }
         p.must.small { (l.page_network_note(&coin.ticker, &coin.network)) }
+        @if let Some(uri) = &uri { a.go #wallet href=(uri) { (l.page_open_wallet()) } }
     }
 }
 
@@ -288,7 +303,7 @@ fn send(l: Language, deposit: &Deposit) -> Markup {
 fn left(l: Language, view: &View) -> Markup {
     html! {
         @if view.counts_down() {
-            dl.fact {
+            dl.fact.left {
                 dt { (l.page_left_label()) }
                 dd { span #left role="timer" data-until=(view.expires_at) { (l.until(Some(view.expires_at))) } }
             }
@@ -300,12 +315,12 @@ fn paid(l: Language, view: &View, access: &Access, overpaid: Option<&Money>) -> 
     html! {
         @match access {
             Access::Claim(url) => {
-                a.go #open href=(url) rel="noreferrer" { (l.page_open_telegram()) }
+                a.go #open href=(url) rel="noreferrer" { (parts::plane()) (l.page_open_telegram()) }
                 p.soft { (l.page_claim_text()) }
                 (phone(l, url))
             }
             Access::Invite(url) => {
-                a.go #open href=(url) rel="noreferrer" { (l.page_open_telegram()) }
+                a.go #open href=(url) rel="noreferrer" { (parts::plane()) (l.page_open_telegram()) }
                 p.soft { (l.page_invite_text()) }
                 (phone(l, url))
             }

@@ -29,6 +29,16 @@ pub(super) fn note() -> Markup {
     icon("", r#"<circle cx="12" cy="12" r="10"/><path d="M12 7v6M12 16.5v.5"/>"#)
 }
 
+/// It leads to another site.
+pub(super) fn out() -> Markup {
+    icon("mini", r#"<path d="M9 6h9v9M18 6 6.5 17.5"/>"#)
+}
+
+/// Telegram.
+pub(super) fn plane() -> Markup {
+    icon("mini", r#"<path d="m21 4-3.2 15.5-6.3-4.6-3 3-.9-5.9L3 10.3z"/><path d="m7.6 12 8.6-5"/>"#)
+}
+
 /// It is over.
 pub(super) fn cross() -> Markup {
     icon("", r#"<circle cx="12" cy="12" r="10"/><path d="m8.5 8.5 7 7m0-7-7 7"/>"#)
@@ -91,20 +101,32 @@ pub(super) fn coin_picture(coin: &Coin) -> Markup {
 }
 
 /// What is bought: on top of every page about it.
-pub(super) fn goods(
-    language: Language,
-    title: &str,
-    plan: Option<&str>,
-    duration: Option<&PlanDuration>,
-    price: &str,
-) -> Markup {
+pub(super) fn goods(language: Language, title: &str, duration: Option<&PlanDuration>, price: &str) -> Markup {
     html! {
         header.goods.pad {
             (seal(title))
             div.tight {
                 h1 { bdi { (title) } }
-                p.soft { @if let Some(plan) = plan { bdi { (plan) } " · " } (access_for(language, duration)) }
+                p.soft { (access_for(language, duration)) }
             }
+            p.price { bdi { (price) } }
+        }
+    }
+}
+
+/// The same where there is nothing else to look at yet.
+pub(super) fn offer(
+    language: Language,
+    title: &str,
+    plan: &str,
+    duration: &PlanDuration,
+    price: &str,
+) -> Markup {
+    html! {
+        header.offer.pad {
+            (seal(title))
+            h1 { bdi { (title) } }
+            p.soft { bdi { (plan) } " · " (access_for(language, Some(duration))) }
             p.price { bdi { (price) } }
         }
     }
