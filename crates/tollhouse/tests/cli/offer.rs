@@ -86,7 +86,7 @@ fn an_offer_that_cannot_be_is_refused_with_what_helps() {
         (vec!["--donations", "5,10"], 2, "currency"),
         (vec!["--donations", "10,5 USD"], 2, "ascend"),
         (vec!["--donations", "5 USD", "--donation-min", "6"], 2, "between 6"),
-        (vec!["--donation-min", "-1"], 2, "donation-min"),
+        (vec!["--donation-min", "-1"], 2, "'-1'"),
         (vec!["--description", ""], 2, "1 to 1000"),
     ] {
         place.run(&[&["channel", "offer", &channel][..], &arguments].concat()).complains(code, &[about]);
