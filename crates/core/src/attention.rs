@@ -156,6 +156,22 @@ impl Reason {
         matches!(self, Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade | Self::OfferNotPosted)
     }
 
+    /// Whether it grows worse by the hour, or keeps somebody out who has paid: the owner's quiet hours do not hold it back, unless they are
+    /// set to.
+    #[must_use]
+    pub fn is_urgent(self) -> bool {
+        matches!(
+            self,
+            Self::Internal
+                | Self::UnknownChannel
+                | Self::NoPlan
+                | Self::MemberBanned
+                | Self::RemovalsStopped
+                | Self::BelowMinimum
+                | Self::InvoiceNotMade
+        )
+    }
+
     /// The ways of resolving that make sense, in the words of `attention resolve --as`.
     #[must_use]
     pub fn actions(self) -> &'static [Resolution] {

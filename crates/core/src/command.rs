@@ -262,6 +262,25 @@ pub enum Command {
         /// Whether an invoice is to be made at the provider.
         wants_invoice: bool,
     },
+    /// Make the order of a wish in the bot and show it to its buyer, or show the one that the same wish has made. At most one order for a
+    /// wish, whoever works at it at once.
+    Buy {
+        /// From what.
+        from: OrderFrom,
+        /// The plan that this sells; a link must sell just this one.
+        plan_id: PlanId,
+        /// Who buys.
+        user: TelegramUserId,
+        /// Whether an invoice is to be made at the provider.
+        wants_invoice: bool,
+    },
+    /// Show an order to its buyer anew. An order of somebody else's does not exist for them (F18).
+    ShowOrder {
+        /// Which.
+        order_id: OrderId,
+        /// Who asks.
+        user: TelegramUserId,
+    },
     /// The buyer chooses a coin on the order's page, or wants to choose again.
     ChooseCoin {
         /// For which order.
@@ -493,7 +512,21 @@ impl Command {
                     needs.offers.insert(*channel_id);
                 }
             },
-            Self::ChooseCoin { order_id, .. } | Self::NoteDonor { order_id, .. } => {
+            Self::Buy { from, plan_id, user, .. } => {
+                needs.wishes.insert((*user, *plan_id));
+                match from {
+                    OrderFrom::Plan { channel_id, .. } => {
+                        needs.channels.insert(*channel_id);
+                    }
+                    OrderFrom::Link { slug } => {
+                        needs.slugs.insert(slug.clone());
+                    }
+                    OrderFrom::Donation { .. } => {}
+                }
+            }
+            Self::ChooseCoin { order_id, .. }
+            | Self::NoteDonor { order_id, .. }
+            | Self::ShowOrder { order_id, .. } => {
                 needs.orders.insert(*order_id);
             }
             Self::ClaimOrder { claim, user } => {
@@ -636,8 +669,13 @@ pub enum Outcome {
     Order(OrderId),
     /// A membership was changed.
     Membership(MembershipId),
-    /// So many members are sent their way in again.
-    Reissued(u32),
+    /// Somebody asked for the way in again.
+    Reissued {
+        /// How many memberships are sent it.
+        sent: u32,
+        /// How many were sent it just before, and are not again.
+        rested: u32,
+    },
     /// Jobs were claimed.
     Jobs(Vec<Job>),
     /// Something was carried over from another system.

@@ -14,6 +14,7 @@ mod notification;
 mod offers;
 mod owner;
 mod payout;
+mod progress;
 mod reminders;
 mod rights;
 mod shop;
@@ -25,6 +26,8 @@ use crate::command::{Command, Outcome, Refusal};
 use crate::id::{ChannelId, IdSource, JobId};
 use crate::job::{ArmJob, JobKind};
 use crate::snapshot::Snapshot;
+
+pub use progress::SAME_WISH_MINUTES;
 
 /// Who acts when nobody in particular does.
 pub const SYSTEM: &str = "system";
@@ -76,6 +79,10 @@ pub fn decide(
         Command::CreateOrder { from, user, source, wants_invoice } => {
             shop::create_order(&mut work, from, *user, *source, *wants_invoice)
         }
+        Command::Buy { from, plan_id, user, wants_invoice } => {
+            progress::buy(&mut work, from, *plan_id, *user, *wants_invoice)
+        }
+        Command::ShowOrder { order_id, user } => progress::show(&mut work, *order_id, *user),
         Command::ChooseCoin { order_id, coin } => shop::choose_coin(&mut work, *order_id, coin.as_ref()),
         Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
         Command::GrantMembership { member, duration, reason, actor } => {
@@ -154,11 +161,23 @@ impl Work<'_> {
         run_at: Timestamp,
         revive: bool,
     ) {
+        self.arm_for(kind, subject, Some(channel_id), run_at, revive);
+    }
+
+    /// The same for a job that may be about no channel.
+    fn arm_for(
+        &mut self,
+        kind: JobKind,
+        subject: String,
+        channel_id: Option<ChannelId>,
+        run_at: Timestamp,
+        revive: bool,
+    ) {
         self.snapshot.arm.push(ArmJob {
             id: JobId(self.ids.uuid()),
             kind,
             subject,
-            channel_id: Some(channel_id),
+            channel_id,
             run_at,
             created_at: self.now,
             revive,

@@ -185,6 +185,10 @@ number_id!(
     TelegramChatId, "a chat id of a channel or group (a negative number such as -1001234567890)", |n| n < 0
 );
 number_id!(
+    /// A message of the bot's, by Telegram's number in its chat. Positive.
+    MessageId, "a message's number (positive)", |n| n > 0
+);
+number_id!(
     /// A Telegram account. Positive.
     TelegramUserId, "a Telegram user id (a positive number)", |n| n > 0
 );

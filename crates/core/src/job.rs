@@ -9,7 +9,7 @@ use crate::attention::Reason;
 use crate::bot_chat::{BotChat, BotRight};
 use crate::event::Received;
 use crate::id::{
-    ChannelId, GrantId, JobId, LeaseToken, MembershipId, OrderId, PrivateChatId, PublicChatId,
+    ChannelId, GrantId, JobId, LeaseToken, MembershipId, MessageId, OrderId, PrivateChatId, PublicChatId,
     TelegramChatId, TelegramUserId,
 };
 use crate::membership::{Grant, MembershipStatus, usable_invite};
@@ -18,6 +18,7 @@ use crate::offer::{self, Contents, OfferPost, Step};
 use crate::order::{Invoice, Order, OrderState};
 use crate::payout::Payout;
 use crate::presence::Standing;
+use crate::progress::{self, Face};
 use crate::removal::is_frozen;
 use crate::snapshot::{Needs, Snapshot};
 use crate::stay;
@@ -217,15 +218,42 @@ pub enum JobKind {
         /// Of which channel.
         channel_id: ChannelId,
     },
-    /// Tell the owner.
+    /// Show an order to its buyer: make its message, or edit it. One row follows an order to its end.
+    ShowOrder {
+        /// Which.
+        order_id: OrderId,
+    },
+    /// Say in what was an order's message that it goes on in a newer one.
+    FoldMessage {
+        /// Of which order.
+        order_id: OrderId,
+        /// In whose chat.
+        user: TelegramUserId,
+        /// Which message.
+        message_id: MessageId,
+    },
+    /// Tell the owner, and the operators: who they are is each process' configuration, not ours. One message to each.
     NotifyOwner {
-        /// Whom.
-        owner: TelegramUserId,
-        /// Of which channel.
-        channel_id: ChannelId,
+        /// Whom, if the channel has an owner.
+        #[serde(default)]
+        owner: Option<TelegramUserId>,
+        /// Of which channel, if it is about one.
+        #[serde(default)]
+        channel_id: Option<ChannelId>,
         /// What.
         notice: OwnerNotice,
+        /// The chats that were told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        told: Vec<i64>,
     },
+}
+
+impl OwnerNotice {
+    /// Whether it may wake somebody at night.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::Attention { reason, .. } if reason.is_urgent())
+    }
 }
 
 macro_rules! names {
@@ -258,6 +286,8 @@ names! {
     WakeHeld = "wake_held",
     ApplyPayout = "apply_payout",
     PostOffer = "post_offer",
+    ShowOrder = "show_order",
+    FoldMessage = "fold_message",
     NotifyOwner = "notify_owner",
 }
 
@@ -267,7 +297,10 @@ impl JobKind {
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
         match self {
-            Self::CreateInvoice { order_id } | Self::CreatePayment { order_id, .. } => {
+            Self::CreateInvoice { order_id }
+            | Self::CreatePayment { order_id, .. }
+            | Self::ShowOrder { order_id }
+            | Self::FoldMessage { order_id, .. } => {
                 needs.orders.insert(*order_id);
             }
             Self::DeliverAccess { grant_id, membership_id } => {
@@ -308,9 +341,7 @@ impl JobKind {
                 needs.channels.insert(*channel_id);
                 needs.offers.insert(*channel_id);
             }
-            Self::NotifyOwner { channel_id, .. } => {
-                needs.channels.insert(*channel_id);
-            }
+            Self::NotifyOwner { channel_id, .. } => needs.channels.extend(*channel_id),
         }
         needs
     }
@@ -542,16 +573,44 @@ pub enum Action {
         /// Whether nothing is on sale any more, so that one that is out of reach is let go.
         is_over: bool,
     },
-    /// Tell the owner.
-    Notify {
-        /// Whom.
-        owner: TelegramUserId,
+    /// Make an order's message, or edit it.
+    ShowOrder {
+        /// Which order.
+        order_id: OrderId,
         /// Of which channel.
         channel_id: ChannelId,
+        /// To whom.
+        user: TelegramUserId,
         /// The channel's title.
         title: String,
+        /// How it stands.
+        face: Box<Face>,
+        /// The message that is edited; none yet, if it is to be made.
+        message_id: Option<MessageId>,
+    },
+    /// Say in an order's former message that it goes on in a newer one.
+    FoldMessage {
+        /// Which order.
+        order_id: OrderId,
+        /// In whose chat.
+        user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+        /// Which message.
+        message_id: MessageId,
+    },
+    /// Tell the owner or an operator: whoever was not told yet.
+    Notify {
+        /// The owner, if there is one.
+        owner: Option<TelegramUserId>,
+        /// Of which channel, if it is about one.
+        channel_id: Option<ChannelId>,
+        /// The channel's title, if it is about one.
+        title: Option<String>,
         /// What.
         notice: OwnerNotice,
+        /// The chats that were told.
+        told: Vec<i64>,
     },
 }
 
@@ -577,8 +636,24 @@ pub enum Outcome {
         /// The link.
         link: String,
     },
+    /// The order's message was made or edited.
+    OrderShown {
+        /// How it stood then.
+        face: Box<Face>,
+        /// The message.
+        message_id: MessageId,
+        /// Whether it was made.
+        is_new: bool,
+    },
     /// The join request was approved.
     Approved,
+    /// A notice was told to one chat.
+    Told {
+        /// To which.
+        chat: i64,
+        /// Whether others are still to be told.
+        more: bool,
+    },
     /// The message was sent, the request declined, the member removed.
     Done,
     /// The member cannot be removed and need not be: the owner, an admin.
@@ -713,10 +788,20 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
         JobKind::ApplyPayout { .. } | JobKind::WakeHeld { .. } => Action::Nothing,
         JobKind::OfferSetup { chat, user } => offer_setup(snapshot, *chat, *user),
         JobKind::PostOffer { channel_id } => offer(now, snapshot, *channel_id),
-        JobKind::NotifyOwner { owner, channel_id, notice } => {
-            let title =
-                snapshot.channels.get(channel_id).map_or_else(String::new, |channel| channel.title.clone());
-            Action::Notify { owner: *owner, channel_id: *channel_id, title, notice: notice.clone() }
+        JobKind::ShowOrder { order_id } => progress::show(now, snapshot, *order_id),
+        JobKind::FoldMessage { order_id, user, message_id } => {
+            progress::fold(snapshot, *order_id, *user, *message_id)
+        }
+        JobKind::NotifyOwner { owner, channel_id, notice, told } => {
+            let channel = channel_id.and_then(|id| snapshot.channels.get(&id));
+            let title = channel.map(|channel| channel.title.clone());
+            Action::Notify {
+                owner: *owner,
+                channel_id: *channel_id,
+                title,
+                notice: notice.clone(),
+                told: told.clone(),
+            }
         }
     }
 }
@@ -874,5 +959,10 @@ mod tests {
         let kind: JobKind = serde_json::from_str(written).unwrap();
         assert_eq!(serde_json::to_string(&kind).unwrap(), written);
         assert_eq!(kind.name(), "end_membership");
+        let before_operators = r#"{"kind":"notify_owner","owner":"7","channel_id":"chn_00000000000000000000000000000007","notice":{"notice":"refund","order_id":"ord_00000000000000000000000000000007","price":{"amount":"5","currency":"usd"}}}"#;
+        let kind: JobKind = serde_json::from_str(before_operators).unwrap();
+        assert!(
+            matches!(kind, JobKind::NotifyOwner { owner: Some(_), channel_id: Some(_), told, .. } if told.is_empty())
+        );
     }
 }

@@ -31,6 +31,7 @@ pub mod payment;
 pub mod payout;
 pub mod policy;
 pub mod presence;
+pub mod progress;
 pub mod removal;
 pub mod snapshot;
 pub mod status;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::PlanDuration;
-use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
+use crate::id::{ChannelId, ClaimToken, LinkId, MessageId, OrderId, PlanId, TelegramUserId};
 use crate::money::{Currency, Money};
 
 pub(crate) use assess::grant_holds;
@@ -263,6 +263,10 @@ pub struct Order {
     pub paid_at: Option<Timestamp>,
     /// When something last changed.
     pub updated_at: Timestamp,
+    /// The how manieth wish of its buyer for this plan it is, where it was made in the bot: unique with both.
+    pub wish: Option<u32>,
+    /// The message in the buyer's chat that tells how it stands.
+    pub message_id: Option<MessageId>,
 }
 
 impl Order {

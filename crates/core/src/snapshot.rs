@@ -14,7 +14,7 @@ use crate::channel::Channel;
 use crate::dialogue::Dialogue;
 use crate::event::{Received, Verdict};
 use crate::id::{
-    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
+    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PlanId, PrivateChatId,
     ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
 };
 use crate::job::{ArmJob, Job};
@@ -32,7 +32,7 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// 0. `changed_channels`, the only channels that are locked;
 /// 1. `attention` ids to their subjects; `links` by slug or id to their channels;
 /// 2. `payments`, their parents, and the payments whose parent they are;
-/// 3. `orders`, by id, by claim, and those of the payments; then every payment of these orders;
+/// 3. `orders`, by id, by claim, by wish, and those of the payments; then every payment of these orders;
 /// 4. `grants` by id and those of the orders; `channels` by id, by chat, and those of the orders, grants, links and memberships,
 ///    always with all their plans;
 /// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),
@@ -52,6 +52,8 @@ pub struct Needs {
     pub claims: BTreeSet<ClaimToken>,
     /// Channels by id whose own row is to be changed: these are locked, so that two changes at once do not undo each other.
     pub changed_channels: BTreeSet<ChannelId>,
+    /// The newest order that an account's wish for a plan has made in the bot.
+    pub wishes: BTreeSet<(TelegramUserId, PlanId)>,
     /// Channels by id.
     pub channels: BTreeSet<ChannelId>,
     /// Channels by the chat that is sold.
@@ -118,6 +120,7 @@ impl Needs {
         self.orders.extend(other.orders);
         self.claims.extend(other.claims);
         self.changed_channels.extend(other.changed_channels);
+        self.wishes.extend(other.wishes);
         self.channels.extend(other.channels);
         self.private_chats.extend(other.private_chats);
         self.public_chats.extend(other.public_chats);

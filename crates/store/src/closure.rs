@@ -14,7 +14,7 @@ use tollhouse_core::channel::Channel;
 use tollhouse_core::dialogue::Dialogue;
 use tollhouse_core::event::Parent;
 use tollhouse_core::id::{
-    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PrivateChatId,
+    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PlanId, PrivateChatId,
     ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
 };
 use tollhouse_core::job::Job;
@@ -44,6 +44,8 @@ pub(crate) enum Ask {
     },
     OrdersById(Vec<OrderId>),
     OrdersByClaim(Vec<ClaimToken>),
+    /// The newest of each wish.
+    OrdersByWish(Vec<(TelegramUserId, PlanId)>),
     /// Not locked: the order is. The known ones need not be told again.
     PaymentsByOrder {
         orders: Vec<OrderId>,
@@ -141,6 +143,7 @@ pub(crate) struct Closure {
     parents: Keys<ProviderPaymentId>,
     orders: Keys<OrderId>,
     claims: Keys<ClaimToken>,
+    wishes: Keys<(TelegramUserId, PlanId)>,
     orders_payments: Keys<OrderId>,
     grants: Keys<GrantId>,
     orders_grants: Keys<OrderId>,
@@ -181,6 +184,7 @@ impl Closure {
             parents: Keys::new(BTreeSet::new()),
             orders: Keys::new(BTreeSet::new()),
             claims: Keys::new(needs.claims),
+            wishes: Keys::new(needs.wishes),
             orders_payments: Keys::new(BTreeSet::new()),
             grants: Keys::new(needs.grants),
             orders_grants: Keys::new(BTreeSet::new()),
@@ -253,6 +257,7 @@ impl Closure {
         }
         let mut finds_more = self.orders.ask(asks, Ask::OrdersById);
         finds_more |= self.claims.ask(asks, Ask::OrdersByClaim);
+        finds_more |= self.wishes.ask(asks, Ask::OrdersByWish);
         let known = &self.snapshot.payments;
         finds_more |= self
             .orders_payments
@@ -437,7 +442,7 @@ impl Closure {
 
     fn order(&mut self, order: Order) {
         self.want_of_order(order.id);
-        // It was found by its claim, and is locked already.
+        // It was found by its claim or wish, and is locked already.
         self.orders.asked.insert(order.id);
         self.orders.wanted.remove(&order.id);
         self.channels.want(order.channel_id);

@@ -61,6 +61,7 @@ macro_rules! conformance_suite {
             concurrency::two_processes_on_one_order_and_one_membership_lose_nothing,
             concurrency::a_re_deposit_and_its_parent_find_each_other,
             concurrency::two_processes_add_one_plan_once,
+            concurrency::f27_two_processes_make_one_order_of_one_wish,
             concurrency::a_change_of_a_channel_is_not_undone_by_another,
             concurrency::the_audit_chain_holds_after_concurrent_writers,
             concurrency::a_commit_is_told_to_those_who_listen,

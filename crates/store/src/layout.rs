@@ -152,6 +152,8 @@ pub(crate) static ORDERS: Table = Table {
         ("checkout", Text, Changes),
         ("kind", Text, Fixed),
         ("donor_message", Text, Changes),
+        ("wish", Int, Fixed),
+        ("message_id", Int, Changes),
     ],
 };
 

@@ -31,8 +31,8 @@ macro_rules! migrations {
     };
 }
 
-migrations!(SQLITE, "sqlite": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats", 5 "0005_offers",);
-migrations!(POSTGRES, "postgres": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats", 5 "0005_offers",);
+migrations!(SQLITE, "sqlite": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats", 5 "0005_offers", 6 "0006_wishes",);
+migrations!(POSTGRES, "postgres": 1 "0001_initial", 2 "0002_dialogues", 3 "0003_payouts", 4 "0004_bot_chats", 5 "0005_offers", 6 "0006_wishes",);
 
 /// The table in which they are recorded; the same for both engines.
 pub(crate) const SCHEMA_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -248,6 +248,7 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("member not found", Meaning::NotFound(Missing::User)),
     ("message to edit not found", Meaning::NotFound(Missing::Message)),
     ("message to delete not found", Meaning::NotFound(Missing::Message)),
+    ("message can't be edited", Meaning::NotFound(Missing::Message)),
     ("message not found", Meaning::NotFound(Missing::Message)),
     ("message_id_invalid", Meaning::NotFound(Missing::Message)),
     ("invite_hash_expired", Meaning::NotFound(Missing::Link)),

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::member::Right;
 
-pub use calls::Me;
+pub use calls::{Me, WebhookInfo};
 pub use limit::{Limits, Rate};
 pub use watch::{Observe, Unobserved};
 
@@ -147,6 +147,8 @@ pub enum Method {
     SetWebhook,
     /// Have them kept for polling again.
     DeleteWebhook,
+    /// Where they are posted.
+    GetWebhookInfo,
     /// Make an invite link.
     CreateChatInviteLink,
     /// Kill an invite link.
@@ -186,6 +188,7 @@ impl Method {
             Self::GetUpdates => "getUpdates",
             Self::SetWebhook => "setWebhook",
             Self::DeleteWebhook => "deleteWebhook",
+            Self::GetWebhookInfo => "getWebhookInfo",
             Self::CreateChatInviteLink => "createChatInviteLink",
             Self::RevokeChatInviteLink => "revokeChatInviteLink",
             Self::ApproveChatJoinRequest => "approveChatJoinRequest",
@@ -222,6 +225,7 @@ impl Method {
             | Self::GetUpdates
             | Self::SetWebhook
             | Self::DeleteWebhook
+            | Self::GetWebhookInfo
             | Self::AnswerCallbackQuery
             | Self::GetChat
             | Self::GetChatMember

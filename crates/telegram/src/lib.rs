@@ -21,7 +21,7 @@ mod update;
 pub use error::{Blocked, Cause, Done, Error, Lack, Missing, RETRY_AFTER_SECONDS_DEFAULT};
 pub use gateway::{
     ANSWER_BYTES_MAX, API_URL_DEFAULT, CALL_TIMEOUT, CONNECT_TIMEOUT, Gateway, GatewayConfig, Limits, Me,
-    Method, Observe, POLL_MARGIN, POLL_WAIT_SECONDS_MAX, Rate, SetupError, Unobserved,
+    Method, Observe, POLL_MARGIN, POLL_WAIT_SECONDS_MAX, Rate, SetupError, Unobserved, WebhookInfo,
 };
 pub use html::{Html, MESSAGE_CHARS_MAX, escape};
 pub use ids::{ChatId, MessageId, UpdateId, UserId};

@@ -9,6 +9,7 @@ use tollhouse_core::order_ref::OrderRef;
 use tollhouse_store::{OpenError, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
+use crate::bot::{Pace, Turns};
 use crate::clock::{Clock, Ids};
 use crate::coins::CoinList;
 use crate::config::{Config, ConfigError, TelegramMode};
@@ -45,6 +46,10 @@ pub struct App {
     pub live: Hub,
     /// The bot's name, once Telegram told it.
     pub bot_name: OnceLock<String>,
+    /// Whose turn it is in which chat of the bot.
+    pub turns: Turns,
+    /// What each account has asked of the bot.
+    pub pace: Pace,
     /// Whether the parts of this process are at work.
     pub pulse: Pulse,
 }
@@ -106,6 +111,7 @@ impl App {
         };
         let provider = Provider::new(&config)?;
         let pulse = Pulse::new(clock.clone());
+        let pace = Pace::new(&clock);
         Ok(Arc::new(Self {
             config,
             store,
@@ -117,6 +123,8 @@ impl App {
             coins: CoinList::default(),
             live: Hub::default(),
             bot_name: OnceLock::new(),
+            turns: Turns::default(),
+            pace,
             pulse,
         }))
     }

@@ -4,12 +4,18 @@
 pub mod dialogue;
 mod donating;
 pub mod owner;
+mod pace;
+mod press;
+mod turns;
+pub mod webhook;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use tokio::sync::watch;
-use tollhouse_core::command::{Command, Outcome};
+use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
 use tollhouse_core::presence::Standing;
 use tollhouse_telegram::{
@@ -19,7 +25,13 @@ use tollhouse_telegram::{
 
 use self::dialogue::{Answer, Turn};
 use self::owner::Pressed;
+pub use self::pace::Pace;
+use self::pace::Pass;
+pub use self::press::Press;
+pub(crate) use self::press::plan_button;
+pub use self::turns::Turns;
 use crate::app::{App, SubmitError};
+use crate::config::TelegramMode;
 use crate::donation;
 use crate::purchase::{self, Reply};
 use crate::texts::{self, Language};
@@ -32,6 +44,8 @@ const ROLE: &str = "telegram_polling";
 const OFFSET_KEY: &str = "telegram_next_update";
 /// How long one question to Telegram waits for an update, in seconds.
 const POLL_SECONDS: u64 = 20;
+/// How many chats of one batch are answered at once. Each answer may wait up to three seconds for Telegram's limit on its chat.
+const CHATS_AT_ONCE_MAX: usize = 16;
 /// How long we wait after an error or while another process polls, in seconds. A dead process' role is free within 30 s.
 const PAUSE_SECONDS: u64 = 5;
 
@@ -40,13 +54,17 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let Some(gateway) = app.gateway.clone() else { return };
     while !*stop.borrow() {
         app.pulse.beat(PART);
+        let mut stopped = stop.clone();
         let turn = async {
             if app.bot_name.get().is_none() {
                 let me = gateway.get_me().await?;
                 tracing::info!(bot = me.username, "the bot is there");
                 let _ = app.bot_name.set(me.username);
             }
-            listen(&app, &gateway).await
+            match app.config.telegram.mode {
+                TelegramMode::Webhook => Ok(webhook::watch(&app, &gateway, &mut stopped).await?),
+                TelegramMode::Polling | TelegramMode::Off => listen(&app, &gateway).await,
+            }
         };
         let outcome = tokio::select! {
             outcome = turn => outcome,
@@ -63,7 +81,7 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Telegram(#[from] TelegramError),
     #[error(transparent)]
@@ -76,10 +94,19 @@ async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
     let mut offset = app.store.get_state(OFFSET_KEY).await?.and_then(|text| text.parse().ok()).map(UpdateId);
     while role.is_held() {
         app.pulse.beat(PART);
-        let batch = gateway.get_updates(offset, Duration::from_secs(POLL_SECONDS), &Topic::WANTED).await?;
-        for update in batch.updates {
-            handle(app, gateway, &update).await?;
-        }
+        let batch = match gateway.get_updates(offset, Duration::from_secs(POLL_SECONDS), &Topic::WANTED).await
+        {
+            Err(TelegramError::Conflict { webhook: true, .. }) => {
+                // The configuration says polling, so whoever set it is not wanted any more. What waits there is kept.
+                tracing::warn!(
+                    "Telegram posts updates to a webhook; it is taken away, since this program polls"
+                );
+                gateway.delete_webhook().await?;
+                continue;
+            }
+            batch => batch?,
+        };
+        take_all(app, gateway, &batch.updates).await?;
         if let Some(next) = batch.next_offset
             && batch.next_offset != offset
         {
@@ -88,6 +115,35 @@ async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
         }
     }
     Ok(())
+}
+
+/// Handles a batch: several chats at once, so that a chat that takes long holds up no other, and each chat's updates in their order.
+async fn take_all(app: &App, gateway: &Gateway, updates: &[Update]) -> Result<(), Trouble> {
+    let mut chats: BTreeMap<ChatId, Vec<&Update>> = BTreeMap::new();
+    for update in updates {
+        chats.entry(turns::chat_of(update)).or_default().push(update);
+    }
+    let turns: Vec<_> = chats.into_values().map(|updates| take_of_chat(app, gateway, updates)).collect();
+    let handled = futures::stream::iter(turns).buffer_unordered(CHATS_AT_ONCE_MAX);
+    let outcomes: Vec<Result<(), Trouble>> = handled.collect().await;
+    outcomes.into_iter().collect()
+}
+
+async fn take_of_chat(app: &App, gateway: &Gateway, updates: Vec<&Update>) -> Result<(), Trouble> {
+    for update in updates {
+        take(app, gateway, update).await?;
+    }
+    Ok(())
+}
+
+/// Handles an update, once and in its chat's turn. What it asks for is stored when this returns.
+pub(crate) async fn take(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Trouble> {
+    let _turn = app.turns.of(turns::chat_of(update)).await;
+    if turns::is_handled(&*app.store, update.id).await? {
+        return Ok(());
+    }
+    handle(app, gateway, update).await?;
+    Ok(turns::note_handled(&*app.store, update.id).await?)
 }
 
 /// Handles one update. An update that the rules refuse is answered or logged, never tried for ever.
@@ -100,7 +156,7 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
                 return Ok(());
             };
             app.learn_language(user, request.from.language_code.as_deref()).await?;
-            submit(app, Command::JoinRequest { chat, user, update_id: update.id.0 }).await.map(|_| ())
+            submit(app, Command::JoinRequest { chat, user, update_id: update.id.0 }).await
         }
         UpdateKind::ChatMember(change) => {
             let (Ok(chat), Ok(user)) =
@@ -109,7 +165,7 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
                 return Ok(());
             };
             let standing = standing(app, change);
-            submit(app, Command::MemberSeen { chat, user, standing, at: change.at }).await.map(|_| ())
+            submit(app, Command::MemberSeen { chat, user, standing, at: change.at }).await
         }
         // The old group tells the new number; the new group tells the old one. Either is enough.
         UpdateKind::Message(IncomingMessage { chat, migrated_to: Some(to), .. }) => {
@@ -169,16 +225,16 @@ fn standing(app: &App, change: &MemberChange) -> Standing {
 
 async fn migrated(app: &App, from: i64, to: i64) -> Result<(), Trouble> {
     let (Ok(from), Ok(to)) = (PrivateChatId::new(from), PrivateChatId::new(to)) else { return Ok(()) };
-    submit(app, Command::ChatMigrated { from, to }).await.map(|_| ())
+    submit(app, Command::ChatMigrated { from, to }).await
 }
 
-/// Carries a command out; a refusal is given back as its sentence.
-async fn submit(app: &App, command: Command) -> Result<Option<String>, Trouble> {
+/// Carries a command out. What the rules refuse is nothing that a repeat would mend.
+async fn submit(app: &App, command: Command) -> Result<(), Trouble> {
     match app.submit(command).await {
-        Ok(_) => Ok(None),
+        Ok(_) => Ok(()),
         Err(SubmitError::Refused(refusal)) => {
             tracing::info!(%refusal, "an update was refused by the rules");
-            Ok(Some(refusal.to_string()))
+            Ok(())
         }
         Err(SubmitError::Store(error)) => Err(error.into()),
     }
@@ -194,9 +250,18 @@ async fn word(
 ) -> Result<(), Trouble> {
     let Some(from) = message.from.as_ref() else { return Ok(()) };
     let Ok(user) = TelegramUserId::new(from.id.0) else { return Ok(()) };
-    let language = app.learn_language(user, from.language_code.as_deref()).await?;
-    let turn = Turn { app, gateway, user, update_id: update_id.0, language };
+    let language = Language::of_account(from.language_code.as_deref());
     let chat = from.id.private_chat();
+    match may_ask(app, user) {
+        Pass::Go => {}
+        Pass::Warn => {
+            say(gateway, chat, &language.too_many(), None).await;
+            return Ok(());
+        }
+        Pass::Ignore => return Ok(()),
+    }
+    app.learn_language(user, from.language_code.as_deref()).await?;
+    let turn = Turn { app, gateway, user, update_id: update_id.0, language };
     let Some((command, payload)) = message.command() else {
         let answer = match (message.forwarded_from(), message.text.as_deref()) {
             (Some(channel), _) => Answer::Forward(channel),
@@ -210,9 +275,11 @@ async fn word(
     };
     match command {
         "start" => {
-            let (answer, keyboard) = start(&turn, payload).await?;
+            let answer = start(&turn, payload).await?;
             submit(app, Command::UserStarted { user }).await?;
-            say(gateway, chat, &answer, keyboard.as_ref()).await;
+            if let Some((answer, keyboard)) = answer {
+                say(gateway, chat, &answer, keyboard.as_ref()).await;
+            }
             if payload.is_empty() {
                 let more = match dialogue::open_question(&turn).await? {
                     Some(question) => Some(question),
@@ -239,45 +306,54 @@ async fn word(
     Ok(())
 }
 
-/// What `/start` is answered with, by what follows it: a renewal, a link, an order, a claim, or nothing. Whatever else it says comes to
-/// nothing but an answer (F17).
-async fn start(turn: &Turn<'_>, payload: &str) -> Result<Reply, Trouble> {
+/// Whether an account may ask for something more now.
+fn may_ask(app: &App, user: TelegramUserId) -> Pass {
+    if app.config.telegram.limits_accounts { app.pace.asks(user) } else { Pass::Go }
+}
+
+/// What `/start` is answered with at once, by what follows it: a renewal, a link, a channel, an order, a donation, a claim, or nothing. An
+/// order's own message comes by a job. Whatever else it says comes to nothing but an answer (F17).
+async fn start(turn: &Turn<'_>, payload: &str) -> Result<Option<Reply>, Trouble> {
     let Turn { app, user, language, .. } = *turn;
     if payload.is_empty() {
-        return Ok((texts::hello(language), None));
+        return Ok(Some(purchase::welcome(app, user, language).await?));
     }
     if let Some(membership) = crate::renewal::of_payload(payload) {
         return Ok(crate::renewal::start(app, user, membership, language).await?);
     }
     if let Some(slug) = purchase::link_of(payload) {
-        return Ok(purchase::offer(app, user, slug, language).await?);
+        return Ok(purchase::open(app, user, slug, language).await?);
+    }
+    if let Some(channel) = purchase::channel_of(payload) {
+        return Ok(purchase::open_channel(app, user, channel, language).await?);
     }
     if let Some(order) = purchase::order_of(payload) {
         return Ok(purchase::show(app, user, order, language).await?);
     }
     if let Some(channel) = donation::of_payload(payload) {
-        return Ok(donating::begin(turn, channel).await?);
+        return Ok(Some(donating::begin(turn, channel).await?));
     }
     let claim = payload
         .strip_prefix("c_")
         .and_then(|hex| format!("{}{hex}", ClaimToken::PREFIX).parse::<ClaimToken>().ok());
     let answer = match claim {
-        Some(claim) => match submit(app, Command::ClaimOrder { claim, user }).await? {
-            None => texts::claimed(language),
-            Some(sentence) => Html::text(&sentence),
+        Some(claim) => match app.submit(Command::ClaimOrder { claim, user }).await {
+            Ok(_) => texts::claimed(language),
+            Err(SubmitError::Refused(Refusal::Conflict(_))) => language.claim_taken(),
+            Err(SubmitError::Refused(_)) => language.claim_unknown(),
+            Err(SubmitError::Store(error)) => return Err(error.into()),
         },
         None => language.start_unknown(),
     };
-    Ok((answer, None))
+    Ok(Some((answer, None)))
 }
 
 /// A word in a group: `/start` with a link is answered with the way to the private chat, and everything else is not for us.
 async fn word_in_group(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
     let Some(("start", payload)) = message.command() else { return Ok(()) };
-    let Some(slug) = purchase::link_of(payload) else { return Ok(()) };
     let from = message.from.as_ref();
     let language = Language::of_account(from.and_then(|from| from.language_code.as_deref()));
-    if let Some((answer, keyboard)) = purchase::in_group(app, slug, language).await? {
+    if let Some((answer, keyboard)) = purchase::in_group(app, payload, language).await? {
         say(gateway, message.chat.id, &answer, keyboard.as_ref()).await;
     }
     Ok(())
@@ -292,9 +368,17 @@ async fn pressed(
     update_id: UpdateId,
 ) -> Result<(), Trouble> {
     let Ok(user) = TelegramUserId::new(callback.from.id.0) else { return Ok(()) };
-    let language = app.learn_language(user, callback.from.language_code.as_deref()).await?;
+    let language = Language::of_account(callback.from.language_code.as_deref());
+    if may_ask(app, user) != Pass::Go {
+        press::answer(gateway, callback, Some(&language.press_too_many())).await;
+        return Ok(());
+    }
+    app.learn_language(user, callback.from.language_code.as_deref()).await?;
     let turn = Turn { app, gateway, user, update_id: update_id.0, language };
     let data = callback.data.as_deref().unwrap_or_default();
+    if let Some(press) = Press::of_data(data) {
+        return press::pressed(&turn, callback, press).await;
+    }
     let pressed = if let Some((place, answer)) = dialogue::of_press(data) {
         dialogue::pressed(&turn, place, answer).await?.map(Pressed::Says)
     } else if let Some(chat) = owner::setup::of_press(data) {
@@ -305,9 +389,7 @@ async fn pressed(
         None
     };
     let old = pressed.is_none().then(|| language.press_old());
-    if let Err(error) = gateway.answer_callback_query(&callback.id, old.as_deref(), old.is_some()).await {
-        tracing::info!(%error, "a press was not answered");
-    }
+    press::answer(gateway, callback, old.as_deref()).await;
     let to = callback.from.id.private_chat();
     match (pressed, &callback.message) {
         (Some(Pressed::Becomes((text, keyboard))), Some(message)) if message.chat.id == to => {
@@ -328,14 +410,13 @@ async fn my_link(
     user: TelegramUserId,
     language: Language,
 ) -> Result<(), Trouble> {
-    let sent = match app.submit(Command::ReissueInvites { user }).await {
-        Ok(Outcome::Reissued(count)) => count,
-        Ok(_) | Err(SubmitError::Refused(_)) => 0,
+    let answer = match app.submit(Command::ReissueInvites { user }).await {
+        Ok(Outcome::Reissued { sent: 1.., .. }) => return Ok(()),
+        Ok(Outcome::Reissued { rested: 1.., .. }) => language.link_just_sent(),
+        Ok(_) | Err(SubmitError::Refused(_)) => language.no_access(),
         Err(SubmitError::Store(error)) => return Err(error.into()),
     };
-    if sent == 0 {
-        say(gateway, UserId(user.get()).private_chat(), &language.no_access(), None).await;
-    }
+    say(gateway, UserId(user.get()).private_chat(), &answer, None).await;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ mod migrate;
 mod offer;
 mod order;
 mod output;
+mod owner;
 mod payment;
 mod policies;
 mod reconcile;
@@ -92,6 +93,9 @@ enum DataCommand {
     /// Channels that you sell, and their plans
     #[command(subcommand)]
     Channel(channel::ChannelCommand),
+    /// Owners and operators: when they are not to be disturbed
+    #[command(subcommand)]
+    Owner(owner::OwnerCommand),
     /// Payment links to share: whoever opens one can buy at once
     #[command(subcommand)]
     Link(link::LinkCommand),
@@ -177,6 +181,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, CliError> {
 async fn in_session(session: &Session, command: DataCommand) -> Result<(), CliError> {
     match command {
         DataCommand::Channel(command) => channel::run(session, command).await,
+        DataCommand::Owner(command) => owner::run(session, command).await,
         DataCommand::Link(command) => link::run(session, command).await,
         DataCommand::Order(command) => order::run(session, command).await,
         DataCommand::Payment(command) => payment::run(session, command).await,

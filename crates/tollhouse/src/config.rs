@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use tollhouse_core::money::Currency;
 use tollhouse_core::policy::Policies;
-use tollhouse_telegram::Limits;
+use tollhouse_telegram::{API_URL_DEFAULT, ChatId, Limits};
 use url::Url;
 
 pub use policies::share;
@@ -29,6 +29,8 @@ pub const RECONCILE_INTERVAL_SECONDS_DEFAULT: i64 = 300;
 const RECONCILE_INTERVAL_SECONDS_MIN: i64 = 10;
 /// The longest interval, in seconds: a day. Whoever waits longer has no safety net.
 const RECONCILE_INTERVAL_SECONDS_MAX: i64 = 24 * 3600;
+/// Most operators that are told. Each is one more message for every sale; a group takes any number of people.
+const OPERATORS_MAX: usize = 10;
 /// Largest configuration or secret file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -48,6 +50,7 @@ const KEYS: &[&str] = &[
     "telegram_bot_token",
     "telegram_api_url",
     "telegram_mode",
+    "operator_chats",
     "trusted_proxies",
     "import_mode",
     "log",
@@ -59,6 +62,8 @@ const KEYS: &[&str] = &[
 pub enum TelegramMode {
     /// We ask.
     Polling,
+    /// Telegram posts them to us.
+    Webhook,
     /// Neither; jobs for Telegram wait.
     Off,
 }
@@ -135,8 +140,12 @@ pub struct Telegram {
     pub api_url: Url,
     /// How updates come.
     pub mode: TelegramMode,
+    /// Who is told what owners are told, and of what belongs to no owner.
+    pub operators: Vec<ChatId>,
     /// How many messages may be sent. No key: Telegram sets them; a simulation has none.
     pub limits: Limits,
+    /// Whether one account may ask only so much of the bot. No key: a simulation, in which time stands still, has no such limit.
+    pub limits_accounts: bool,
 }
 
 /// A key that is wrong.
@@ -253,6 +262,17 @@ impl Config {
                 "missing; set the token that @BotFather gave you, or TOLLHOUSE_TELEGRAM_MODE=off",
             ));
         }
+        let api_url = values.parse("telegram_api_url", base_url)?.unwrap_or_else(|| fixed(API_URL_DEFAULT));
+        // A Bot API server of one's own takes http, too.
+        let is_telegrams_own = api_url.host_str() == fixed(API_URL_DEFAULT).host_str();
+        if mode == TelegramMode::Webhook && is_telegrams_own && public_url.scheme() != "https" {
+            return Err(ConfigError::new(
+                "TOLLHOUSE_PUBLIC_URL",
+                format!(
+                    "is {public_url}, and Telegram posts to https only: give the https address under which the world reaches this program, or set TOLLHOUSE_TELEGRAM_MODE=polling"
+                ),
+            ));
+        }
         Ok(Self {
             database_url: values
                 .parse("database_url", database_url)?
@@ -263,11 +283,11 @@ impl Config {
             nowpayments,
             telegram: Telegram {
                 bot_token,
-                api_url: values
-                    .parse("telegram_api_url", base_url)?
-                    .unwrap_or_else(|| fixed("https://api.telegram.org")),
+                api_url,
                 mode,
+                operators: values.parse("operator_chats", chats)?.unwrap_or_default(),
                 limits: Limits::TELEGRAM,
+                limits_accounts: true,
             },
             policies: policies::read(&mut values)?,
             reconcile_interval: values
@@ -489,10 +509,9 @@ fn bot_token(text: &str) -> Result<SecretString, String> {
 fn telegram_mode(text: &str) -> Result<TelegramMode, String> {
     match text {
         "polling" => Ok(TelegramMode::Polling),
-        // Refused rather than taken for polling: a setting that does something else than it says is a trap.
-        "webhook" => Err("webhook is not built yet in this version; use polling".to_owned()),
+        "webhook" => Ok(TelegramMode::Webhook),
         "off" => Ok(TelegramMode::Off),
-        _ => Err(format!("{text:?} is none of polling, off")),
+        _ => Err(format!("{text:?} is none of polling, webhook, off")),
     }
 }
 
@@ -521,6 +540,20 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         text.parse().map_err(|_| format!("{text:?} is not a network such as 10.0.0.0/8 or 2001:db8::/32"))
     };
     text.split(',').map(str::trim).map(network).collect()
+}
+
+fn chats(text: &str) -> Result<Vec<ChatId>, String> {
+    let chat = |text: &str| match text.parse::<i64>() {
+        Ok(number) if number != 0 => Ok(ChatId(number)),
+        _ => Err(format!(
+            "{text:?} is no Telegram chat; give the number of an account (1001) or of a group (-1001234567890), several separated by commas"
+        )),
+    };
+    let chats: Vec<ChatId> = text.split(',').map(str::trim).map(chat).collect::<Result<_, _>>()?;
+    if chats.len() > OPERATORS_MAX {
+        return Err(format!("{} chats are named; at most {OPERATORS_MAX} operators are told", chats.len()));
+    }
+    Ok(chats)
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -592,7 +625,8 @@ mod tests {
             ("TOLLHOUSE_PUBLIC_URL", "https://example.org//pay.example.org"),
             ("TOLLHOUSE_DATABASE_URL", "mysql://x"),
             ("TOLLHOUSE_TELEGRAM_MODE", "sometimes"),
-            ("TOLLHOUSE_TELEGRAM_MODE", "webhook"),
+            ("TOLLHOUSE_OPERATOR_CHATS", "1001,,1002"),
+            ("TOLLHOUSE_OPERATOR_CHATS", "@olga"),
             ("TOLLHOUSE_TELEGRAM_BOT_TOKEN", "not a token"),
             ("TOLLHOUSE_TRUSTED_PROXIES", "10.0.0.0/33"),
             ("TOLLHOUSE_LOG_FORMAT", "xml"),
@@ -607,6 +641,20 @@ mod tests {
             assert_eq!(load(&[(key, value)]).unwrap_err().key, key);
         }
         assert_eq!(load(&[("PORT", "http")]).unwrap_err().key, "PORT");
+    }
+
+    #[test]
+    fn a_webhook_needs_an_address_to_which_telegram_posts() {
+        let base = [("TOLLHOUSE_TELEGRAM_MODE", "webhook"), ("TOLLHOUSE_TELEGRAM_BOT_TOKEN", "1:a")];
+        assert_eq!(load(&base).unwrap_err().key, "TOLLHOUSE_PUBLIC_URL");
+        let with = |key, value| load(&[base[0], base[1], (key, value)]).unwrap();
+        let config = with("TOLLHOUSE_PUBLIC_URL", "https://pay.example.org");
+        assert_eq!(config.telegram.mode, TelegramMode::Webhook);
+        with("TOLLHOUSE_TELEGRAM_API_URL", "http://127.0.0.1:8081");
+        let named = with("TOLLHOUSE_PUBLIC_URL", "https://pay.example.org");
+        assert_eq!(named.telegram.operators, []);
+        let named = load(&[("TOLLHOUSE_OPERATOR_CHATS", "1001, -1001234567890")]).unwrap();
+        assert_eq!(named.telegram.operators, [ChatId(1001), ChatId(-1_001_234_567_890)]);
     }
 
     #[test]

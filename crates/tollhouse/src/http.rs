@@ -34,6 +34,7 @@ pub fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/", post(ipn::receive))
         .route("/webhooks/nowpayments", post(ipn::receive))
+        .route("/webhooks/telegram", post(crate::bot::webhook::receive))
         .route("/api/payment-status", get(status::payment_status))
         .route("/payment-processing", get(order::by_query))
         .route("/o/{order}", get(order::show))

@@ -1,33 +1,33 @@
-//! Buying from the bot: what a payment link sells, the order that is made from it, and what a buyer's order has come to.
+//! Buying from the bot: what a payment link or a channel sells, and the orders that are made of it.
 //!
-//! A start payload names a link or an order and nothing else: plan and price are looked up when it is opened (I6, F17). An order belongs to
-//! the account that opened the link, and nothing about who is buying what is kept from one update to the next (F18).
+//! A start payload names a link, a channel or an order and nothing else: plan and price are looked up when it is opened (I6, F17). An order
+//! belongs to the account that opened the link, and nothing about who is buying what is kept from one update to the next (F18). The order's
+//! message is sent and edited by a job (`crate::progress`); what is answered here at once is only what makes no order.
 
-use jiff::SignedDuration;
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
-use tollhouse_core::id::{OrderId, TelegramUserId};
+use tollhouse_core::id::{ChannelId, OrderId, PlanId, TelegramUserId};
 use tollhouse_core::link::{LinkState, PayLink};
-use tollhouse_core::membership::later;
-use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
-use tollhouse_core::payment::Payment;
+use tollhouse_core::order::{InvoiceProblem, Order, OrderState};
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::{OrderFilter, StoreError};
+use tollhouse_store::{ChannelFilter, StoreError};
 use tollhouse_telegram::{Button, Html, Keyboard};
 
 use crate::app::{App, SubmitError};
+use crate::bot::{Press, plan_button};
 use crate::donation;
 use crate::http::link::SLUG_LENGTH_MAX;
 use crate::http::order::OrderStory;
-use crate::texts::Language;
+use crate::texts::{self, Language};
 
 /// What stands before a link's slug in a start payload.
 const LINK_PREFIX: &str = "p_";
 /// What stands before an order in a start payload.
 const ORDER_PREFIX: &str = "o_";
-/// For how long the same wish of the same account leads back to the order that it made, in minutes: a double tap, an update that Telegram
-/// tells twice, and whoever lost the message pay once. Later it is a new wish, whose invoice is fresh.
-const SAME_WISH_MINUTES: i64 = 60;
+/// What stands before a channel in a start payload that opens all its plans.
+const CHANNEL_PREFIX: &str = "s_";
+/// How many of somebody's channels a bare `/start` offers to renew. A longer list is read by nobody; each has its reminder, too.
+const RENEWALS_SHOWN_MAX: usize = 20;
 
 /// What the bot answers, and the buttons below it.
 pub type Reply = (Html, Option<Keyboard>);
@@ -46,50 +46,60 @@ pub fn order_of(payload: &str) -> Option<Option<OrderId>> {
     Some(format!("{}{digits}", OrderId::PREFIX).parse().ok())
 }
 
-/// Shows what a link sells, and makes the order, or finds the one that is not settled still.
+/// The channel in a start payload that names one, by the digits of its id.
+#[must_use]
+pub fn channel_of(payload: &str) -> Option<ChannelId> {
+    format!("{}{}", ChannelId::PREFIX, payload.strip_prefix(CHANNEL_PREFIX)?).parse().ok()
+}
+
+/// The start payload that opens all plans of a channel.
+#[must_use]
+pub fn channel_payload(id: ChannelId) -> String {
+    format!("{CHANNEL_PREFIX}{}", id.0.simple())
+}
+
+/// Makes the order of what a link sells, or finds the one that the same wish has made; its message comes by a job. What is answered at once
+/// is why there is none.
 ///
 /// # Errors
 /// The store's.
-pub async fn offer(
+pub async fn open(
     app: &App,
     user: TelegramUserId,
     slug: &str,
     language: Language,
-) -> Result<Reply, StoreError> {
-    let Some((link, channel)) = find_link(app, slug).await? else {
-        return Ok((language.link_unknown(), None));
+) -> Result<Option<Reply>, StoreError> {
+    let Some((link, _)) = find_link(app, slug).await? else {
+        return Ok(Some((language.link_unknown(), None)));
     };
-    let now = app.clock.now();
-    let state = link.state(now);
-    let is_sold = channel.archived_at.is_none() && channel.plan(link.plan_id).is_some_and(|plan| plan.active);
-    if let Some(order) = unsettled(app, user, &link).await? {
-        // Who has sent money is told about it, whatever became of the link; who has not may still pay what took the link's last use.
-        let has_paid = order.state_at(now) != OrderState::Open;
-        if has_paid || (is_sold && matches!(state, LinkState::Usable | LinkState::UsedUp)) {
-            return show(app, user, Some(order.id), language).await;
-        }
+    if buy(app, user, OrderFrom::Link { slug: slug.to_owned() }, link.plan_id).await?.is_some() {
+        return Ok(None);
     }
-    if !is_sold || state != LinkState::Usable {
-        return Ok((why_closed(Some(state), language), None));
-    }
-    let order = Command::CreateOrder {
-        from: OrderFrom::Link { slug: slug.to_owned() },
-        user: Some(user),
-        source: OrderSource::Bot,
-        wants_invoice: app.provider.is_some(),
-    };
-    match app.submit(order).await {
-        Ok(Outcome::Order(id)) => show(app, user, Some(id), language).await,
-        // Since we looked somebody was faster, or the owner took it back.
-        Ok(_) | Err(SubmitError::Refused(_)) => {
-            let state = find_link(app, slug).await?.map(|(link, _)| link.state(app.clock.now()));
-            Ok((why_closed(state, language), None))
+    let state = find_link(app, slug).await?.map(|(link, _)| link.state(app.clock.now()));
+    Ok(Some((why_closed(state, language), None)))
+}
+
+/// Makes the order of a wish, or finds the one that the same wish has made; `None` if it is not sold.
+///
+/// # Errors
+/// The store's.
+pub async fn buy(
+    app: &App,
+    user: TelegramUserId,
+    from: OrderFrom,
+    plan_id: PlanId,
+) -> Result<Option<OrderId>, StoreError> {
+    match app.submit(Command::Buy { from, plan_id, user, wants_invoice: app.provider.is_some() }).await {
+        Ok(Outcome::Order(id)) => {
+            app.reconcile.looks.order_opened(app, id);
+            Ok(Some(id))
         }
+        Ok(_) | Err(SubmitError::Refused(_)) => Ok(None),
         Err(SubmitError::Store(error)) => Err(error),
     }
 }
 
-/// What an order has come to, for its buyer. Everybody else is told what is told of an order that does not exist.
+/// Shows an order to its buyer, by a job. Everybody else is told what is told of an order that does not exist.
 ///
 /// # Errors
 /// The store's.
@@ -98,16 +108,102 @@ pub async fn show(
     user: TelegramUserId,
     id: Option<OrderId>,
     language: Language,
-) -> Result<Reply, StoreError> {
-    let story = match id {
-        Some(id) => OrderStory::load(app, id).await?,
-        None => None,
-    };
-    let Some(story) = story.filter(|story| story.order.user == Some(user)) else {
-        return Ok((language.order_unknown(), None));
-    };
-    app.reconcile.looks.order_opened(app, story.order.id);
-    Ok((state_of(app, &story, language), Some(buttons(app, &story.order, language))))
+) -> Result<Option<Reply>, StoreError> {
+    if let Some(order_id) = id {
+        // A donation has no message that follows it: what it has come to is said when it is asked for.
+        if let Some(story) = OrderStory::load(app, order_id).await?
+            && story.order.duration.is_none()
+        {
+            if story.order.user != Some(user) {
+                return Ok(Some((language.order_unknown(), None)));
+            }
+            app.reconcile.looks.order_opened(app, order_id);
+            let text = donation::state_of(app, &story, language);
+            return Ok(Some((text, Some(donation_buttons(app, &story.order, language)))));
+        }
+        match app.submit(Command::ShowOrder { order_id, user }).await {
+            Ok(_) => {
+                app.reconcile.looks.order_opened(app, order_id);
+                return Ok(None);
+            }
+            Err(SubmitError::Refused(_)) => {}
+            Err(SubmitError::Store(error)) => return Err(error),
+        }
+    }
+    Ok(Some((language.order_unknown(), None)))
+}
+
+/// The plans of a channel to choose from, with prices and durations; `None` if it sells nothing.
+///
+/// # Errors
+/// The store's.
+pub async fn choose(app: &App, id: ChannelId, language: Language) -> Result<Option<Reply>, StoreError> {
+    Ok(find_channel(app, id).await?.filter(sells).map(|channel| chooser(&channel, language)))
+}
+
+/// What a link to a channel is answered with: its plans, or the order at once where there is only one.
+///
+/// # Errors
+/// The store's.
+pub async fn open_channel(
+    app: &App,
+    user: TelegramUserId,
+    id: ChannelId,
+    language: Language,
+) -> Result<Option<Reply>, StoreError> {
+    let over = Ok(Some((language.link_over(), None)));
+    let Some(channel) = find_channel(app, id).await?.filter(sells) else { return over };
+    let plans: Vec<PlanId> = channel.active_plans().map(|plan| plan.id).collect();
+    match plans.as_slice() {
+        [only] => {
+            let from = OrderFrom::Plan { channel_id: id, plan_id: *only };
+            if buy(app, user, from, *only).await?.is_some() { Ok(None) } else { over }
+        }
+        _ => Ok(Some(chooser(&channel, language))),
+    }
+}
+
+/// What a bare `/start` is answered with: to members, their channels to renew; where the bot sells one channel only, its plans; else a
+/// greeting. Which other channels there are is for their owners to tell.
+///
+/// # Errors
+/// The store's.
+pub async fn welcome(app: &App, user: TelegramUserId, language: Language) -> Result<Reply, StoreError> {
+    let mut needs = Needs::default();
+    needs.users.insert(user);
+    let snapshot = app.store.snapshot(needs).await?;
+    let mine: Vec<Button> = snapshot
+        .memberships
+        .values()
+        .filter_map(|membership| snapshot.channels.get(&membership.channel_id))
+        .filter(|channel| sells(channel))
+        .take(RENEWALS_SHOWN_MAX)
+        .map(|channel| Button::callback(&channel.title, Press::Plans { channel: channel.id }.to_data()))
+        .collect();
+    if !mine.is_empty() {
+        return Ok((language.choose_channel(), Some(Keyboard::column(mine))));
+    }
+    let on_sale: Vec<Channel> =
+        app.store.channels(ChannelFilter::default()).await?.into_iter().filter(sells).collect();
+    Ok(match on_sale.as_slice() {
+        [only] => chooser(only, language),
+        _ => (texts::hello(language), None),
+    })
+}
+
+fn sells(channel: &Channel) -> bool {
+    channel.archived_at.is_none() && channel.active_plans().next().is_some()
+}
+
+fn chooser(channel: &Channel, language: Language) -> Reply {
+    let plans = channel.active_plans().map(|plan| plan_button(plan, language));
+    (language.choose_plan(&channel.title), Some(Keyboard::column(plans)))
+}
+
+async fn find_channel(app: &App, id: ChannelId) -> Result<Option<Channel>, StoreError> {
+    let mut needs = Needs::default();
+    needs.channels.insert(id);
+    Ok(app.store.snapshot(needs).await?.channels.get(&id).cloned())
 }
 
 /// In a group, where anybody may read it: the way to the private chat, by a link. A web-app button is refused there (F54).
@@ -115,9 +211,14 @@ pub async fn show(
 ///
 /// # Errors
 /// The store's.
-pub async fn in_group(app: &App, slug: &str, language: Language) -> Result<Option<Reply>, StoreError> {
-    let Some((link, channel)) = find_link(app, slug).await? else { return Ok(None) };
-    let Some(url) = app.bot_link(&format!("{LINK_PREFIX}{}", link.slug)) else { return Ok(None) };
+pub async fn in_group(app: &App, payload: &str, language: Language) -> Result<Option<Reply>, StoreError> {
+    let channel = match (link_of(payload), channel_of(payload)) {
+        (Some(slug), _) => find_link(app, slug).await?.map(|(_, channel)| channel),
+        (None, Some(id)) => find_channel(app, id).await?.filter(sells),
+        (None, None) => None,
+    };
+    let Some(channel) = channel else { return Ok(None) };
+    let Some(url) = app.bot_link(payload) else { return Ok(None) };
     let keyboard = Keyboard::column([Button::url(language.button_open_bot(), url)]);
     Ok(Some((language.buy_in_private(&channel.title), Some(keyboard))))
 }
@@ -131,18 +232,6 @@ async fn find_link(app: &App, slug: &str) -> Result<Option<(PayLink, Channel)>, 
     let snapshot = app.store.snapshot(needs).await?;
     let Some(link) = snapshot.links.values().find(|link| link.slug == slug).cloned() else { return Ok(None) };
     Ok(snapshot.channels.get(&link.channel_id).cloned().map(|channel| (link, channel)))
-}
-
-/// The newest order of the account for the link's plan that was made within [`SAME_WISH_MINUTES`] and is neither paid nor over.
-async fn unsettled(app: &App, user: TelegramUserId, link: &PayLink) -> Result<Option<Order>, StoreError> {
-    let filter = OrderFilter { channel: Some(link.channel_id), user: Some(user), ..OrderFilter::default() };
-    let (now, wish) = (app.clock.now(), SignedDuration::from_mins(SAME_WISH_MINUTES));
-    let waits = |state| matches!(state, OrderState::Open | OrderState::Seen | OrderState::PartiallyPaid);
-    Ok(app.store.orders(filter).await?.into_iter().find(|order| {
-        order.plan_id == Some(link.plan_id)
-            && now < later(order.created_at, wish)
-            && waits(order.state_at(now))
-    }))
 }
 
 /// Why a link makes no order.
@@ -162,46 +251,13 @@ pub fn link_payload(slug: &str) -> String {
     format!("{LINK_PREFIX}{slug}")
 }
 
-fn state_of(app: &App, story: &OrderStory, language: Language) -> Html {
-    let Some(duration) = &story.order.duration else { return donation::state_of(app, story, language) };
-    let OrderStory { order, channel, payments, grant, membership } = story;
-    let (title, now) = (&channel.title, app.clock.now());
-    match order.state_at(now) {
-        OrderState::Open if is_below_minimum(order) => language.order_unpayable(title),
-        OrderState::Open => {
-            let label = order.plan_id.and_then(|id| channel.plan(id)).map_or("", |plan| plan.label.as_str());
-            language.offer(title, label, language.money(&order.price), language.duration(duration))
-        }
-        // All of it is there, and still the order is not paid: a person decides.
-        OrderState::Seen if payments.iter().any(Payment::is_credited) => language.order_with_owner(title),
-        OrderState::Seen => language.order_seen(title),
-        OrderState::PartiallyPaid => match &order.remaining {
-            Some(rest) => language.order_partly(title, language.money(rest)),
-            None => language.order_with_owner(title),
-        },
-        OrderState::Paid => {
-            let grace = channel.policies.grace();
-            match membership.as_ref().filter(|membership| membership.entitles(now, grace)) {
-                Some(membership) => language.order_paid(title, language.until(membership.ends_at)),
-                None => language.order_over(title),
-            }
-        }
-        OrderState::Expired => language.order_expired(title),
-        OrderState::Failed => language.order_failed(title),
-        OrderState::Refunded if grant.as_ref().is_some_and(|grant| grant.revoked.is_none()) => {
-            language.order_refunded_kept(title)
-        }
-        OrderState::Refunded => language.order_refunded(title),
-    }
-}
-
 /// Whether the provider takes no payment as small as this. (Where only the invoice is missing one may pay on the page.)
 pub(crate) fn is_below_minimum(order: &Order) -> bool {
     order.invoice.is_none() && matches!(order.invoice_problem, Some(InvoiceProblem::BelowMinimum { .. }))
 }
 
-/// To where one pays, as long as there is something to pay, and to the order's page.
-fn buttons(app: &App, order: &Order, language: Language) -> Keyboard {
+/// Below a donation: to where one pays, as long as there is something to pay, and to its page.
+fn donation_buttons(app: &App, order: &Order, language: Language) -> Keyboard {
     let page = app.public_url(&format!("/o/{}", order.id));
     let is_payable = match order.state_at(app.clock.now()) {
         OrderState::Open => !is_below_minimum(order),
@@ -237,6 +293,10 @@ mod tests {
         // The predecessor's payload, which said the price.
         for payload in ["LTEwMDE_1d00_9999", "", "start"] {
             assert_eq!((link_of(payload), order_of(payload)), (None, None), "{payload}");
+            assert_eq!(channel_of(payload), None, "{payload}");
         }
+        let id = ChannelId(uuid::Uuid::from_u128(7));
+        assert_eq!(channel_of(&channel_payload(id)), Some(id));
+        assert_eq!(channel_of("s_7"), None);
     }
 }

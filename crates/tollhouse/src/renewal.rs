@@ -4,14 +4,13 @@
 //! presses it.
 
 use tollhouse_core::channel::{Channel, Plan};
-use tollhouse_core::command::{Command, OrderFrom, Outcome};
-use tollhouse_core::id::{MembershipId, OrderId, TelegramUserId};
-use tollhouse_core::order::{OrderSource, OrderState};
+use tollhouse_core::command::OrderFrom;
+use tollhouse_core::id::{MembershipId, TelegramUserId};
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::{OrderFilter, StoreError};
-use tollhouse_telegram::{Button, Html, Keyboard};
+use tollhouse_store::StoreError;
 
-use crate::app::{App, SubmitError};
+use crate::app::App;
+use crate::purchase::{self, Reply};
 use crate::texts::Language;
 
 /// What stands before the membership in a start payload.
@@ -30,7 +29,8 @@ pub fn of_payload(payload: &str) -> Option<MembershipId> {
     format!("{}{digits}", MembershipId::PREFIX).parse().ok()
 }
 
-/// Makes the order of a renewal, or finds the one that is open still; answers with what it costs and the button to pay.
+/// Makes the order of a renewal, or finds the one that the same wish has made; its message comes by a job. Below it stands the way to the
+/// channel's other plans. What is answered at once is why there is none.
 ///
 /// # Errors
 /// The store's.
@@ -39,31 +39,11 @@ pub async fn start(
     user: TelegramUserId,
     id: MembershipId,
     language: Language,
-) -> Result<(Html, Option<Keyboard>), StoreError> {
-    let Some((channel, plan)) = what_to_buy(app, user, id).await? else {
-        return Ok((language.no_renewal(), None));
-    };
-    let order_id = match open_order(app, user, &channel, &plan).await? {
-        Some(known) => known,
-        None => {
-            let order = Command::CreateOrder {
-                from: OrderFrom::Plan { channel_id: channel.id, plan_id: plan.id },
-                user: Some(user),
-                source: OrderSource::Bot,
-                wants_invoice: app.provider.is_some(),
-            };
-            match app.submit(order).await {
-                Ok(Outcome::Order(id)) => id,
-                Ok(_) | Err(SubmitError::Refused(_)) => return Ok((language.no_renewal(), None)),
-                Err(SubmitError::Store(error)) => return Err(error),
-            }
-        }
-    };
-    let (price, duration) = (language.money(&plan.price), language.duration(&plan.duration));
-    let text = language.renewal_offer(&channel.title, &plan.label, price, duration);
-    let keyboard =
-        Keyboard::column([Button::url(language.button_pay(), app.public_url(&format!("/o/{order_id}")))]);
-    Ok((text, Some(keyboard)))
+) -> Result<Option<Reply>, StoreError> {
+    let no_renewal = || Ok(Some((language.no_renewal(), None)));
+    let Some((channel, plan)) = what_to_buy(app, user, id).await? else { return no_renewal() };
+    let from = OrderFrom::Plan { channel_id: channel.id, plan_id: plan.id };
+    if purchase::buy(app, user, from, plan.id).await?.is_some() { Ok(None) } else { no_renewal() }
 }
 
 /// The plan that the member bought last if it is sold still, else one that lasts as long, else the cheapest. Nothing for anybody else's
@@ -107,25 +87,4 @@ async fn what_to_buy(
     };
     let plan = same.filter(|plan| plan.active).or_else(as_long).or_else(cheapest).cloned();
     Ok(plan.map(|plan| (channel, plan)))
-}
-
-/// An order for the same that is open still: whoever presses twice pays once.
-async fn open_order(
-    app: &App,
-    user: TelegramUserId,
-    channel: &Channel,
-    plan: &Plan,
-) -> Result<Option<OrderId>, StoreError> {
-    let filter = OrderFilter {
-        channel: Some(channel.id),
-        user: Some(user),
-        state: Some(OrderState::Open),
-        ..OrderFilter::default()
-    };
-    let now = app.clock.now();
-    let open = app.store.orders(filter).await?;
-    let same = open
-        .into_iter()
-        .find(|order| order.plan_id == Some(plan.id) && order.state_at(now) == OrderState::Open);
-    Ok(same.map(|order| order.id))
 }

@@ -5,6 +5,7 @@
 //! comes from outside is escaped here, at the boundary (F66): a markup message escapes each value, a plain one is escaped by the
 //! page that shows it.
 
+mod attention;
 mod catalog;
 mod format;
 mod telegram;

@@ -28,6 +28,12 @@ impl Addresses {
         self.below(["webhooks", "nowpayments"])
     }
 
+    /// Where Telegram posts updates.
+    #[must_use]
+    pub fn telegram(&self) -> Url {
+        self.below(["webhooks", "telegram"])
+    }
+
     /// A path of ours; what it holds beyond its slashes is encoded where it has to be.
     #[must_use]
     pub fn path(&self, path: &str) -> Url {
@@ -68,6 +74,7 @@ mod tests {
         }
         let ours = addresses("https://pay.example.org");
         assert_eq!(ours.notifications().as_str(), "https://pay.example.org/webhooks/nowpayments");
+        assert_eq!(ours.telegram().as_str(), "https://pay.example.org/webhooks/telegram");
         assert_eq!(ours.path("/c/a b?c#d").as_str(), "https://pay.example.org/c/a%20b%3Fc%23d");
     }
 }

@@ -13,6 +13,7 @@ use tollhouse_telegram::{Button, ChatId, Error as TelegramError, Gateway, Html, 
 use crate::app::App;
 use crate::bot::{self, owner::standing};
 use crate::metrics;
+use crate::notices;
 use crate::offer;
 use crate::texts::{self, Language};
 
@@ -208,11 +209,6 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Action::TakeDownOffer { post, owner, is_over } => {
             offer::take_down(app, gateway, &post, owner, is_over).await
         }
-        Action::Notify { owner, channel_id, title, notice } => {
-            let language = app.language_of(owner).await;
-            let keyboard = texts::owner_buttons(language, channel_id, &notice);
-            send(gateway, owner, &texts::owner(language, &title, &notice), keyboard.as_ref()).await
-        }
         Action::OfferSetup { chat, user } => {
             let may = match standing::may_sell(gateway, chat.chat, user).await {
                 Ok(may) => may,
@@ -222,6 +218,18 @@ async fn perform(app: &App, action: Action) -> Outcome {
             };
             let (text, keyboard) = bot::owner::offer_setup(app.language_of(user).await, &chat, may);
             send(gateway, user, &text, keyboard.as_ref()).await
+        }
+        Action::ShowOrder { order_id, channel_id, user, title, face, message_id } => {
+            let order =
+                crate::progress::Order { id: order_id, channel: channel_id, title: &title, face: &face };
+            crate::progress::show(app, gateway, user, &order, message_id).await
+        }
+        Action::FoldMessage { user, title, message_id, .. } => {
+            crate::progress::fold(app, gateway, user, &title, message_id).await
+        }
+        Action::Notify { owner, channel_id, title, notice, told } => {
+            let about = notices::About { channel_id, title: title.as_deref(), notice: &notice };
+            notices::tell(app, gateway, owner, &about, &told).await
         }
         Action::Nothing
         | Action::GiveUp { .. }

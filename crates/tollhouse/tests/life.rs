@@ -208,12 +208,10 @@ impl Life {
             urls.find_map(|url| url.split_once("/o/").map(|(_, order)| order.to_owned()))
         };
         let mut found = None;
-        // An answer is said once: who gets none, because Telegram has trouble, presses again.
+        // While Telegram has trouble the order's message is put off: who gets none presses again.
         for _ in 0..5 {
             telegram.start(id, &payload).unwrap();
-            let heard =
-                |world: &tollhouse_telegram::fake::World| (world.updates_waiting() == 0).then_some(());
-            telegram.wait_for("a bot that has heard it", heard).await.unwrap();
+            self.settle().await;
             found = telegram.read(offer);
             if found.is_some() {
                 break;
@@ -388,9 +386,15 @@ impl Life {
             for person in world.people() {
                 let mut seen: BTreeMap<&str, jiff::Timestamp> = BTreeMap::new();
                 for post in world.bot_posts(person.user.id) {
-                    let is_answer = ["was declined", "Hello", "cannot be renewed", "added to what you have"]
-                        .iter()
-                        .any(|words| post.text.contains(words));
+                    let is_answer = [
+                        "was declined",
+                        "like to renew",
+                        "cannot be renewed",
+                        "added to what you have",
+                        "a newer message",
+                    ]
+                    .iter()
+                    .any(|words| post.text.contains(words));
                     // A farewell names no day: who is shown out again days later hears the same words again.
                     let before = seen.insert(post.text.as_str(), post.at);
                     let again =

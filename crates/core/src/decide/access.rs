@@ -13,6 +13,9 @@ use crate::membership::{Grant, Membership, later};
 /// How old an invite link must be before `/mylink` makes a new one, in minutes: whoever asks twice in a row gets the same.
 const REISSUE_AFTER_MINUTES: i64 = 60;
 
+/// How long after it was sent a link is not sent again, in seconds: it stands just above, and each sending is a message.
+const REISSUE_REST_SECONDS: i64 = 60;
+
 /// Binds an order to an account: once, and only to the first.
 pub(super) fn claim_order(
     work: &mut Work<'_>,
@@ -160,11 +163,11 @@ pub(super) fn user_started(work: &mut Work<'_>, user: TelegramUserId) -> Outcome
 }
 
 /// Sends a user the way in to everything that they may read, again. A link that is not quite new is made anew: the old one may be
-/// what does not work (F37).
+/// what does not work (F37). Who has just got it does not get it again.
 pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
     let mine: Vec<Membership> =
         work.snapshot.memberships.values().filter(|membership| membership.user == user).cloned().collect();
-    let mut sent = 0;
+    let (mut sent, mut rested) = (0, 0);
     for mut membership in mine {
         let Some(channel) = work.snapshot.channels.get(&membership.channel_id) else { continue };
         if !membership.entitles(work.now, channel.policies.grace()) {
@@ -178,6 +181,11 @@ pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
             .max_by_key(|grant| (grant.granted_at, grant.id))
             .cloned();
         let Some(grant) = newest else { continue };
+        let rest = SignedDuration::from_secs(REISSUE_REST_SECONDS);
+        if grant.delivered_at.is_some_and(|at| work.now < later(at, rest)) {
+            rested += 1;
+            continue;
+        }
         let is_old = membership.invite.as_ref().is_some_and(|invite| {
             later(invite.created_at, SignedDuration::from_mins(REISSUE_AFTER_MINUTES)) <= work.now
         });
@@ -189,5 +197,5 @@ pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
         delivery::deliver(work, &grant, membership.id);
         sent += 1;
     }
-    Outcome::Reissued(sent)
+    Outcome::Reissued { sent, rested }
 }

@@ -1,6 +1,6 @@
 //! The attention list: opened by what is wrong, closed by what mends it or by a person.
 
-use super::{SYSTEM, Work, departure, guard, jobs, notification};
+use super::{SYSTEM, Work, departure, guard, jobs, notification, progress};
 use crate::attention::{Attention, Reason, Resolution, Resolved, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{AttentionId, ChannelId, OrderId};
@@ -59,18 +59,40 @@ pub(super) fn open(
     detail: String,
     channel_id: Option<ChannelId>,
 ) -> bool {
+    match opened(work, subject, reason, detail, channel_id) {
+        Some((item, again)) => {
+            tell(work, &item, again);
+            true
+        }
+        None => false,
+    }
+}
+
+/// The same about a message to owner and operators that could not be sent: they must not be told that they could not be told.
+pub(super) fn open_quietly(work: &mut Work<'_>, subject: Subject, reason: Reason, detail: String) {
+    let _ = opened(work, subject, reason, detail, None);
+}
+
+/// The item, if it is newly open, and whether a person had resolved it before.
+fn opened(
+    work: &mut Work<'_>,
+    subject: Subject,
+    reason: Reason,
+    detail: String,
+    channel_id: Option<ChannelId>,
+) -> Option<(Attention, bool)> {
     let mut again = false;
     let item = match work.snapshot.attention_on(subject, reason).cloned() {
         Some(known) if known.is_open() => {
             if known.detail != detail {
                 work.snapshot.attention.put(known.id, Attention { detail, ..known });
             }
-            return false;
+            return None;
         }
         Some(known) => {
             let by_person = known.resolved.as_ref().is_some_and(|r| r.resolution != Resolution::Settled);
             if by_person && known.detail == detail && !reason.is_about_a_job() {
-                return false;
+                return None;
             }
             // An offer is posted for as long as its channel lives: each time that it fails is worth a word.
             again = by_person || reason == Reason::OfferNotPosted;
@@ -86,18 +108,15 @@ pub(super) fn open(
             resolved: None,
         },
     };
-    tell_owner(work, &item, again);
-    work.snapshot.attention.put(item.id, item);
-    true
+    work.snapshot.attention.put(item.id, item.clone());
+    Some((item, again))
 }
 
 /// One message for each item, and one more for each time that a person's decision was overtaken.
-fn tell_owner(work: &mut Work<'_>, item: &Attention, again: bool) {
-    let Some(channel) = item.channel_id.and_then(|id| work.snapshot.channels.get(&id)) else {
-        return;
-    };
-    let Some(owner) = channel.owner else { return };
-    let channel_id = channel.id;
+fn tell(work: &mut Work<'_>, item: &Attention, again: bool) {
+    let channel = item.channel_id.and_then(|id| work.snapshot.channels.get(&id));
+    let owner = channel.and_then(|channel| channel.owner);
+    let channel_id = item.channel_id;
     let notice = OwnerNotice::Attention {
         reason: item.reason,
         subject: item.subject.to_string(),
@@ -107,7 +126,8 @@ fn tell_owner(work: &mut Work<'_>, item: &Attention, again: bool) {
     if again {
         subject.push_str(&format!(":{}", item.opened_at.as_microsecond()));
     }
-    work.arm(JobKind::NotifyOwner { owner, channel_id, notice }, subject, channel_id, work.now, false);
+    let kind = JobKind::NotifyOwner { owner, channel_id, notice, told: Vec::new() };
+    work.arm_for(kind, subject, channel_id, work.now, false);
 }
 
 /// Resolves an item because a person said so. Resolving it again in the same way is no error.
@@ -241,6 +261,7 @@ fn rule(work: &mut Work<'_>, order_id: Option<OrderId>, ruling: Ruling) {
         order.ruling = Some(ruling);
         work.snapshot.orders.put(order_id, order);
         notification::reassess(work, order_id);
+        progress::follow(work, order_id);
     }
 }
 
@@ -256,6 +277,7 @@ fn refunded(work: &mut Work<'_>, item: &Attention, order_id: Option<OrderId>) {
             }
             if let Some(order_id) = order_id {
                 notification::reassess(work, order_id);
+                progress::follow(work, order_id);
             }
         }
         Subject::Order(_) if !matches!(item.reason, Reason::PaidTwice | Reason::Overpaid) => {

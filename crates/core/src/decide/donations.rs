@@ -31,6 +31,7 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
         }
         _ => return,
     };
-    let kind = JobKind::NotifyOwner { owner, channel_id: channel.id, notice };
+    let kind =
+        JobKind::NotifyOwner { owner: Some(owner), channel_id: Some(channel.id), notice, told: Vec::new() };
     work.arm(kind, subject, channel.id, work.now, false);
 }

@@ -202,12 +202,13 @@ pub(super) fn refold_as(
 
 /// Tells the owner what became of an order.
 pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, before: OrderState) {
-    let Some(owner) = channel.owner else { return };
     // The other system has told of it, or the sale is long past.
     if order.source == OrderSource::Import && order.state == OrderState::Paid {
         return;
     }
     let (word, notice) = match order.state {
+        // Without an owner nobody in particular sells, and a payment has one row less to write.
+        OrderState::Paid if channel.owner.is_none() => return,
         OrderState::Paid => {
             let renewal = work
                 .snapshot
@@ -234,7 +235,8 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
         }
         _ => return,
     };
-    let kind = JobKind::NotifyOwner { owner, channel_id: channel.id, notice };
+    let kind =
+        JobKind::NotifyOwner { owner: channel.owner, channel_id: Some(channel.id), notice, told: Vec::new() };
     work.arm(kind, format!("{word}:{}", order.id), channel.id, work.now, false);
 }
 

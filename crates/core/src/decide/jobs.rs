@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, departure, guard, notification, offers, payout, reminders, rights, shop};
+use super::{
+    Work, attention, departure, guard, notification, offers, payout, progress, reminders, rights, shop,
+};
 use crate::attention::{Reason, Subject};
 use crate::bot_chat::{HELD_ERROR, RIGHTS_WAIT_MINUTES};
 use crate::command::{Outcome, Refusal};
@@ -102,7 +104,21 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::WakeHeld { channel_id } => rights::wake(work, channel_id),
                 JobKind::ApplyPayout { channel_id } => payout::apply(work, channel_id),
                 JobKind::PostOffer { channel_id } => offers::looked(work, &mut job, channel_id, outcome),
-                JobKind::NotifyOwner { .. } => None,
+                JobKind::ShowOrder { order_id } => match outcome {
+                    JobOutcome::OrderShown { face, message_id, is_new } => {
+                        progress::shown(work, order_id, face, *message_id, *is_new)
+                    }
+                    _ => None,
+                },
+                JobKind::NotifyOwner { owner, channel_id, notice, mut told } => match outcome {
+                    JobOutcome::Told { chat, more } => {
+                        told.push(*chat);
+                        job.kind = JobKind::NotifyOwner { owner, channel_id, notice, told };
+                        more.then_some(work.now)
+                    }
+                    _ => None,
+                },
+                JobKind::FoldMessage { .. } => None,
             };
             if next.is_some() {
                 // Attempts are those of one step: a job that follows a membership for years has some that fail, and each was mended.
@@ -273,8 +289,11 @@ fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
         }
         None => work.snapshot.jobs.put(id, job),
     }
-    // An owner who cannot be told must not be told that he could not be told.
-    attention::open(work, Subject::Job(id), reason, detail, channel_id.filter(|_| !about_owner));
+    if about_owner {
+        attention::open_quietly(work, Subject::Job(id), reason, detail);
+    } else {
+        attention::open(work, Subject::Job(id), reason, detail, channel_id);
+    }
 }
 
 fn bounded(error: &str) -> String {
@@ -295,6 +314,7 @@ fn delivered(
                 membership.invite = Some(Invite { link: link.clone(), created_at: work.now });
                 membership.updated_at = work.now;
                 work.snapshot.memberships.put(membership_id, membership);
+                progress::follow_grant(work, grant_id);
             }
             Some(work.now)
         }

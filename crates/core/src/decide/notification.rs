@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Work, attention, donations, grants, import};
+use super::{Work, attention, donations, grants, import, progress};
 use crate::attention::{Reason, Subject};
 use crate::channel::{Channel, LEGACY_DAYS_DEFAULT, PlanDuration};
 use crate::command::{Outcome, Refusal};
@@ -72,6 +72,10 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
         if attention::open(work, subject, reason, String::new(), channel_id) {
             change.opened.push((subject, reason));
         }
+    }
+
+    if let Some(order_id) = order_id.filter(|_| absorbed.changed || change.granted) {
+        progress::follow(work, order_id);
     }
 
     let (verdict, reason) = verdict_of(absorbed, unmatched, &change);
@@ -164,6 +168,7 @@ pub(super) fn bind_by_hand(
     );
     adopt_children(work, payment_id, order_id);
     reassess(work, order_id);
+    progress::follow(work, order_id);
     Ok(Outcome::Order(order_id))
 }
 
@@ -271,6 +276,8 @@ pub(super) fn new_order(
         ruling: None,
         paid_at: None,
         updated_at: now,
+        wish: None,
+        message_id: None,
     }
 }
 

@@ -91,7 +91,8 @@ fn tell(work: &mut Work<'_>, channel: &Channel, notice: OwnerNotice) {
         _ => "kept",
     };
     let subject = format!("payout:{}:{what}:{}", channel.id, work.ids.uuid().simple());
-    let kind = JobKind::NotifyOwner { owner, channel_id: channel.id, notice };
+    let kind =
+        JobKind::NotifyOwner { owner: Some(owner), channel_id: Some(channel.id), notice, told: Vec::new() };
     work.arm(kind, subject, channel.id, work.now, false);
 }
 

@@ -145,7 +145,7 @@ fn tell(work: &mut Work<'_>, channel: &Channel, subject: String, notice: OwnerNo
     };
     let subject = format!("{subject}:{}", channel.id);
     work.arm(
-        JobKind::NotifyOwner { owner, channel_id: channel.id, notice },
+        JobKind::NotifyOwner { owner: Some(owner), channel_id: Some(channel.id), notice, told: Vec::new() },
         subject,
         channel.id,
         work.now,

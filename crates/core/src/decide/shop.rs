@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::access::no_channel;
 use super::notification::new_order;
 use super::payout;
+use super::progress;
 use super::{SYSTEM, Work, offers};
 use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
 use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
@@ -362,6 +363,7 @@ pub(super) fn note_invoice(work: &mut Work<'_>, id: OrderId, invoice: &Invoice) 
         order.invoice_problem = None;
         order.updated_at = work.now;
         work.snapshot.orders.put(id, order);
+        progress::follow(work, id);
     }
 }
 
@@ -374,6 +376,7 @@ pub(super) fn note_invoice_problem(work: &mut Work<'_>, id: OrderId, problem: In
         order.invoice_problem = Some(problem);
         order.updated_at = work.now;
         work.snapshot.orders.put(id, order);
+        progress::follow(work, id);
     }
 }
 

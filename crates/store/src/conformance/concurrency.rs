@@ -1,12 +1,14 @@
 //! Several at once: tasks of one process, and two processes on one database.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tollhouse_core::audit::{GENESIS, verify};
 use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{Command, NewPlan, Outcome, Refusal};
+use tollhouse_core::command::{Command, NewPlan, OrderFrom, Outcome, Refusal};
+use tollhouse_core::decide::SAME_WISH_MINUTES;
 use tollhouse_core::event::Verdict;
 use tollhouse_core::id::{ProviderPaymentId, TelegramUserId};
 use tollhouse_core::membership::{Fold, fold};
@@ -156,6 +158,35 @@ pub async fn two_processes_add_one_plan_once(database: &dyn Fresh) {
     let channel = &one.store.channels(ChannelFilter::default()).await.unwrap()[0];
     let labels: Vec<&str> = channel.plans.iter().map(|plan| plan.label.as_str()).collect();
     assert_eq!(labels, ["Monthly", "Life", "a", "b", "c", "d"]);
+}
+
+pub async fn f27_two_processes_make_one_order_of_one_wish(database: &dyn Fresh) {
+    let (one, two) = two(database).await;
+    let channel_id = one.channel().await;
+    let plan_id = one.plan(channel_id, "Monthly").await;
+    let wish = |user: i64| Command::Buy {
+        from: OrderFrom::Plan { channel_id, plan_id },
+        plan_id,
+        user: TelegramUserId::new(user).unwrap(),
+        wants_invoice: false,
+    };
+    for user in 1..=10 {
+        let mut made = BTreeSet::new();
+        for answer in all_at_once(&[&one.store, &two.store], vec![wish(user); 6]).await {
+            let Ok(Outcome::Order(id)) = answer else { panic!("{answer:?}") };
+            made.insert(id);
+        }
+        assert_eq!(made.len(), 1);
+        let order = one.look(*made.first().unwrap()).await.orders.values().next().unwrap().clone();
+        assert_eq!((order.wish, order.message_id), (Some(1), None));
+    }
+    // A later wish is a new order, on whichever process, and the newest of them is what a repeat finds.
+    one.clock.advance(SignedDuration::from_mins(SAME_WISH_MINUTES));
+    two.clock.advance(SignedDuration::from_mins(SAME_WISH_MINUTES));
+    let second = two.run(wish(1)).await;
+    assert_eq!(one.run(wish(1)).await, second);
+    let Outcome::Order(id) = second else { panic!("{second:?}") };
+    assert_eq!(one.look(id).await.orders.get(&id).unwrap().wish, Some(2));
 }
 
 pub async fn a_change_of_a_channel_is_not_undone_by_another(database: &dyn Fresh) {

@@ -6,13 +6,16 @@ use tollhouse_core::attention::Resolution;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member, NewPlan, OfferChange, OrderFrom, Outcome};
 use tollhouse_core::event::Parent;
-use tollhouse_core::id::{ChannelId, IdSource, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId};
+use tollhouse_core::id::{
+    ChannelId, IdSource, MessageId, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId,
+};
 use tollhouse_core::job::{Failure, Job, JobKind, Outcome as JobOutcome};
 use tollhouse_core::membership_policy::StrangerPolicy;
 use tollhouse_core::money::Currency;
 use tollhouse_core::order::{Invoice, OrderKind, OrderSource};
 use tollhouse_core::policy::{OverpaidPolicy, PolicyChange, RefundPolicy};
 use tollhouse_core::presence::Standing;
+use tollhouse_core::progress::Face;
 
 use super::Fresh;
 use super::model::Model;
@@ -218,6 +221,12 @@ impl Player {
                 wants_invoice,
             },
             (1, _, _, Some(claim)) => Command::ClaimOrder { claim, user: self.user() },
+            (2, _, Some(plan), _) => Command::Buy {
+                from: OrderFrom::Plan { channel_id: plan.channel_id, plan_id: plan.id },
+                plan_id: plan.id,
+                user: self.user(),
+                wants_invoice,
+            },
             (_, _, Some(plan), _) => Command::CreateOrder {
                 from: OrderFrom::Plan { channel_id: plan.channel_id, plan_id: plan.id },
                 user,
@@ -395,7 +404,7 @@ impl Player {
             return Command::FinishJob { job: Box::new(job), token, outcome };
         }
         let error = || "it did not work: ✗".to_owned();
-        let outcome = match self.below(12) {
+        let outcome = match self.below(13) {
             0 => JobOutcome::Nothing,
             9 => JobOutcome::Counted { members: 3 },
             1 => JobOutcome::InviteCreated { link: format!("https://t.me/+{}", self.below(1_000)) },
@@ -414,6 +423,11 @@ impl Player {
                 JobOutcome::Failed(Failure::BelowMinimum { error: error(), minimum: "2.00 USD".parse().ok() })
             }
             10 => JobOutcome::CoinRefused,
+            11 => JobOutcome::OrderShown {
+                face: Box::new(Face::Seen),
+                message_id: MessageId::new(i64::from(i32::MAX)).unwrap(),
+                is_new: true,
+            },
             _ => JobOutcome::Done,
         };
         Command::FinishJob { job: Box::new(job), token, outcome }

@@ -11,8 +11,9 @@ use tollhouse_core::channel::{Channel, Payout, Plan, PlanDuration};
 use tollhouse_core::dialogue::{Dialogue, Question};
 use tollhouse_core::event::{EventSource, Parent, Verdict};
 use tollhouse_core::id::{
-    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LeaseToken, LinkId, MembershipId, OrderId, PlanId,
-    PresenceId, PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
+    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LeaseToken, LinkId, MembershipId, MessageId, OrderId,
+    PlanId, PresenceId, PrivateChatId, ProviderPaymentId, PublicChatId, RunId, TelegramChatId,
+    TelegramUserId,
 };
 use tollhouse_core::job::{Job, JobState, Lease};
 use tollhouse_core::link::PayLink;
@@ -317,11 +318,15 @@ pub(crate) fn order(row: &mut impl Columns) -> Result<Order, Failure> {
         paid_at: row.time()?,
         updated_at: row.must_time()?,
         checkout: row.word(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
+        wish: None,
+        message_id: None,
     };
     if row.must_word(OrderKind::from_word)? == OrderKind::Donation {
         order.duration = None;
     }
     order.donor_message = row.owned()?;
+    order.wish = row.number(u32::try_from)?;
+    order.message_id = row.number(MessageId::new)?;
     Ok(order)
 }
 

@@ -10,6 +10,7 @@ use tollhouse_core::bot_chat::{BotChat, BotRight};
 use tollhouse_core::channel::{Channel, Plan, PlanDuration};
 use tollhouse_core::dialogue::Dialogue;
 use tollhouse_core::event::Parent;
+use tollhouse_core::id::MessageId;
 use tollhouse_core::job::{ArmJob, Job, JobKind, JobState};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::{Grant, Membership};
@@ -269,6 +270,8 @@ impl Record for Order {
         sink.text((self.checkout != Checkout::default()).then(|| json(&self.checkout)).flatten());
         words(sink, self.kind().as_str());
         maybe_words(sink, self.donor_message.as_deref());
+        sink.int(self.wish.map(i64::from));
+        sink.int(self.message_id.map(MessageId::get));
     }
 
     fn leaves_indexes(&self, before: &Self) -> bool {

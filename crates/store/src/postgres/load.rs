@@ -107,6 +107,7 @@ queries! {
     PAYMENTS_BY_ORDER = PAYMENTS "WHERE order_id = ANY($1) AND NOT (id = ANY($2))" NO_LOCK;
     ORDERS_BY_ID = ORDERS "WHERE id = ANY($1) ORDER BY id" LOCK;
     ORDERS_BY_CLAIM = ORDERS "WHERE claim = ANY($1) ORDER BY id" LOCK;
+    NEWEST_BY_WISH = ORDERS "WHERE (telegram_user, plan_id, wish) IN (SELECT buyer, plan, (SELECT max(other.wish) FROM orders AS other WHERE other.telegram_user = buyer AND other.plan_id = plan) FROM unnest($1::bigint[], $2::uuid[]) AS wanted (buyer, plan)) ORDER BY id" LOCK;
     GRANTS_BY_ID = GRANTS "WHERE id = ANY($1)" NO_LOCK;
     GRANTS_BY_ORDER = GRANTS "WHERE order_id = ANY($1)" NO_LOCK;
     GRANTS_BY_MEMBERSHIP = GRANTS "WHERE membership_id = ANY($1)" NO_LOCK;
@@ -176,6 +177,11 @@ fn put<'a>(ask: &Ask, purpose: Purpose, calls: &mut Vec<Call<'a>>) {
         ),
         Ask::OrdersById(ids) => rows(&ORDERS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::OrdersByClaim(claims) => rows(&ORDERS_BY_CLAIM, vec![array(claims.iter().map(|claim| claim.0))]),
+        Ask::OrdersByWish(wishes) => {
+            let users = array(wishes.iter().map(|(user, _)| user.get()));
+            let plans = array(wishes.iter().map(|(_, plan)| plan.0));
+            rows(&NEWEST_BY_WISH, vec![users, plans]);
+        }
         Ask::GrantsById(ids) => rows(&GRANTS_BY_ID, vec![array(ids.iter().map(|id| id.0))]),
         Ask::GrantsByOrder(ids) => rows(&GRANTS_BY_ORDER, vec![array(ids.iter().map(|id| id.0))]),
         Ask::GrantsByMembership(ids) => rows(&GRANTS_BY_MEMBERSHIP, vec![array(ids.iter().map(|id| id.0))]),
@@ -251,7 +257,9 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
         Ask::Payments { .. } | Ask::PaymentsByOrder { .. } => {
             Found::Payments(each(last, |row| layout::payment(row))?)
         }
-        Ask::OrdersById(_) | Ask::OrdersByClaim(_) => Found::Orders(each(last, |row| layout::order(row))?),
+        Ask::OrdersById(_) | Ask::OrdersByClaim(_) | Ask::OrdersByWish(_) => {
+            Found::Orders(each(last, |row| layout::order(row))?)
+        }
         Ask::GrantsById(_) | Ask::GrantsByOrder(_) | Ask::GrantsByMembership(_) => {
             Found::Grants(each(last, |row| layout::grant(row))?)
         }

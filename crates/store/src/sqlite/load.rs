@@ -51,6 +51,7 @@ queries! {
     PAYMENTS_BY_PARENT = PAYMENTS "parent_payment_id = ?1";
     ORDERS_BY_ID = ORDERS "id = ?1";
     ORDERS_BY_CLAIM = ORDERS "claim = ?1";
+    NEWEST_BY_WISH = ORDERS "telegram_user = ?1 AND plan_id = ?2 AND wish IS NOT NULL ORDER BY wish DESC LIMIT 1";
     GRANTS_BY_ID = GRANTS "id = ?1";
     GRANTS_BY_ORDER = GRANTS "order_id = ?1";
     GRANTS_BY_MEMBERSHIP = GRANTS "membership_id = ?1";
@@ -152,6 +153,14 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
             Found::Orders(each(c, &ORDERS_BY_CLAIM, claims.iter().map(|claim| claim.0), |row| {
                 layout::order(row)
             })?)
+        }
+        Ask::OrdersByWish(wishes) => {
+            let mut found = Vec::new();
+            for (user, plan) in wishes {
+                let key: [&dyn ToSql; 2] = [&user.get(), &plan.0];
+                query(c, &NEWEST_BY_WISH, &key, |row| layout::order(row), &mut found)?;
+            }
+            Found::Orders(found)
         }
         Ask::GrantsById(ids) => grants(c, &GRANTS_BY_ID, ids.iter().map(|id| id.0))?,
         Ask::GrantsByOrder(ids) => grants(c, &GRANTS_BY_ORDER, ids.iter().map(|id| id.0))?,

@@ -262,6 +262,12 @@ impl World {
         self.poll_turn
     }
 
+    /// What went wrong the last time that an update could not be posted to the webhook; it stays until another webhook is set.
+    #[must_use]
+    pub fn webhook_error(&self) -> Option<&str> {
+        self.webhook.as_ref()?.last_error.as_ref().map(|(_, text)| text.as_str())
+    }
+
     /// Updates that nobody confirmed yet.
     #[must_use]
     pub fn updates_waiting(&self) -> usize {

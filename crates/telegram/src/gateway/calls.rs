@@ -23,7 +23,7 @@ use crate::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::keyboard::Keyboard;
 use crate::member::Member;
 use crate::model::{Chat, InviteLink, MessageRef};
-use crate::update::{Batch, Topic, UpdateKind};
+use crate::update::{Batch, Topic, Update, UpdateKind};
 
 /// The bot itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,6 +34,19 @@ pub struct Me {
     pub username: String,
     /// Its display name.
     pub first_name: String,
+}
+
+/// How updates are posted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WebhookInfo {
+    /// To where; empty without a webhook.
+    pub url: String,
+    /// How many updates wait.
+    #[serde(rename = "pending_update_count", default)]
+    pub waiting: u64,
+    /// What went wrong the last time that something did.
+    #[serde(rename = "last_error_message", default)]
+    pub last_error: Option<String>,
 }
 
 /// `true` is all that most calls answer.
@@ -68,11 +81,7 @@ impl Gateway {
         let elements: Vec<Box<RawValue>> =
             self.call_within(timeout, Method::GetUpdates, None, &parameters).await?;
         let batch = Batch::of(&elements);
-        for update in &batch.updates {
-            if let UpdateKind::Unknown { kind } | UpdateKind::Undecodable { kind, .. } = &update.kind {
-                self.inner.observe.unread_update(kind);
-            }
-        }
+        batch.updates.iter().for_each(|update| self.note_unread(update));
         Ok(batch)
     }
 
@@ -87,6 +96,21 @@ impl Gateway {
             .allowed_updates(to_wire(topics))
             .build();
         self.call::<Yes>(Method::SetWebhook, None, &parameters).await.map(drop)
+    }
+
+    /// Where updates are posted, and how that goes.
+    ///
+    /// # Errors
+    /// The transient ones.
+    pub async fn get_webhook_info(&self) -> Result<WebhookInfo, Error> {
+        self.call(Method::GetWebhookInfo, None, &serde_json::Map::new()).await
+    }
+
+    /// Counts an update that was posted if it is one that we do not read; polled ones are counted as they come.
+    pub fn note_unread(&self, update: &Update) {
+        if let UpdateKind::Unknown { kind } | UpdateKind::Undecodable { kind, .. } = &update.kind {
+            self.inner.observe.unread_update(kind);
+        }
     }
 
     /// Has updates kept for polling again. Those that wait are kept.

@@ -104,8 +104,9 @@ async fn ask(turn: &Turn<'_>, state: &State, place: i64) -> Result<Reply, StoreE
         }
         State::Message { channel_id } => {
             let order = donation::last(turn.app, turn.user, *channel_id).await?;
-            let (mut text, keyboard) =
-                purchase::show(turn.app, turn.user, order.map(|order| order.id), l).await?;
+            let (mut text, keyboard) = purchase::show(turn.app, turn.user, order.map(|order| order.id), l)
+                .await?
+                .unwrap_or_else(|| (l.order_unknown(), None));
             text.push_text("\n\n");
             text.push_markup(l.donor_ask(count(DONOR_MESSAGE_LENGTH_MAX)).as_str());
             Ok((text, keyboard))

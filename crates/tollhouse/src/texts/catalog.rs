@@ -9,12 +9,13 @@ use tollhouse_telegram::{Html, escape};
 use super::Language;
 
 /// The files of a language, each with what it holds.
-pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 5] {
+pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 6] {
     match language {
         Language::English => [
             ("en/telegram.ftl", include_str!("../../texts/en/telegram.ftl")),
             ("en/owner.ftl", include_str!("../../texts/en/owner.ftl")),
             ("en/page.ftl", include_str!("../../texts/en/page.ftl")),
+            ("en/attention.ftl", include_str!("../../texts/en/attention.ftl")),
             ("en/common.ftl", include_str!("../../texts/en/common.ftl")),
             ("en/offer.ftl", include_str!("../../texts/en/offer.ftl")),
         ],
@@ -22,6 +23,7 @@ pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 5] {
             ("ru/telegram.ftl", include_str!("../../texts/ru/telegram.ftl")),
             ("ru/owner.ftl", include_str!("../../texts/ru/owner.ftl")),
             ("ru/page.ftl", include_str!("../../texts/ru/page.ftl")),
+            ("ru/attention.ftl", include_str!("../../texts/ru/attention.ftl")),
             ("ru/common.ftl", include_str!("../../texts/ru/common.ftl")),
             ("ru/offer.ftl", include_str!("../../texts/ru/offer.ftl")),
         ],
@@ -29,6 +31,7 @@ pub(super) fn sources(language: Language) -> [(&'static str, &'static str); 5] {
             ("es/telegram.ftl", include_str!("../../texts/es/telegram.ftl")),
             ("es/owner.ftl", include_str!("../../texts/es/owner.ftl")),
             ("es/page.ftl", include_str!("../../texts/es/page.ftl")),
+            ("es/attention.ftl", include_str!("../../texts/es/attention.ftl")),
             ("es/common.ftl", include_str!("../../texts/es/common.ftl")),
             ("es/offer.ftl", include_str!("../../texts/es/offer.ftl")),
         ],

@@ -58,9 +58,20 @@ pub fn claimed(language: Language) -> Html {
     language.order_claimed()
 }
 
-/// What the owner is told.
+/// How much of an item's detail goes into a message, in characters: all of it as a rule, and never more than a message holds.
+const DETAIL_CHARS_MAX: usize = 1_000;
+
+/// What owner and operators are told; without a title it is about no channel.
 #[must_use]
-pub fn owner(language: Language, title: &str, notice: &OwnerNotice) -> Html {
+pub fn owner(language: Language, title: Option<&str>, notice: &OwnerNotice) -> Html {
+    let nameless;
+    let title = match title {
+        Some(title) => title,
+        None => {
+            nameless = language.no_channel_title();
+            &nameless
+        }
+    };
     match notice {
         OwnerNotice::Sale { order_id, price, user, renewal } => {
             let buyer = match user {
@@ -124,7 +135,8 @@ pub fn owner(language: Language, title: &str, notice: &OwnerNotice) -> Html {
             language.owner_donation_refunded(title, language.money(price), order_id.to_string())
         }
         OwnerNotice::Attention { reason, subject, detail } => {
-            language.owner_attention(title, reason.sentence(), subject, detail)
+            let detail: String = detail.chars().take(DETAIL_CHARS_MAX).collect();
+            language.owner_attention(title, language.reason(*reason), subject, detail)
         }
     }
 }
@@ -182,7 +194,65 @@ pub fn wallet(payout: &Payout) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tollhouse_core::attention::Reason;
+    use tollhouse_core::id::OrderId;
+
     use super::*;
+
+    /// Whether Telegram can read it: only tags that it knows, each closed where it belongs, and no stray character of markup.
+    fn is_readable(html: &Html) -> bool {
+        let mut open: Vec<&str> = Vec::new();
+        let mut rest = html.as_str();
+        while let Some(at) = rest.find(['<', '>', '&']) {
+            rest = &rest[at..];
+            let Some((mark, after)) = rest.split_once(if rest.starts_with('&') { ';' } else { '>' }) else {
+                return false;
+            };
+            match mark {
+                "&lt" | "&gt" | "&amp" | "&quot" => {}
+                "<b" | "<i" | "<code" => open.push(&mark[1..]),
+                "</b" | "</i" | "</code" if open.pop() == Some(&mark[2..]) => {}
+                _ => return false,
+            }
+            rest = after;
+        }
+        open.is_empty() && html.visible_chars() <= tollhouse_telegram::MESSAGE_CHARS_MAX
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn f66_no_text_of_others_breaks_a_message(title in ".{1,255}", label in ".{1,255}", detail in ".{0,2000}", which in 0..Reason::ALL.len()) {
+            let order_id = OrderId(uuid::Uuid::from_u128(7));
+            let price: tollhouse_core::money::Money = "2.50 USD".parse().unwrap();
+            let notices = [
+                OwnerNotice::Sale { order_id, price: price.clone(), user: None, renewal: true },
+                OwnerNotice::PartialPayment { order_id, remaining: Some(price.clone()) },
+                OwnerNotice::Refund { order_id, price: price.clone(), kept: true },
+                OwnerNotice::Attention { reason: Reason::ALL[which], subject: detail.clone().chars().take(255).collect(), detail: detail.clone() },
+            ];
+            let duration = tollhouse_core::channel::PlanDuration::Lifetime;
+            for language in Language::ALL {
+                for notice in &notices {
+                    proptest::prop_assert!(is_readable(&owner(language, Some(&title), notice)));
+                    proptest::prop_assert!(is_readable(&owner(language, None, notice)));
+                }
+                let (price, duration) = (language.money(&price), language.duration(&duration));
+                proptest::prop_assert!(is_readable(&language.offer(&title, &label, price.clone(), duration.clone())));
+                proptest::prop_assert!(is_readable(&language.renewal_offer(&title, &label, price, duration)));
+                proptest::prop_assert!(is_readable(&language.choose_plan(&title)));
+                proptest::prop_assert!(is_readable(&language.order_paid(&title, language.until(None))));
+                proptest::prop_assert!(is_readable(&language.farewell_back(&title)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_telegram_cannot_read_is_noticed() {
+        for broken in ["<b>", "</b>", "<b><i></b></i>", "a < b", "a & b", "<vip>", "a > b"] {
+            assert!(!is_readable(&Html::markup(broken)), "{broken}");
+        }
+        assert!(is_readable(&Html::markup("<b>a &lt; b</b>")));
+    }
 
     #[test]
     fn f66_no_title_breaks_a_message() {

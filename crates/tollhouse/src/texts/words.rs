@@ -67,6 +67,14 @@ messages!(plain TELEGRAM_PLAIN {
     button_open_bot();
     /// The answer to a button that means nothing to us.
     press_old();
+    /// The button to the other plans of a channel.
+    button_other_plans();
+    /// A plan, as a button.
+    plan_button(label, duration, price);
+    /// The answer to a press of somebody who presses too much.
+    press_too_many();
+    /// The answer to the button of a plan that is not sold any more.
+    press_over();
 });
 
 messages!(markup TELEGRAM {
@@ -136,6 +144,22 @@ messages!(markup TELEGRAM {
     dialogue_none();
     /// The answer to what was said to a question that is not open any more.
     dialogue_closed();
+    /// The same, before the link is made.
+    order_paid_making(title, until);
+    /// What was an order's message, when there is a newer one.
+    order_folded(title);
+    /// Above the plans of a channel.
+    choose_plan(title);
+    /// Above the channels that somebody is a member of.
+    choose_channel();
+    /// The answer to a claim that belongs to no order.
+    claim_unknown();
+    /// The answer to a claim that another account has used.
+    claim_taken();
+    /// The answer to somebody who asks too much, once.
+    too_many();
+    /// The answer to `/mylink` of somebody who has just got it.
+    link_just_sent();
     /// The answer to a start payload that means nothing to us.
     start_unknown();
     /// The answer to a command that is none of ours.
@@ -161,6 +185,61 @@ messages!(plain OWNER_PLAIN {
     buyer_unknown();
     /// A rest that cannot be told.
     rest_unknown();
+    /// In the place of a channel's title, where it is about none.
+    no_channel_title();
+});
+
+messages!(plain ATTENTION {
+    /// [`tollhouse_core::attention::Reason::NoOrderId`].
+    reason_no_order_id();
+    /// [`tollhouse_core::attention::Reason::UnknownOrder`].
+    reason_unknown_order();
+    /// [`tollhouse_core::attention::Reason::UnknownChannel`].
+    reason_unknown_channel();
+    /// [`tollhouse_core::attention::Reason::NoPlan`].
+    reason_no_plan();
+    /// [`tollhouse_core::attention::Reason::UnmatchedPrice`].
+    reason_unmatched_price();
+    /// [`tollhouse_core::attention::Reason::PriceMismatch`].
+    reason_price_mismatch();
+    /// [`tollhouse_core::attention::Reason::FinishedShort`].
+    reason_finished_short();
+    /// [`tollhouse_core::attention::Reason::Underpaid`].
+    reason_underpaid();
+    /// [`tollhouse_core::attention::Reason::ChildPayment`].
+    reason_child_payment();
+    /// [`tollhouse_core::attention::Reason::WrongAsset`].
+    reason_wrong_asset();
+    /// [`tollhouse_core::attention::Reason::AmountUnusable`].
+    reason_amount_unusable();
+    /// [`tollhouse_core::attention::Reason::UnknownStatus`].
+    reason_unknown_status();
+    /// [`tollhouse_core::attention::Reason::Contradiction`].
+    reason_contradiction();
+    /// [`tollhouse_core::attention::Reason::PaidTwice`].
+    reason_paid_twice();
+    /// [`tollhouse_core::attention::Reason::Overpaid`].
+    reason_overpaid();
+    /// [`tollhouse_core::attention::Reason::PaidAfterRefund`].
+    reason_paid_after_refund();
+    /// [`tollhouse_core::attention::Reason::Late`].
+    reason_late();
+    /// [`tollhouse_core::attention::Reason::StrangerInside`].
+    reason_stranger_inside();
+    /// [`tollhouse_core::attention::Reason::MemberBanned`].
+    reason_member_banned();
+    /// [`tollhouse_core::attention::Reason::RemovalsStopped`].
+    reason_removals_stopped();
+    /// [`tollhouse_core::attention::Reason::JobDead`].
+    reason_job_dead();
+    /// [`tollhouse_core::attention::Reason::BelowMinimum`].
+    reason_below_minimum();
+    /// [`tollhouse_core::attention::Reason::InvoiceNotMade`].
+    reason_invoice_not_made();
+    /// [`tollhouse_core::attention::Reason::Internal`].
+    reason_internal();
+    /// [`tollhouse_core::attention::Reason::DonationOdd`].
+    reason_donation_odd();
 });
 
 messages!(markup OFFER {
@@ -468,6 +547,7 @@ pub(super) fn declared() -> impl Iterator<Item = &'static Declared> {
         TELEGRAM_PLAIN,
         TELEGRAM,
         OWNER_PLAIN,
+        ATTENTION,
         OFFER,
         OFFER_PLAIN,
         PAGE,

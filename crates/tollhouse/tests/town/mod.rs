@@ -3,13 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a town that cannot be built is a failed test")]
 #![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as the provider does")]
 
+pub mod shop;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nowpayments::verify::{SIGNATURE_HEADER, sign};
 use tollhouse::app::App;
 use tollhouse::clock::{Clock, Ids};
-use tollhouse::config::Config;
+use tollhouse::config::{Config, TelegramMode};
 use tollhouse::serve::{Roles, Running};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, NewChannel, NewPlan, Outcome};
@@ -101,6 +103,11 @@ impl Town {
     }
 
     pub async fn with(engine: Engine, roles: Roles) -> Self {
+        Self::adjusted(engine, roles, |_| {}).await
+    }
+
+    /// The same with a part of the configuration as the test wants it.
+    pub async fn adjusted(engine: Engine, roles: Roles, adjust: impl FnOnce(&mut Config)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Clock::default();
         let telegram = FakeTelegram::start(FakeConfig::new(clock.as_fn())).await.unwrap();
@@ -116,9 +123,10 @@ impl Town {
         )
         .unwrap();
         config.telegram.limits = tollhouse_telegram::Limits::NONE;
+        config.telegram.limits_accounts = false;
         config.telegram.api_url = telegram.api_url().to_string().parse().unwrap();
-        let app = App::open(config, clock.clone()).await.unwrap();
-        let running = Running::start(Arc::clone(&app), roles).await.unwrap();
+        adjust(&mut config);
+        let (app, running) = start(config, clock.clone(), roles).await;
         let url = format!("http://{}", running.addr.unwrap());
         let channel = add_channel(&app, PRIVATE_CHAT, Some(PUBLIC_CHAT)).await;
         let http = reqwest::Client::new();
@@ -160,12 +168,31 @@ impl Town {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// One more process on the same database and the same bot.
+    pub async fn another(&self, roles: Roles, adjust: impl FnOnce(&mut Config)) -> (Arc<App>, Running) {
+        let mut config = self.app.config.clone();
+        adjust(&mut config);
+        start(config, self.clock.clone(), roles).await
+    }
+
     /// Stops the parts as SIGTERM does.
     pub async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await;
         }
     }
+}
+
+/// Starts a process. Where Telegram posts to it, its public address is the one at which it listens.
+async fn start(mut config: Config, clock: Clock, roles: Roles) -> (Arc<App>, Running) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    if config.telegram.mode == TelegramMode::Webhook {
+        config.public_url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    }
+    let app = App::open(config, clock).await.unwrap();
+    let door = roles.http.then(|| (listener, tollhouse::http::router(Arc::clone(&app))));
+    let running = Running::start_at(Arc::clone(&app), roles, door).unwrap();
+    (app, running)
 }
 
 pub async fn reopen(database: &Database) -> Arc<dyn Store> {

@@ -1,0 +1,158 @@
+//! How an order stands, as its buyer reads it in the chat with the bot. One message tells it from the order to the link: it is made once
+//! and edited as the order goes on.
+
+use jiff::Timestamp;
+
+use crate::channel::PlanDuration;
+use crate::id::{MessageId, OrderId, TelegramUserId};
+use crate::job::Action;
+use crate::membership::usable_invite;
+use crate::money::Money;
+use crate::order::{InvoiceProblem, Order, OrderState};
+use crate::payment::Payment;
+use crate::snapshot::Snapshot;
+
+/// Everything that the message's words depend on, but for the language. Two equal faces make the same message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Face {
+    /// It waits for money.
+    Waiting {
+        /// The plan's label, where it came from a plan.
+        label: String,
+        /// What it costs.
+        price: Money,
+        /// What it gives.
+        duration: PlanDuration,
+        /// The provider's page, once there is one.
+        pay_url: Option<String>,
+        /// Whether the time is added to what the buyer has.
+        renews: bool,
+        /// Whether the channel sells other plans, and the buyer may rather want one of them: who opened a link to a plan chose it.
+        others: bool,
+    },
+    /// The provider takes no payment as small as this. (Where only the invoice is missing one may pay on the page.)
+    Unpayable,
+    /// Money was seen on chain.
+    Seen,
+    /// All that was paid is there, and a person decides.
+    WithOwner,
+    /// A part of the price is there.
+    Partly {
+        /// The exact rest.
+        rest: Money,
+        /// The provider's page.
+        pay_url: Option<String>,
+    },
+    /// Paid.
+    Paid {
+        /// Until when the access lasts; `None` for a lifetime.
+        ends_at: Option<Timestamp>,
+        /// The way in, once it is made.
+        invite: Option<String>,
+    },
+    /// It was paid, and the time that it gave is over.
+    Over,
+    /// Nothing came in time.
+    Expired,
+    /// The provider reported an error.
+    Failed,
+    /// The money went back.
+    Refunded {
+        /// Whether the access stays, by the channel's policy.
+        kept: bool,
+    },
+}
+
+impl Face {
+    /// How an order stands at a moment; `None` for a donation, and if it, or its channel, is not loaded.
+    #[must_use]
+    pub fn of(now: Timestamp, snapshot: &Snapshot, id: OrderId) -> Option<Self> {
+        let order = snapshot.orders.get(&id)?;
+        let channel = snapshot.channels.get(&order.channel_id)?;
+        // A donation gives no access to follow to; it has words of its own.
+        let duration = order.duration?;
+        let pay_url = || order.invoice.as_ref().map(|invoice| invoice.url.clone());
+        Some(match order.state_at(now) {
+            OrderState::Open if is_below_minimum(order) => Self::Unpayable,
+            OrderState::Open => {
+                let plan = order.plan_id.and_then(|id| channel.plan(id));
+                let known = order.user.and_then(|user| snapshot.membership_of(channel.id, user));
+                let grace = channel.policies.grace();
+                Self::Waiting {
+                    label: plan.map_or_else(String::new, |plan| plan.label.clone()),
+                    price: order.price.clone(),
+                    duration,
+                    pay_url: pay_url(),
+                    renews: known.is_some_and(|membership| membership.entitles(now, grace)),
+                    others: known.is_some() && order.link_id.is_none() && channel.active_plans().count() > 1,
+                }
+            }
+            OrderState::Seen if snapshot.payments_of(id).into_iter().any(Payment::is_credited) => {
+                Self::WithOwner
+            }
+            OrderState::Seen => Self::Seen,
+            OrderState::PartiallyPaid => match &order.remaining {
+                Some(rest) => Self::Partly { rest: rest.clone(), pay_url: pay_url() },
+                None => Self::WithOwner,
+            },
+            OrderState::Paid => {
+                let membership = snapshot
+                    .grant_of(id)
+                    .and_then(|grant| grant.membership_id)
+                    .and_then(|id| snapshot.memberships.get(&id))
+                    .filter(|membership| membership.entitles(now, channel.policies.grace()));
+                match membership {
+                    Some(membership) => Self::Paid {
+                        ends_at: membership.ends_at,
+                        invite: usable_invite(membership, channel.chat_since)
+                            .map(|invite| invite.link.clone()),
+                    },
+                    None => Self::Over,
+                }
+            }
+            OrderState::Expired => Self::Expired,
+            OrderState::Failed => Self::Failed,
+            OrderState::Refunded => {
+                Self::Refunded { kept: snapshot.grant_of(id).is_some_and(|grant| grant.revoked.is_none()) }
+            }
+        })
+    }
+
+    /// When the clock alone makes another face of it.
+    #[must_use]
+    pub fn changes_at(&self, order: &Order) -> Option<Timestamp> {
+        matches!(self, Self::Waiting { .. } | Self::Unpayable).then_some(order.expires_at)
+    }
+}
+
+fn is_below_minimum(order: &Order) -> bool {
+    order.invoice.is_none() && matches!(order.invoice_problem, Some(InvoiceProblem::BelowMinimum { .. }))
+}
+
+/// Makes the order's message, or edits it. Nothing for an order without a buyer: there is nobody to write to.
+pub(crate) fn show(now: Timestamp, snapshot: &Snapshot, order_id: OrderId) -> Action {
+    let Some(order) = snapshot.orders.get(&order_id) else { return Action::Nothing };
+    let Some(user) = order.user else { return Action::Nothing };
+    let Some(channel) = snapshot.channels.get(&order.channel_id) else { return Action::Nothing };
+    let Some(face) = Face::of(now, snapshot, order_id) else { return Action::Nothing };
+    Action::ShowOrder {
+        order_id,
+        channel_id: channel.id,
+        user,
+        title: channel.title.clone(),
+        face: Box::new(face),
+        message_id: order.message_id,
+    }
+}
+
+/// Says in a message that was the order's that there is a newer one.
+pub(crate) fn fold(
+    snapshot: &Snapshot,
+    order_id: OrderId,
+    user: TelegramUserId,
+    message_id: MessageId,
+) -> Action {
+    let Some(order) = snapshot.orders.get(&order_id) else { return Action::Nothing };
+    let Some(channel) = snapshot.channels.get(&order.channel_id) else { return Action::Nothing };
+    Action::FoldMessage { order_id, user, title: channel.title.clone(), message_id }
+}

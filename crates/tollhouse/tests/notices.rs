@@ -1,0 +1,143 @@
+//! What owners and operators are told: each once, in their language, and not while they sleep.
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
+mod town;
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use tollhouse::notices::{QuietHours, set_quiet_hours};
+use tollhouse::serve::Roles;
+use tollhouse_telegram::fake::{NewUser, World};
+use tollhouse_telegram::{ChatId, UserId};
+use town::shop::{ANN, BEN, MONTH, Shop};
+use town::{Engine, OWNER, Town, body};
+
+const OLGA: UserId = UserId(OWNER);
+/// An operator, and one who never started the bot.
+const OPERATORS: [UserId; 2] = [UserId(7_003), UserId(7_004)];
+
+async fn shop() -> Shop {
+    let roles = Roles { worker: false, ..Roles::all() };
+    let town = Town::adjusted(Engine::Sqlite, roles, |config| {
+        // The owner is an operator, too: one message all the same. The last is a group that does not exist.
+        let accounts = [OPERATORS[1], OPERATORS[0], OLGA].map(UserId::private_chat);
+        config.telegram.operators = accounts.into_iter().chain([ChatId(-1_009_000_000_001)]).collect();
+    })
+    .await;
+    town.telegram
+        .wait_for("a first poll", |world: &World| (world.polls_begun() > 0).then_some(()))
+        .await
+        .unwrap();
+    let shop = Shop::in_town(town);
+    for operator in OPERATORS {
+        shop.town.telegram.add_user(NewUser::new(operator.0, "Oleg")).unwrap();
+    }
+    for who in [OLGA, OPERATORS[0]] {
+        shop.town.telegram.start(who, "").unwrap();
+    }
+    shop.settle().await;
+    shop
+}
+
+/// What somebody was told since they started the bot.
+fn told(shop: &Shop, who: UserId) -> Vec<String> {
+    shop.all_said(who).into_iter().skip(1).map(|said| said.text).collect()
+}
+
+async fn ordered(shop: &Shop, who: UserId) -> String {
+    let link = shop.link(MONTH, None, None).await;
+    shop.buy(who, &link).await;
+    shop.order(who).await.id.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f65_owner_and_operators_hear_of_each_thing_once() {
+    let mut shop = shop().await;
+    let order = ordered(&shop, BEN).await;
+    let part = body(1, "partially_paid", Some(&order), "2.50")
+        .replace(r#""actually_paid":0.000025"#, r#""actually_paid":0.00001"#);
+    for text in
+        [&part, &part, &body(1, "finished", Some(&order), "2.50"), &body(1, "finished", Some(&order), "2.50")]
+    {
+        shop.notify(text).await;
+    }
+    shop.notify(&body(1, "refunded", Some(&order), "2.50")).await;
+    let wanted = [
+        "a part of the price has arrived",
+        "needs you. Less than the price",
+        "sold for $2.50",
+        "was refunded",
+    ];
+    for who in [OLGA, OPERATORS[0]] {
+        let heard = told(&shop, who);
+        assert_eq!(heard.len(), wanted.len(), "{heard:#?}");
+        for words in wanted {
+            assert_eq!(heard.iter().filter(|text| text.contains(words)).count(), 1, "{words}: {heard:#?}");
+        }
+    }
+    // What belongs to no channel belongs to no owner: the operators hear of it.
+    shop.notify(&body(7, "finished", Some("donation_default"), "5")).await;
+    let last = told(&shop, OPERATORS[0]).pop().unwrap();
+    assert!(
+        last.starts_with("No channel: needs you. Money arrived for an order that is not known here."),
+        "{last}"
+    );
+    // Neither an operator who never started the bot nor a chat that is not there is anybody's trouble.
+    assert_eq!(shop.open_items().await, ["unknown_order"]);
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quiet_hours_hold_messages_back_until_their_end_and_let_pass_what_is_urgent() {
+    let mut shop = shop().await;
+    let now = shop.town.clock.now();
+    let clock_at = |minutes: i64| TimeZone::UTC.to_datetime(now + SignedDuration::from_mins(minutes)).time();
+    let mut hours =
+        QuietHours { zone: "UTC".to_owned(), from: clock_at(-30), to: clock_at(120), hold_urgent: false };
+    let store = shop.town.store().clone();
+    set_quiet_hours(&*store, OLGA.private_chat(), Some(&hours)).await.unwrap();
+    let order = ordered(&shop, BEN).await;
+    shop.notify(&body(1, "finished", Some(&order), "2.50")).await;
+    assert_eq!(told(&shop, OLGA).len(), 0, "she sleeps");
+    assert_eq!(told(&shop, OPERATORS[0]).len(), 1, "and that keeps nobody else from hearing");
+
+    // Money for a channel that nobody registered cannot wait.
+    let urgent = body(8, "finished", Some("PGP-7|-1009"), "2.50");
+    shop.notify(&urgent).await;
+    let heard = told(&shop, OLGA);
+    assert!(matches!(&heard[..], [one] if one.contains("a channel that is not registered")), "{heard:?}");
+
+    shop.town.clock.advance(SignedDuration::from_hours(2));
+    shop.settle().await;
+    let heard = told(&shop, OLGA);
+    assert!(matches!(&heard[..], [_, sale] if sale.contains("sold for $2.50")), "{heard:?}");
+    assert_eq!(told(&shop, OPERATORS[0]).len(), 2, "nobody hears it twice");
+
+    // Who wants no exception has none.
+    hours.hold_urgent = true;
+    hours.from = clock_at(60);
+    hours.to = clock_at(240);
+    set_quiet_hours(&*store, OLGA.private_chat(), Some(&hours)).await.unwrap();
+    shop.notify(&body(9, "finished", Some("PGP-7|-1010"), "2.50")).await;
+    assert_eq!(told(&shop, OLGA).len(), 2);
+    set_quiet_hours(&*store, OLGA.private_chat(), None).await.unwrap();
+    shop.town.clock.advance(SignedDuration::from_hours(2));
+    shop.settle().await;
+    assert_eq!(told(&shop, OLGA).len(), 3);
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_reads_what_needs_them_in_their_own_language() {
+    let mut shop = shop().await;
+    let store = shop.town.store().clone();
+    store.put_state(&format!("language:{OWNER}"), "ru").await.unwrap();
+    let order = ordered(&shop, ANN).await;
+    shop.notify(&body(1, "finished", Some(&order), "1.00")).await;
+    let heard = told(&shop, OLGA).pop().unwrap();
+    assert!(
+        heard.contains("нужно ваше внимание. Цена или валюта в сообщении о платеже не совпадает"),
+        "{heard}"
+    );
+    shop.town.stop().await;
+}

@@ -1,0 +1,26 @@
+# Why something needs a person, as its owner reads it in Telegram.
+reason_no_order_id = Money arrived that names no order. Find out who paid, then have the payment bound to their order; or it is not yours.
+reason_unknown_order = Money arrived for an order that is not known here. If it is yours, have the payment bound to an order.
+reason_unknown_channel = Money arrived for a channel that is not registered. As soon as it is, the payment is taken up by itself.
+reason_no_plan = Money arrived for a channel that has no plan on sale. As soon as it has one, the payment is taken up by itself.
+reason_unmatched_price = What was asked for matches no plan of the channel. Grant the cheapest plan, or give the money back.
+reason_price_mismatch = The price or currency in the payment's report is not the order's. Grant if you accept it, or give the money back.
+reason_finished_short = The provider calls the payment finished, but clearly less than asked arrived. Grant, wait for the rest, or give the money back.
+reason_underpaid = Less than the price arrived. The rest in the same coin completes it by itself, unless the channel leaves that to you; or grant, or give the money back.
+reason_child_payment = More money came to the address of an earlier payment and does not complete its order by itself. Grant, leave it, or give the money back.
+reason_wrong_asset = The wrong coin or network was sent. Recover it at the provider, then grant or give the money back.
+reason_amount_unusable = An amount in the payment's report cannot be used. Look at the payment, then grant or give the money back.
+reason_unknown_status = The provider sent a status that is not known here. Look at the payment at the provider, then grant, leave it, or give the money back.
+reason_contradiction = Two signed reports of one payment contradict each other. Look at the payment, then grant, leave it, or give the money back.
+reason_paid_twice = The order was paid in full more than once. One period was granted; give the other payment back, or add the days by hand.
+reason_overpaid = More than the price arrived. The access was given; send back what is too much, or leave it.
+reason_paid_after_refund = More money arrived for an order after its refund was noted. Grant, or give this money back, too.
+reason_late = The payment came after the order had expired. Grant, or give the money back.
+reason_stranger_inside = Somebody is inside who has no membership. Let them stay, remove them in Telegram, or leave it.
+reason_member_banned = Somebody has paid who was banned from the chat by an administrator, so that they cannot get in. Lift the ban in Telegram, or give the money back.
+reason_removals_stopped = More members would be removed from the channel today than its limit allows, so removals have stopped. Let them go on, or freeze them.
+reason_job_dead = A step was tried as often as is sensible and failed. Mend the cause that it names, then have it run again.
+reason_below_minimum = The price is below what NOWPayments takes in any coin of yours, so the buyer cannot pay. Sell at a higher price, or accept a coin with a lower minimum there.
+reason_invoice_not_made = NOWPayments made no invoice for an order, so the buyer cannot pay. Mend the cause that it names, then have it tried again.
+reason_internal = A payment's report is stored, but working it in failed because of a fault of this program. It can be tried again; please report the error in the log.
+reason_donation_odd = A donation did not arrive as donations do. No access hangs on it. Look at the payment, then give the money back or leave it.

@@ -1,0 +1,26 @@
+# Por qué hace falta una persona, como lo lee el dueño en Telegram.
+reason_no_order_id = Ha llegado dinero que no nombra ningún pedido. Averigua quién pagó y vincula el pago a su pedido; o no es tuyo.
+reason_unknown_order = Ha llegado dinero para un pedido que aquí no se conoce. Si es tuyo, vincula el pago a un pedido.
+reason_unknown_channel = Ha llegado dinero para un canal que no está registrado. En cuanto lo esté, el pago se tomará en cuenta solo.
+reason_no_plan = Ha llegado dinero para un canal sin planes a la venta. En cuanto tenga uno, el pago se tomará en cuenta solo.
+reason_unmatched_price = Lo que se pidió no coincide con ningún plan del canal. Concede el plan más barato o devuelve el dinero.
+reason_price_mismatch = El precio o la moneda del aviso de pago no son los del pedido. Concede el acceso si lo aceptas o devuelve el dinero.
+reason_finished_short = El proveedor da el pago por terminado, pero llegó claramente menos de lo pedido. Concede el acceso, espera el resto o devuelve el dinero.
+reason_underpaid = Llegó menos que el precio. El resto en la misma moneda lo completa solo, salvo que el canal te deje la decisión; o concede el acceso, o devuelve el dinero.
+reason_child_payment = Llegó más dinero a la dirección de un pago anterior y por sí solo no completa su pedido. Concede el acceso, déjalo o devuelve el dinero.
+reason_wrong_asset = Se envió la moneda o la red equivocada. Recupérala en el proveedor y luego concede el acceso o devuelve el dinero.
+reason_amount_unusable = Un importe del aviso de pago no se puede usar. Mira el pago y luego concede el acceso o devuelve el dinero.
+reason_unknown_status = El proveedor envió un estado que aquí no se conoce. Mira el pago en el proveedor y luego concede el acceso, déjalo o devuelve el dinero.
+reason_contradiction = Dos avisos firmados de un mismo pago se contradicen. Mira el pago y luego concede el acceso, déjalo o devuelve el dinero.
+reason_paid_twice = El pedido se pagó por completo más de una vez. Se concedió un periodo; devuelve el otro pago o añade los días a mano.
+reason_overpaid = Llegó más que el precio. Se dio el acceso; devuelve lo que sobra o déjalo.
+reason_paid_after_refund = Llegó más dinero para un pedido después de anotar su reembolso. Concede el acceso o devuelve también este dinero.
+reason_late = El pago llegó después de que caducara el pedido. Concede el acceso o devuelve el dinero.
+reason_stranger_inside = Dentro hay alguien sin suscripción. Deja que se quede, sácalo en Telegram o déjalo así.
+reason_member_banned = Ha pagado alguien a quien un administrador había expulsado del chat, así que no puede entrar. Levanta la expulsión en Telegram o devuelve el dinero.
+reason_removals_stopped = Hoy saldrían del canal más miembros de los que permite su límite, así que las expulsiones se han detenido. Deja que sigan o congélalas.
+reason_job_dead = Un paso se intentó tantas veces como es razonable y falló. Corrige la causa que indica y haz que se ejecute otra vez.
+reason_below_minimum = El precio está por debajo de lo que NOWPayments acepta en cualquiera de tus monedas, así que el comprador no puede pagar. Vende a un precio más alto o acepta allí una moneda con un mínimo menor.
+reason_invoice_not_made = NOWPayments no creó la factura de un pedido, así que el comprador no puede pagar. Corrige la causa que indica y haz que se intente otra vez.
+reason_internal = El aviso de un pago está guardado, pero procesarlo falló por un error de este programa. Se puede intentar otra vez; informa del error que está en el registro.
+reason_donation_odd = Una donación no llegó como suelen llegar. Ningún acceso depende de ella. Mira el pago y luego devuelve el dinero o déjalo.
