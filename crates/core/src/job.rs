@@ -252,7 +252,12 @@ impl OwnerNotice {
     /// Whether it may wake somebody at night.
     #[must_use]
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::Attention { reason, .. } if reason.is_urgent())
+        match self {
+            Self::Attention { reason, .. } => reason.is_urgent(),
+            // Who did not ask for it has a day to stop it.
+            Self::PayoutChange { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub(super) fn buy(
         OrderFrom::Link { slug } => {
             work.snapshot.links.values().find(|link| link.slug == *slug).map(|link| link.plan_id)
         }
+        OrderFrom::Donation { .. } => {
+            return Err(Refusal::Invalid("a donation is no plan that could be bought".to_owned()));
+        }
     };
     if named.is_some_and(|named| named != plan_id) {
         return Err(Refusal::Invalid(format!("what is opened sells another plan than {plan_id}")));
@@ -69,6 +72,7 @@ fn is_same_wish(now: Timestamp, order: &Order) -> bool {
 fn is_still_sold(work: &Work<'_>, from: &OrderFrom, plan_id: PlanId) -> bool {
     let is_open = match from {
         OrderFrom::Plan { .. } => true,
+        OrderFrom::Donation { .. } => false,
         OrderFrom::Link { slug } => work
             .snapshot
             .links

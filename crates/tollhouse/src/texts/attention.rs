@@ -33,6 +33,8 @@ impl Language {
             Reason::BelowMinimum => self.reason_below_minimum(),
             Reason::InvoiceNotMade => self.reason_invoice_not_made(),
             Reason::DonationOdd => self.reason_donation_odd(),
+            Reason::DonationAfterRefund => self.reason_donation_after_refund(),
+            Reason::OfferNotPosted => self.reason_offer_not_posted(),
             Reason::Internal => self.reason_internal(),
         }
     }

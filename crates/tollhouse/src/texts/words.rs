@@ -238,6 +238,10 @@ messages!(plain ATTENTION {
     reason_invoice_not_made();
     /// [`tollhouse_core::attention::Reason::Internal`].
     reason_internal();
+    /// [`tollhouse_core::attention::Reason::OfferNotPosted`].
+    reason_offer_not_posted();
+    /// [`tollhouse_core::attention::Reason::DonationAfterRefund`].
+    reason_donation_after_refund();
     /// [`tollhouse_core::attention::Reason::DonationOdd`].
     reason_donation_odd();
 });

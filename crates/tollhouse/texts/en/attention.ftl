@@ -24,3 +24,5 @@ reason_below_minimum = The price is below what NOWPayments takes in any coin of 
 reason_invoice_not_made = NOWPayments made no invoice for an order, so the buyer cannot pay. Mend the cause that it names, then have it tried again.
 reason_internal = A payment's report is stored, but working it in failed because of a fault of this program. It can be tried again; please report the error in the log.
 reason_donation_odd = A donation did not arrive as donations do. No access hangs on it. Look at the payment, then give the money back or leave it.
+reason_donation_after_refund = More money arrived for a donation after its refund was noted. Give this money back, too, or leave it.
+reason_offer_not_posted = The offer could not be posted, or brought up to date, in the public chat. Make the bot an administrator there who may post messages. A scheduled offer is tried again at its next time.

@@ -24,3 +24,5 @@ reason_below_minimum = El precio está por debajo de lo que NOWPayments acepta e
 reason_invoice_not_made = NOWPayments no creó la factura de un pedido, así que el comprador no puede pagar. Corrige la causa que indica y haz que se intente otra vez.
 reason_internal = El aviso de un pago está guardado, pero procesarlo falló por un error de este programa. Se puede intentar otra vez; informa del error que está en el registro.
 reason_donation_odd = Una donación no llegó como suelen llegar. Ningún acceso depende de ella. Mira el pago y luego devuelve el dinero o déjalo.
+reason_donation_after_refund = Llegó más dinero de una donación después de anotar su reembolso. Devuelve también este dinero o déjalo.
+reason_offer_not_posted = No se pudo publicar o actualizar la oferta en el chat público. Haz al bot administrador con permiso para publicar mensajes. Una oferta programada se intenta otra vez a su hora siguiente.
