@@ -16,16 +16,17 @@ use tollhouse::app::App;
 use tollhouse::clock::Clock;
 use tollhouse::config::Config;
 use tollhouse::http;
-use tollhouse::purchase;
 use tollhouse::serve::{Roles, Running};
 use tollhouse::texts::Language;
 use tollhouse::worker::run_due;
+use tollhouse::{progress, purchase};
 use tollhouse_core::attention::{Attention, Reason, Resolution};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::event::Verdict;
 use tollhouse_core::id::{ChannelId, OrderId};
 use tollhouse_core::job::{ATTEMPTS_MAX, JobState};
 use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
+use tollhouse_core::progress::Face;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::{AttentionFilter, JobFilter, OrderFilter};
 use tollhouse_telegram::Action;
@@ -195,9 +196,13 @@ async fn the_bot_leads_to_the_page_and_to_the_invoice_as_soon_as_there_is_one() 
     let links = shop.look(Needs { links: [link].into(), ..Needs::default() }).await;
     let slug = links.links.get(&link).unwrap().slug.clone();
     let buyer = town::user(7_001);
+    let from = OrderFrom::Link { slug };
+    let made = purchase::buy(&shop.app, buyer, from, month.plan_id.unwrap()).await.unwrap().unwrap();
     let offer = async || {
-        let (_, keyboard) = purchase::offer(&shop.app, buyer, &slug, Language::English).await.unwrap();
-        keyboard.unwrap().rows.into_iter().flatten().map(|button| button.action).collect::<Vec<_>>()
+        let face = Face::of(shop.clock.now(), &shop.story(made).await, made).unwrap();
+        let order = progress::Order { id: made, channel: shop.channel, title: "Signals", face: &face };
+        let keyboard = progress::buttons(&shop.app, &order, Language::English);
+        keyboard.rows.into_iter().flatten().map(|button| button.action).collect::<Vec<_>>()
     };
     let first = offer().await;
     let filter = OrderFilter { user: Some(buyer), ..OrderFilter::default() };
