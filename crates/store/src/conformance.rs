@@ -86,6 +86,7 @@ macro_rules! conformance_suite {
             people::two_processes_remove_no_more_than_one_run_may,
             people::who_is_inside_and_what_is_frozen_reads_back,
             rights::what_the_bot_may_do_reads_back,
+            rights::f51_a_groups_new_number_has_its_rights_and_the_old_one_none,
             rights::jobs_that_wait_for_a_right_are_woken_together,
             opening::eight_openers_at_once_migrate_once,
             opening::f101_f103_every_operation_is_known_to_an_empty_database,

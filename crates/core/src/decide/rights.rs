@@ -123,13 +123,12 @@ pub(super) fn wake(work: &mut Work<'_>, id: ChannelId) -> Option<Timestamp> {
 
 /// A group's new number is the same chat.
 pub(super) fn migrated(work: &mut Work<'_>, from: TelegramChatId, to: TelegramChatId) {
-    if let Some(known) = work.snapshot.bot_chats.get(&from).cloned()
-        && !work.snapshot.bot_chats.contains(&to)
-    {
+    let Some(known) = work.snapshot.bot_chats.get(&from).cloned() else { return };
+    if !work.snapshot.bot_chats.contains(&to) {
         work.snapshot.bot_chats.put(to, BotChat { chat: to, ..known.clone() });
-        // The old number leads nowhere: nobody is to be offered it.
-        work.snapshot.bot_chats.put(from, BotChat { rights: BTreeSet::new(), ..known });
     }
+    // The old number leads nowhere: nobody is to be offered it.
+    work.snapshot.bot_chats.put(from, BotChat { rights: BTreeSet::new(), ..known });
 }
 
 /// The channels that have to do with a chat.

@@ -70,6 +70,20 @@ pub async fn what_the_bot_may_do_reads_back(database: &dyn Fresh) {
     assert_eq!(world.store.snapshot(needs).await.unwrap().bot_chats.get(&whole.chat), Some(&row(&whole)));
 }
 
+pub async fn f51_a_groups_new_number_has_its_rights_and_the_old_one_none(database: &dyn Fresh) {
+    let world = World::open(database, 1).await;
+    world.run(Command::BotSeen(Box::new(seen(&world, -5, BotRight::GATE, 1)))).await;
+    for _ in 0..2 {
+        let (from, to) = (chat(-5).as_private(), chat(-1005).as_private());
+        world.run(Command::ChatMigrated { from, to }).await;
+    }
+    let mut needs = Needs::default();
+    needs.bot_chats.extend([chat(-5), chat(-1005)]);
+    let rows = world.store.snapshot(needs).await.unwrap();
+    assert_eq!(rows.bot_chats.get(&chat(-5)).unwrap().rights, [].into());
+    assert_eq!(rows.bot_chats.get(&chat(-1005)).unwrap().rights, BotRight::GATE.into());
+}
+
 async fn claim(world: &World) -> Vec<Job> {
     let claim = Command::ClaimJobs { limit: PAGE_LENGTH_MAX, now: world.clock.now() };
     let Outcome::Jobs(jobs) = world.run(claim).await else { panic!() };
