@@ -228,7 +228,7 @@ mod tests {
                 OwnerNotice::Sale { order_id, price: price.clone(), user: None, renewal: true },
                 OwnerNotice::PartialPayment { order_id, remaining: Some(price.clone()) },
                 OwnerNotice::Refund { order_id, price: price.clone(), kept: true },
-                OwnerNotice::Attention { reason: Reason::ALL[which], subject: detail.clone().chars().take(255).collect(), detail: detail.clone() },
+                OwnerNotice::Attention { reason: Reason::ALL[which], subject: detail.clone().chars().take(255).collect(), detail },
             ];
             let duration = tollhouse_core::channel::PlanDuration::Lifetime;
             for language in Language::ALL {

@@ -1,5 +1,4 @@
 //! Payment links, and the languages of the pages.
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 use jiff::SignedDuration;
 use tollhouse_core::command::Command;

@@ -1,6 +1,4 @@
 //! A public address with a path: everything of ours is below it, whether the proxy in front takes the path away or not.
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
-#![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as a proxy does")]
 
 use nowpayments::Status;
 use serde_json::json;

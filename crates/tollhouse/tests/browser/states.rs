@@ -1,5 +1,4 @@
 //! What is not the straight way: parts, nothing, errors, too late, a provider and a Telegram that are not at hand.
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 use jiff::SignedDuration;
 use nowpayments::Status;

@@ -1,5 +1,4 @@
 //! What a page outlives: no script, no network, a server that is killed, another process that does the work.
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
 //! What a page keeps out, and what it keeps to itself.
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 #![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as other sites do")]
 
 use serde_json::json;
