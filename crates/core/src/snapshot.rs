@@ -32,7 +32,7 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// 0. `changed_channels`, the only channels that are locked;
 /// 1. `attention` ids to their subjects; `links` by slug or id to their channels;
 /// 2. `payments`, their parents, and the payments whose parent they are;
-/// 3. `orders`, by id, by claim, by wish, and those of the payments; then every payment of these orders;
+/// 3. `orders`, by id, by claim, by wish, and those of the payments and of `grants`; then every payment of these orders;
 /// 4. `grants` by id and those of the orders; `channels` by id, by chat, and those of the orders, grants, links and memberships,
 ///    always with all their plans;
 /// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),

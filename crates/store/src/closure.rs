@@ -262,7 +262,8 @@ impl Closure {
         finds_more |= self
             .orders_payments
             .ask(asks, |orders| Ask::PaymentsByOrder { orders, known: known.keys().copied().collect() });
-        finds_more |= self.grants.ask(asks, Ask::GrantsById);
+        // Their orders are locked before any membership.
+        finds_orders |= self.grants.ask(asks, Ask::GrantsById);
         finds_more |= self.orders_grants.ask(asks, Ask::GrantsByOrder);
         finds_more |= self.public_chats.ask(asks, Ask::ChannelsByPublicChat);
         finds_more |= self.private_chats.ask(asks, Ask::ChannelsByPrivateChat);
@@ -454,6 +455,12 @@ impl Closure {
 
     fn grant(&mut self, ask: &Ask, grant: Grant) {
         self.channels.want(grant.channel_id);
+        // What is done about a grant shows at its order.
+        if matches!(ask, Ask::GrantsById(_))
+            && let Some(id) = grant.order_id
+        {
+            self.want_order(id);
+        }
         if let Some(id) = grant.membership_id
             && !matches!(ask, Ask::GrantsByMembership(_))
         {
