@@ -1,7 +1,7 @@
 //! Dialogues in the private chat: the bot asks, and what is written or pressed next is the answer.
 //!
 //! Which question is open stands in the database ([`tollhouse_core::dialogue`]), so that a restart forgets nothing. Every dialogue is a
-//! module with a name for its questions; [`heard`] finds it by the name. A module moves on by [`Turn::go_on`], which commits the next
+//! module with a name for its questions; `heard` finds it by the name. A module moves on by [`Turn::go_on`], which commits the next
 //! question together with what the answer brings about, once for each update. An update that comes again, since the process died before
 //! it could answer, is answered by asking the open question again.
 
