@@ -14,7 +14,7 @@ use url::Url;
 /// The variable by which `cargo xtask test` says where the driver is.
 const DRIVER_VARIABLE: &str = "TOLLHOUSE_TEST_CHROMEDRIVER";
 /// How long a page may take to show what it is waited for, in seconds. A test that needs it has failed.
-const PATIENCE_SECONDS: u64 = 20;
+const PATIENCE_SECONDS: u64 = 60;
 /// The accessibility checker; see the licence in its head.
 const AXE: &str = include_str!("axe.min.js");
 
