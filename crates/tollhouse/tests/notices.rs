@@ -134,10 +134,9 @@ async fn an_owner_reads_what_needs_them_in_their_own_language() {
     store.put_state(&format!("language:{OWNER}"), "ru").await.unwrap();
     let order = ordered(&shop, ANN).await;
     shop.notify(&body(1, "finished", Some(&order), "1.00")).await;
-    let heard = told(&shop, OLGA).pop().unwrap();
-    assert!(
-        heard.contains("нужно ваше внимание. Цена или валюта в сообщении о платеже не совпадает"),
-        "{heard}"
-    );
+    // Beside it comes that something was paid; which of the two comes first nobody promises.
+    let heard = told(&shop, OLGA);
+    let wanted = "нужно ваше внимание. Цена или валюта в сообщении о платеже не совпадает";
+    assert!(heard.iter().any(|text| text.contains(wanted)), "{heard:?}");
     shop.town.stop().await;
 }
