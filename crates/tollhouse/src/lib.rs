@@ -14,6 +14,7 @@ pub mod donation;
 pub mod http;
 pub mod import;
 pub mod intake;
+pub mod listen;
 pub mod metrics;
 pub mod no_store;
 pub mod notices;

@@ -13,12 +13,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, TelegramMode};
 use crate::no_store::NoStore;
-use crate::{bot, http, metrics, reconcile, worker};
+use crate::{bot, http, listen, metrics, reconcile, worker};
 
 /// How long a stop may take, in seconds; what is not done by then is done after the next start.
 pub const STOP_SECONDS_MAX: u64 = 10;
-/// Of these, how long open connections may take to finish.
-const DRAIN_SECONDS_MAX: u64 = 6;
 
 /// How many files and connections the process asks to be allowed at once: an open page holds one, and most systems give a program 1,024 unless
 /// it asks for more. Notifications must find a place beside them.
@@ -87,7 +85,7 @@ impl Running {
         let mut addr = None;
         if let Some((listener, routes)) = door {
             addr = Some(listener.local_addr()?);
-            parts.spawn(serve_http(listener, routes, stopped.clone()));
+            parts.spawn(listen::serve(listener, routes, stopped.clone()));
             parts.spawn(reconcile::looks::run(Arc::clone(&app), stopped.clone()));
         }
         let talks = app.config.telegram.mode != TelegramMode::Off;
@@ -136,25 +134,6 @@ impl Running {
                 "not everything ended in {STOP_SECONDS_MAX} s; what was left is done after the next start"
             );
         }
-    }
-}
-
-async fn serve_http(listener: TcpListener, routes: axum::Router, mut stop: watch::Receiver<bool>) {
-    let mut stop_again = stop.clone();
-    let graceful = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    // Who is at the other end: the limits per address want to know.
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(graceful);
-    let drained = async move {
-        let _ = stop_again.wait_for(|stop| *stop).await;
-        // An open event stream would hold the door for ever.
-        tokio::time::sleep(Duration::from_secs(DRAIN_SECONDS_MAX)).await;
-    };
-    tokio::select! {
-        outcome = serving => if let Err(error) = outcome { tracing::error!(%error, "HTTP ended") },
-        () = drained => tracing::info!("open connections were closed"),
     }
 }
 
