@@ -20,6 +20,7 @@ use crate::payout::Payout;
 use crate::presence::Standing;
 use crate::progress::{self, Face};
 use crate::removal::is_frozen;
+use crate::safeguard::Safeguard;
 use crate::snapshot::{Needs, Snapshot};
 use crate::stay;
 
@@ -773,7 +774,8 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
             let Some(channel) = snapshot.channels.get(&membership.channel_id) else {
                 return Action::Nothing;
             };
-            let due = membership.removal_due(channel.policies.grace()).is_some_and(|at| at <= now);
+            let due = membership.removal_due(channel.policies.grace()).is_some_and(|at| at <= now)
+                || !Safeguard::RemovalRecheck.stands();
             let stays = is_frozen(snapshot, channel.id) || stay::is_guest(snapshot, channel, membership.user);
             if due && *removing && !stays {
                 Action::Remove { chat: channel.private_chat, user: membership.user }

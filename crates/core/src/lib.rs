@@ -33,6 +33,7 @@ pub mod policy;
 pub mod presence;
 pub mod progress;
 pub mod removal;
+pub mod safeguard;
 pub mod snapshot;
 pub mod status;
 pub mod stay;

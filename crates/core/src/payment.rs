@@ -9,6 +9,7 @@ use crate::id::{ChannelId, OrderId, ProviderPaymentId};
 use crate::import::ImportedPayment;
 use crate::money::{Currency, Money, Reported};
 use crate::order_ref::ORDER_REF_LENGTH_MAX;
+use crate::safeguard::Safeguard;
 use crate::status::{PaymentStatus, StatusSet};
 
 /// How many different notifications of one payment are told apart by their bytes. A payment has about six; past the bound a
@@ -190,6 +191,7 @@ impl Payment {
         let key = (facts.status.rank(), facts.updated_at_ms.unwrap_or(0), event.digest);
         if self.head_updated_at_ms == i64::MIN
             || key > (self.status.rank(), self.head_updated_at_ms, self.head_digest)
+            || !Safeguard::RankRule.stands()
         {
             self.status = facts.status.clone();
             self.head_updated_at_ms = key.1;

@@ -21,6 +21,8 @@ pub mod paygateprime;
 mod postgres;
 mod queue;
 mod role;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod sqlite;
 mod url;
 pub mod writer;

@@ -1,17 +1,17 @@
 //! SQLite, for one machine. One thread owns the connection that writes; readers have their own. Other processes (the command line
 //! beside a running server) may write too: SQLite lets one at a time.
 
-mod apply;
+pub(crate) mod apply;
 mod backup;
 mod checkpoint;
-mod load;
-mod open;
-mod place;
+pub(crate) mod load;
+pub(crate) mod open;
+pub(crate) mod place;
 mod read;
 mod readers;
 mod role;
-mod rows;
-mod writer;
+pub(crate) mod rows;
+pub(crate) mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;

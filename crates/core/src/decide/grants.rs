@@ -9,6 +9,7 @@ use crate::job::{JobKind, OwnerNotice};
 use crate::membership::{Fold, Grant, Membership, MembershipStatus, Revocation, fold, period_after};
 use crate::order::{Order, OrderSource, OrderState, Ruling};
 use crate::policy::RefundPolicy;
+use crate::safeguard::Safeguard;
 
 /// Makes the order's grant what the order's payments ask for; whether access was given (or given back). `before`: the state that the
 /// order had until now.
@@ -19,7 +20,8 @@ pub(super) fn follow(
     earned: bool,
     before: OrderState,
 ) -> bool {
-    match work.snapshot.grant_of(order.id).cloned() {
+    let known = work.snapshot.grant_of(order.id).filter(|_| Safeguard::UniqueGrant.stands());
+    match known.cloned() {
         // A donation has no duration: there is nothing that could be given for it (F49).
         None if earned => order.duration.is_some_and(|duration| {
             give(work, channel.id, Some(order.id), order.user, duration, SYSTEM, "paid");

@@ -15,6 +15,7 @@ use crate::job::{
 };
 use crate::membership::{Grant, Invite, MembershipStatus, later, usable_invite};
 use crate::order::{InvoiceProblem, OrderKind};
+use crate::safeguard::Safeguard;
 
 /// Takes due jobs, the longest due first.
 pub(super) fn claim(work: &mut Work<'_>, limit: u32) -> Outcome {
@@ -53,7 +54,8 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
     let Some(mut job) = work.snapshot.jobs.get(&claimed.id).cloned() else {
         return Outcome::LeaseLost;
     };
-    if job.state != JobState::Leased || job.lease.map(|lease| lease.token) != Some(token) {
+    let is_held = job.state == JobState::Leased && job.lease.map(|lease| lease.token) == Some(token);
+    if !is_held && Safeguard::LeaseFence.stands() {
         return Outcome::LeaseLost;
     }
     job.lease = None;

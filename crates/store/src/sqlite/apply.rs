@@ -158,7 +158,8 @@ impl Statements {
         Ok(())
     }
 
-    fn arm(&self, connection: &Connection, arms: &[Arm]) -> Result<(), Failure> {
+    /// Arms jobs.
+    pub(crate) fn arm(&self, connection: &Connection, arms: &[Arm]) -> Result<(), Failure> {
         let mut insert = connection.prepare_cached(&self.arm).map_err(failure)?;
         let mut again = connection.prepare_cached(ARM_AGAIN).map_err(failure)?;
         for arm in arms {

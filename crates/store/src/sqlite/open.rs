@@ -44,7 +44,7 @@ pub(crate) fn migrate(path: &Path) -> Result<Migrated, OpenError> {
     run_migrations(&mut connect(path)?, path)
 }
 
-fn connect(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder
         && !folder.is_dir()
@@ -82,7 +82,7 @@ fn configured(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn run_migrations(connection: &mut Connection, path: &Path) -> Result<Migrated, OpenError> {
+pub(crate) fn run_migrations(connection: &mut Connection, path: &Path) -> Result<Migrated, OpenError> {
     let database = |error: rusqlite::Error| unavailable(path, &error.to_string());
     let mut from = None;
     loop {

@@ -3,8 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, params};
 use tollhouse_core::command::{Command, Outcome, Refusal};
+use tollhouse_core::id::IdSource;
+use tollhouse_core::safeguard::Safeguard;
 
 use super::apply::Statements;
 use super::checkpoint::Checkpoints;
@@ -35,7 +38,11 @@ pub(crate) fn run(
             }
             Step::Run(batch) => {
                 let started = Instant::now();
-                match guarded(|| commit(&mut connection, place, &statements, &intake, &batch)) {
+                let mut ids = intake.ids();
+                let hands = Hands { now: &|| intake.now(), ids: &mut **ids, before_commit: &mut || Ok(()) };
+                let outcome = guarded(|| commit(&mut connection, place, &statements, hands, &batch));
+                drop(ids);
+                match outcome {
                     Ok((results, committed)) => {
                         intake.committed(results, committed, started.elapsed());
                         copying = true;
@@ -70,11 +77,21 @@ fn guarded(run: impl FnOnce() -> Result<Done, Failure>) -> Result<Done, Failure>
         .unwrap_or_else(|_| Err(Failure::Broken("the writer panicked".to_owned())))
 }
 
-fn commit(
+/// What a batch needs besides the database.
+pub(crate) struct Hands<'a> {
+    /// The time, asked when everything is loaded.
+    pub(crate) now: &'a dyn Fn() -> Timestamp,
+    pub(crate) ids: &'a mut dyn IdSource,
+    /// Where the simulator lets a process die or a disk fail.
+    pub(crate) before_commit: &'a mut dyn FnMut() -> Result<(), Failure>,
+}
+
+/// Runs a batch in one transaction.
+pub(crate) fn commit(
     connection: &mut Connection,
     place: &Place,
     statements: &Statements,
-    intake: &Intake,
+    hands: Hands<'_>,
     batch: &[Command],
 ) -> Result<Done, Failure> {
     place.check()?;
@@ -83,17 +100,27 @@ fn commit(
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
     let mut snapshot = load::snapshot(&transaction, needs(batch))?;
     let channels = channels_of(&snapshot);
-    let now = intake.now();
-    let results = decide_all(now, &mut **intake.ids(), &mut snapshot, batch)?;
+    let results = decide_all((hands.now)(), hands.ids, &mut snapshot, batch)?;
     if !snapshot.has_writes() {
         return Ok((results, Committed::default()));
     }
-    let writes = writes(&mut snapshot, &channels);
+    let mut writes = writes(&mut snapshot, &channels);
     let committed = writes.committed.clone();
+    let outside = if Safeguard::OutboxInTransaction.stands() {
+        Vec::new()
+    } else {
+        std::mem::take(&mut writes.arm)
+    };
     statements.apply(&transaction, writes)?;
+    (hands.before_commit)()?;
     transaction.commit().map_err(failure)?;
     // It may have been moved away since; then nobody is told that it is stored.
     place.check()?;
+    if !outside.is_empty() {
+        // The predecessor's way, and what the simulator must notice: a process that dies here has decided and does nothing.
+        (hands.before_commit)()?;
+        statements.arm(connection, &outside)?;
+    }
     Ok((results, committed))
 }
 
