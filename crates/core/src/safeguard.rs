@@ -20,8 +20,13 @@ pub enum Safeguard {
 
 impl Safeguard {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::UniqueGrant, Self::LeaseFence, Self::RankRule, Self::RemovalRecheck, Self::OutboxInTransaction];
+    pub const ALL: [Self; 5] = [
+        Self::UniqueGrant,
+        Self::LeaseFence,
+        Self::RankRule,
+        Self::RemovalRecheck,
+        Self::OutboxInTransaction,
+    ];
 
     /// Whether it stands.
     #[cfg(not(feature = "safeguards"))]

@@ -106,11 +106,8 @@ pub(crate) fn commit(
     }
     let mut writes = writes(&mut snapshot, &channels);
     let committed = writes.committed.clone();
-    let outside = if Safeguard::OutboxInTransaction.stands() {
-        Vec::new()
-    } else {
-        std::mem::take(&mut writes.arm)
-    };
+    let outside =
+        if Safeguard::OutboxInTransaction.stands() { Vec::new() } else { std::mem::take(&mut writes.arm) };
     statements.apply(&transaction, writes)?;
     (hands.before_commit)()?;
     transaction.commit().map_err(failure)?;

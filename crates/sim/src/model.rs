@@ -1,0 +1,291 @@
+//! What must hold, told without the rules: its own queries, its own arithmetic, and what it saw go in and out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use tollhouse_core::event::Received;
+
+/// Something that must never be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Of which promise.
+    pub promise: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+/// A microsecond count of a day and of the grace after an end, which the simulated channel leaves at its default.
+const DAY_US: i64 = 86_400_000_000;
+const GRACE_US: i64 = DAY_US;
+/// After so many attempts a job is given up.
+const ATTEMPTS_MAX: i64 = 16;
+/// The order in which the provider's words outweigh each other.
+const OUTWEIGHS: [&str; 9] = [
+    "waiting",
+    "confirming",
+    "confirmed",
+    "sending",
+    "expired",
+    "failed",
+    "partially_paid",
+    "finished",
+    "refunded",
+];
+
+/// What it knows.
+pub struct Model {
+    db: Connection,
+    /// Of each payment the weightiest word that was answered with 200.
+    told: BTreeMap<i64, usize>,
+    accepted: u64,
+}
+
+type Check = Result<(), Violation>;
+
+fn broken(promise: &'static str, what: impl Into<String>) -> Check {
+    Err(Violation { promise, what: what.into() })
+}
+
+/// The database must be readable: that is part of what is promised.
+fn unreadable(error: &rusqlite::Error) -> Violation {
+    Violation { promise: "the database can be read", what: error.to_string() }
+}
+
+impl Model {
+    /// Looks at a database.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Violation> {
+        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        Ok(Self { db: db.map_err(|error| unreadable(&error))?, told: BTreeMap::new(), accepted: 0 })
+    }
+
+    fn number(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<i64, Violation> {
+        let found = self.db.prepare_cached(sql).and_then(|mut statement| {
+            statement.query_row(parameters, |row| row.get::<_, Option<i64>>(0)).optional()
+        });
+        Ok(found.map_err(|error| unreadable(&error))?.flatten().unwrap_or(0))
+    }
+
+    /// I1: what is answered with 200 is in the log, byte for byte. I4: and its word counts.
+    ///
+    /// # Errors
+    /// It is not, or does not.
+    pub fn accepted(&mut self, received: &Received) -> Check {
+        self.accepted += 1;
+        let id = received.facts.payment_id.get();
+        let sql = "SELECT count(*) FROM ipn_events WHERE payment_id = ?1 AND body = ?2";
+        if self.number(sql, params![id, received.body])? == 0 {
+            return broken("I1 what is answered with 200 is stored", format!("payment {id}"));
+        }
+        let word = received.facts.status.as_str();
+        let weight = OUTWEIGHS.iter().position(|known| *known == word).unwrap_or(0);
+        let heaviest = self.told.entry(id).or_default();
+        *heaviest = weight.max(*heaviest);
+        self.payment(id)
+    }
+
+    fn payment(&self, id: i64) -> Check {
+        let Some(&heaviest) = self.told.get(&id) else { return Ok(()) };
+        let word: Option<String> = self
+            .db
+            .prepare_cached("SELECT status FROM payments WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+            .map_err(|error| unreadable(&error))?;
+        match word.as_deref().map(|word| OUTWEIGHS.iter().position(|known| *known == word)) {
+            // More may be stored than was answered.
+            Some(Some(weight)) if weight >= heaviest => Ok(()),
+            _ => broken(
+                "I4 the order of arrival does not matter",
+                format!("payment {id} is {word:?}, and was {}", OUTWEIGHS[heaviest]),
+            ),
+        }
+    }
+
+    /// What must hold after every step.
+    ///
+    /// # Errors
+    /// What does not.
+    pub fn always(&self) -> Check {
+        let twice = "SELECT count(*) FROM (SELECT 1 FROM grants WHERE order_id IS NOT NULL GROUP BY order_id HAVING count(*) > 1)";
+        if self.number(twice, [])? > 0 {
+            return broken("I2 one order, at most one grant", "an order has two");
+        }
+        let unbounded = "SELECT count(*) FROM jobs WHERE attempt > ?1 AND state <> 'dead'";
+        if self.number(unbounded, [ATTEMPTS_MAX])? > 0 {
+            return broken("I5 a job is tried a bounded number of times", "one is tried for ever");
+        }
+        let silent = "SELECT payments.id FROM payments WHERE status IN ('finished', 'partially_paid') \
+            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id) \
+            AND NOT EXISTS (SELECT 1 FROM attention WHERE subject IN ('payment:' || payments.id, \
+                'order:ord_' || lower(hex(payments.order_id)))) LIMIT 1";
+        match self.number(silent, [])? {
+            0 => self.ends(),
+            payment => broken("I3 money never ends in silence", format!("payment {payment} brought money")),
+        }
+    }
+
+    /// I8: the end of a membership is what its periods make of it, one behind the other.
+    fn ends(&self) -> Check {
+        let mut statement = self
+            .db
+            .prepare_cached(
+                "SELECT hex(membership_id), granted_at, duration_days, m.ends_at, m.starts_at FROM grants \
+                 JOIN memberships AS m ON m.id = membership_id WHERE revoked_at IS NULL \
+                 ORDER BY membership_id, granted_at, grants.id",
+            )
+            .map_err(|error| unreadable(&error))?;
+        let mut rows = statement.query([]).map_err(|error| unreadable(&error))?;
+        let mut ends: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        while let Some(row) = rows.next().map_err(|error| unreadable(&error))? {
+            let read = || -> rusqlite::Result<(String, i64, i64, i64)> {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            };
+            let (id, granted_at, days, stored) = read().map_err(|error| unreadable(&error))?;
+            let end = ends.entry(id).or_insert((i64::MIN, stored));
+            *end = (end.0.max(granted_at) + days * DAY_US, stored);
+        }
+        match ends.iter().find(|(_, (computed, stored))| computed != stored) {
+            None => Ok(()),
+            Some((id, (computed, stored))) => broken(
+                "I8 an end is the fold of the periods",
+                format!("membership {id} ends at {stored}, its periods at {computed}"),
+            ),
+        }
+    }
+
+    /// When somebody must be out, in microseconds; 0 if they never were a member.
+    fn out_at(&self, user: i64) -> Result<i64, Violation> {
+        let due = "SELECT CASE WHEN status = 'revoked' THEN ends_at ELSE ends_at + ?2 END FROM memberships WHERE telegram_user = ?1";
+        self.number(due, [user, GRACE_US])
+    }
+
+    /// I9: nobody is shown out whose time is not over, as it stood when that was decided.
+    ///
+    /// # Errors
+    /// Somebody is.
+    pub fn removal(&self, user: i64, now_us: i64) -> Check {
+        let out_at = self.out_at(user)?;
+        if out_at > now_us {
+            return broken(
+                "I9 no removal before the end and the grace",
+                format!("user {user} has paid until {out_at}, now is {now_us}"),
+            );
+        }
+        Ok(())
+    }
+
+    /// I11: nobody is let in who has not paid.
+    ///
+    /// # Errors
+    /// Somebody is.
+    pub fn approval(&self, user: i64, now_us: i64) -> Check {
+        let out_at = self.out_at(user)?;
+        if out_at <= now_us {
+            return broken(
+                "I11 only the payer is let in",
+                format!("user {user} was due out at {out_at}, now is {now_us}"),
+            );
+        }
+        Ok(())
+    }
+
+    /// I5: what goes out was a row first.
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn effect(&self, job: &[u8]) -> Check {
+        match self.number("SELECT count(*) FROM jobs WHERE id = ?1", [job])? {
+            0 => broken("I5 effects come only from committed rows", "a job without a row"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who holds a job, and how it stands, to see whether a lapsed holder changes it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn job(&self, job: &[u8]) -> Result<(Option<Vec<u8>>, String), Violation> {
+        let sql = "SELECT lease_token, concat_ws(' ', state, run_at, attempt, payload, last_error) FROM jobs WHERE id = ?1";
+        let read = self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))));
+        read.map_err(|error| unreadable(&error))
+    }
+
+    /// Whose membership this is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn member(&self, membership: &[u8]) -> Result<i64, Violation> {
+        self.number("SELECT telegram_user FROM memberships WHERE id = ?1", [membership])
+    }
+
+    /// Whether somebody is to be inside at that time.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_member(&self, user: i64, now_us: i64) -> Result<bool, Violation> {
+        Ok(self.out_at(user)? > now_us)
+    }
+
+    /// When the next job is due, in microseconds.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn next_due(&self) -> Result<Option<i64>, Violation> {
+        let due = "SELECT min(CASE state WHEN 'ready' THEN run_at ELSE lease_until END) FROM jobs WHERE state IN ('ready', 'leased')";
+        Ok(Some(self.number(due, [])?).filter(|at| *at != 0))
+    }
+
+    /// Whether some job of a membership or a grant was given up: a person has been called then.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn dead_jobs(&self) -> Result<i64, Violation> {
+        self.number("SELECT count(*) FROM jobs WHERE state = 'dead'", [])
+    }
+
+    /// When nothing is left to do: each payment counts as what was said of it last, and the audit log has no gap.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn at_rest(&self) -> Check {
+        for id in self.told.keys() {
+            self.payment(*id)?;
+        }
+        let gap = "SELECT count(*) - coalesce(max(sequence), 0) FROM audit";
+        if self.number(gap, [])? != 0 {
+            return broken("I8 the audit log has no gap", "a number is missing");
+        }
+        let paid = "SELECT count(*) FROM payments WHERE status = 'finished' AND order_id IS NOT NULL \
+            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id AND revoked_at IS NULL)";
+        match self.number(paid, [])? {
+            0 => Ok(()),
+            count => broken("each paid order ends in access", format!("{count} did not")),
+        }
+    }
+
+    /// How many notifications were answered with 200.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Everything that is stored of memberships, periods and jobs, for the digest of a run.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn dump(&self) -> Result<String, Violation> {
+        let sql = "SELECT group_concat(line, char(10)) FROM (\
+            SELECT concat_ws(' ', hex(id), telegram_user, status, ends_at, invite_link) AS line FROM memberships UNION ALL \
+            SELECT concat_ws(' ', hex(id), hex(order_id), granted_at, revoked_at, delivered_at) FROM grants UNION ALL \
+            SELECT concat_ws(' ', hex(id), kind, subject, state, run_at, attempt) FROM jobs UNION ALL \
+            SELECT concat_ws(' ', sequence, hex(hash)) FROM audit)";
+        let read = self.db.query_row(sql, [], |row| row.get::<_, Option<String>>(0));
+        Ok(read.map_err(|error| unreadable(&error))?.unwrap_or_default())
+    }
+}
