@@ -639,6 +639,8 @@ pub enum Outcome {
     CoinRefused,
     /// The link was made.
     InviteCreated {
+        /// For this chat: it may have moved since.
+        chat: PrivateChatId,
         /// The link.
         link: String,
     },

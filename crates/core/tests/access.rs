@@ -29,7 +29,9 @@ fn work(world: &mut World) -> Vec<Action> {
             let act = action(world.now, &world.rows, &job);
             let outcome = match &act {
                 Action::Nothing => JobOutcome::Nothing,
-                Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
+                Action::CreateInvite { chat, .. } => {
+                    JobOutcome::InviteCreated { chat: *chat, link: LINK.into() }
+                }
                 Action::Approve { .. } => JobOutcome::Approved,
                 Action::CountMembers { .. } => JobOutcome::Counted { members: 1 },
                 _ => JobOutcome::Done,
@@ -81,9 +83,9 @@ fn f35_a_repeat_after_a_failed_message_uses_the_same_link() {
     for _ in 0..ATTEMPTS_MAX {
         for job in world.claim() {
             let outcome = match action(world.now, &world.rows, &job) {
-                Action::CreateInvite { .. } => {
+                Action::CreateInvite { chat, .. } => {
                     invites += 1;
-                    JobOutcome::InviteCreated { link: LINK.into() }
+                    JobOutcome::InviteCreated { chat, link: LINK.into() }
                 }
                 Action::SendAccess { link, .. } => {
                     assert_eq!(link, LINK);
@@ -138,7 +140,7 @@ fn f42_who_cannot_be_written_to_is_told_at_the_next_start() {
         }
         for job in jobs {
             let outcome = match action(world.now, &world.rows, &job) {
-                Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
+                Action::CreateInvite { chat, .. } => JobOutcome::InviteCreated { chat, link: LINK.into() },
                 Action::SendAccess { .. } => JobOutcome::Failed(Failure::Unreachable { error: "403".into() }),
                 _ => JobOutcome::Done,
             };
@@ -371,7 +373,7 @@ fn f42_a_start_that_comes_while_the_message_is_refused_is_not_lost() {
     loop {
         for job in world.claim() {
             let outcome = match action(world.now, &world.rows, &job) {
-                Action::CreateInvite { .. } => JobOutcome::InviteCreated { link: LINK.into() },
+                Action::CreateInvite { chat, .. } => JobOutcome::InviteCreated { chat, link: LINK.into() },
                 Action::SendAccess { .. } => {
                     world.now += jiff::SignedDuration::from_millis(5);
                     world.run(Command::UserStarted { user: user(BUYER) });

@@ -46,8 +46,8 @@ fn work_with(world: &mut World, answer: impl Fn(&Action) -> Option<JobOutcome>) 
                 .count();
             let outcome = answer(&act).unwrap_or(match &act {
                 Action::Nothing => JobOutcome::Nothing,
-                Action::CreateInvite { .. } => {
-                    JobOutcome::InviteCreated { link: format!("https://t.me/+{}", job.id) }
+                Action::CreateInvite { chat, .. } => {
+                    JobOutcome::InviteCreated { chat: *chat, link: format!("https://t.me/+{}", job.id) }
                 }
                 Action::Approve { .. } => JobOutcome::Approved,
                 Action::CountMembers { .. } => {
@@ -578,6 +578,30 @@ fn f51_a_group_that_became_a_supergroup_is_followed_and_its_links_are_made_anew(
     world.run(Command::ChatMigrated { from: chat(), to });
     assert!(live(&mut world, 24 * 62).contains(&Action::Remove { chat: to, user: user(BUYER) }));
     assert!(world.rows.audit.iter().any(|entry| entry.action == "channel.migrated"));
+}
+
+#[test]
+fn f51_a_link_counts_though_the_clock_that_saw_the_move_was_ahead_and_one_to_the_old_chat_does_not() {
+    let mut world = World::new();
+    let to = PrivateChatId::new(PRIVATE_CHAT - 1).unwrap();
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    // Another process notes the move, and its clock is ahead by a minute and a half.
+    world.now += SignedDuration::from_secs(90);
+    world.run(Command::ChatMigrated { from: chat(), to });
+    world.now -= SignedDuration::from_secs(90);
+    world.finish(&job, JobOutcome::InviteCreated { chat: chat(), link: "https://t.me/+old".into() });
+    assert_eq!(world.membership(BUYER).unwrap().invite, None);
+    world.now += SignedDuration::from_secs(90);
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    world.now -= SignedDuration::from_secs(80);
+    world.finish(&job, JobOutcome::InviteCreated { chat: to, link: "https://t.me/+new".into() });
+    world.now += SignedDuration::from_secs(80);
+    let done = work(&mut world);
+    assert!(!done.iter().any(|act| matches!(act, Action::CreateInvite { .. })), "{done:?}");
+    assert_eq!(done.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count(), 1);
 }
 
 #[test]

@@ -68,7 +68,10 @@ impl Telegram {
         match action {
             Action::CreateInvite { chat, name } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
                 here.made += 1;
-                Outcome::InviteCreated { link: format!("https://t.me/+{}-{}", here.made, &name[..8]) }
+                Outcome::InviteCreated {
+                    chat: *chat,
+                    link: format!("https://t.me/+{}-{}", here.made, &name[..8]),
+                }
             }),
             Action::SendAccess { user, link, .. } => self.write_to(user.get(), |here| {
                 here.links.insert(user.get(), link.clone());

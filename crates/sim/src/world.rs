@@ -7,17 +7,21 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tollhouse_core::attention::Resolution;
 use tollhouse_core::bot_chat::BotRight;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{BotSeen, Command, NewChannel, NewPlan, OrderFrom, Outcome};
 use tollhouse_core::event::Received;
-use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramChatId, TelegramUserId};
+use tollhouse_core::id::{
+    AttentionId, ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramChatId, TelegramUserId,
+};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, JobKind, action};
 use tollhouse_core::order::OrderSource;
 use tollhouse_core::policy::Policies;
 use tollhouse_core::safeguard::{Safeguard, without};
 use tollhouse_core::snapshot::Needs;
 use tollhouse_store::sim::Death;
+use uuid::Uuid;
 
 use crate::ids::SeededIds;
 use crate::model::{Model, Violation};
@@ -37,9 +41,9 @@ const FIRST_PAYMENT: i64 = 5_000_000_000;
 /// When simulated time begins.
 const BEGIN_SECONDS: i64 = 1_767_225_600;
 /// How many rounds everything may take to come to rest before that counts as never.
-const ROUNDS_MAX: u32 = 20_000;
-/// How often everything is brought to rest while time runs on after the last step.
-const LEASE_LAPSES: SignedDuration = SignedDuration::from_secs(61);
+const ROUNDS_MAX: u32 = 2_000;
+/// How long after the mending the last second attempt is due: the longest wait between attempts, and a clock that was ahead.
+const MENDED_HOURS: i64 = 2;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -236,7 +240,8 @@ impl World {
             self.model.always()?;
         }
         self.calm()?;
-        self.rest()?;
+        let mended = self.now.saturating_add(SignedDuration::from_hours(MENDED_HOURS));
+        self.rest(mended.map_err(|error| fault(&error))?)?;
         self.model.at_rest()?;
         self.everybody_is_where_they_belong("after the last step")?;
         self.run_out()?;
@@ -486,7 +491,9 @@ impl World {
         let (job, id) = (held.job.clone(), held.job.id.0);
         let snapshot = self.look(process, job.kind.needs())?;
         let action = action(now, &snapshot, &job);
-        self.model.effect(id.as_bytes())?;
+        if !matches!(action, Action::Nothing | Action::GiveUp { .. }) {
+            self.model.effect(id.as_bytes())?;
+        }
         match &action {
             Action::Remove { user, .. } => self.model.removal(user.get(), now.as_microsecond())?,
             Action::Approve { user, .. } => self.model.approval(user.get(), now.as_microsecond())?,
@@ -629,8 +636,8 @@ impl World {
         Ok(())
     }
 
-    /// Lets everything be done that is to be done now.
-    fn rest(&mut self) -> Result<(), Violation> {
+    /// Lets everything be done that is to be done until then.
+    fn rest(&mut self, until: Timestamp) -> Result<(), Violation> {
         let mut rng = Rng::with_seed(0);
         for _ in 0..ROUNDS_MAX {
             let pending: Vec<Received> = std::mem::take(&mut self.pending).into_values().collect();
@@ -654,10 +661,8 @@ impl World {
             if count > 0 {
                 continue;
             }
-            // Leases of the dead, and second attempts.
-            let soon = self.now.saturating_add(LEASE_LAPSES).map_err(|error| fault(&error))?;
             match self.model.next_due()? {
-                Some(at) if at <= soon.as_microsecond() => {
+                Some(at) if at <= until.as_microsecond() => {
                     self.now =
                         Timestamp::from_microsecond(at + 1).map_err(|error| fault(&error))?.max(self.now);
                 }
@@ -675,7 +680,7 @@ impl World {
             self.processes[0].submit(Ticket::Other, Command::UserStarted { user: user_id(user) });
         }
         self.go_on(0, None)?;
-        self.rest()?;
+        self.rest(self.now)?;
         for place in 0..self.people.len() {
             let user = self.people[place].user;
             if !self.telegram.members.contains(&user) && self.telegram.links.contains_key(&user) {
@@ -683,7 +688,7 @@ impl World {
             }
         }
         self.go_on(0, None)?;
-        self.rest()?;
+        self.rest(self.now)?;
         let dead = self.model.dead_jobs()?;
         for person in &self.people {
             let belongs = self.model.is_member(person.user, self.now.as_microsecond())?;
@@ -697,11 +702,27 @@ impl World {
         Ok(())
     }
 
+    /// Removals that were stopped for being too many wait for a person, who lets them go on.
+    fn operator_answers(&mut self) -> Result<(), Violation> {
+        let Some(item) = self.model.stopped_run()? else { return Ok(()) };
+        let id = Uuid::from_slice(&item).map_err(|error| fault(&error))?;
+        let answer = Command::ResolveAttention {
+            attention_id: AttentionId(id),
+            resolution: Resolution::Grant,
+            reason: "they have all run out".to_owned(),
+            actor: "sim".to_owned(),
+        };
+        self.trace.line("the operator lets the removals go on".to_owned());
+        self.processes[0].submit(Ticket::Other, answer);
+        self.go_on(0, None)
+    }
+
     /// Nobody buys any more: everything that was sold runs out, and everybody is out.
     fn run_out(&mut self) -> Result<(), Violation> {
         for _ in 0..ROUNDS_MAX {
-            self.rest()?;
+            self.rest(self.now)?;
             self.model.always()?;
+            self.operator_answers()?;
             let Some(at) = self.model.next_due()? else {
                 return self.everybody_is_where_they_belong("when everything has run out");
             };

@@ -170,7 +170,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Action::CreateInvite { chat, name } => gateway
             .create_chat_invite_link(chat_id(chat), &name, None)
             .await
-            .map(|made| Outcome::InviteCreated { link: made.url }),
+            .map(|made| Outcome::InviteCreated { chat, link: made.url }),
         Action::SendAccess { user, title, link, ends_at, inside, lift_ban } => {
             if let Some(chat) = lift_ban
                 && let Err(failure) = lift(gateway, chat, user).await

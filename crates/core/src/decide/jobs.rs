@@ -309,11 +309,16 @@ fn delivered(
     outcome: &JobOutcome,
 ) -> Option<Timestamp> {
     match outcome {
-        JobOutcome::InviteCreated { link } => {
+        JobOutcome::InviteCreated { chat, link } => {
             if let Some(mut membership) = work.snapshot.memberships.get(&membership_id).cloned()
                 && !has_usable_invite(work, membership_id)
+                && let Some(channel) = work.snapshot.channels.get(&membership.channel_id)
+                // A link to the chat before leads nowhere.
+                && channel.private_chat == *chat
             {
-                membership.invite = Some(Invite { link: link.clone(), created_at: work.now });
+                // Whoever noted the chat's move may have a clock that is ahead of ours; to the link it must not look older than the chat.
+                let created_at = work.now.max(channel.chat_since);
+                membership.invite = Some(Invite { link: link.clone(), created_at });
                 membership.updated_at = work.now;
                 work.snapshot.memberships.put(membership_id, membership);
                 progress::follow_grant(work, grant_id);

@@ -7,11 +7,11 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member, Outcome};
-use tollhouse_core::id::{JobId, TelegramUserId};
+use tollhouse_core::id::{JobId, PrivateChatId, TelegramUserId};
 use tollhouse_core::job::{Job, JobState, LEASE_SECONDS, Outcome as JobOutcome};
 
 use super::Fresh;
-use super::world::{Notice, World, legacy_ref};
+use super::world::{Notice, PRIVATE_CHAT, World, legacy_ref};
 use crate::{JobFilter, PAGE_LENGTH_MAX};
 
 async fn claim(world: &World, limit: u32) -> Vec<Job> {
@@ -60,6 +60,10 @@ pub async fn no_job_is_claimed_twice(database: &dyn Fresh) {
     assert!(claim(&two, 100).await.is_empty());
 }
 
+fn invite(link: &str) -> JobOutcome {
+    JobOutcome::InviteCreated { chat: PrivateChatId::new(PRIVATE_CHAT).unwrap(), link: link.to_owned() }
+}
+
 pub async fn a_lapsed_lease_is_taken_over_and_the_old_holder_changes_nothing(database: &dyn Fresh) {
     let one = World::open(database, 1).await;
     let two = World::open_at(database, 2, one.clock.clone()).await;
@@ -74,13 +78,13 @@ pub async fn a_lapsed_lease_is_taken_over_and_the_old_holder_changes_nothing(dat
     let taken = second.iter().find(|job| job.id == deliver.id).unwrap();
     assert_eq!(taken.attempt, deliver.attempt + 1);
     let before = all(&one).await;
-    let invite = JobOutcome::InviteCreated { link: "https://t.me/+late".to_owned() };
-    assert_eq!(one.run(finish(deliver, invite)).await, Outcome::LeaseLost);
+    let late = invite("https://t.me/+late");
+    assert_eq!(one.run(finish(deliver, late)).await, Outcome::LeaseLost);
     assert_eq!(all(&one).await, before);
     let memberships = one.store.memberships(crate::MembershipFilter::default()).await.unwrap();
     assert_eq!(memberships[0].invite, None);
-    let invite = JobOutcome::InviteCreated { link: "https://t.me/+now".to_owned() };
-    assert_eq!(two.run(finish(taken, invite)).await, Outcome::Done);
+    let present = invite("https://t.me/+now");
+    assert_eq!(two.run(finish(taken, present)).await, Outcome::Done);
     let memberships = one.store.memberships(crate::MembershipFilter::default()).await.unwrap();
     assert_eq!(memberships[0].invite.as_ref().unwrap().link, "https://t.me/+now");
 }

@@ -19,7 +19,7 @@ use tollhouse_core::progress::Face;
 
 use super::Fresh;
 use super::model::Model;
-use super::world::{Clock, Notice, PUBLIC_CHAT, SeededIds, World, add_channel};
+use super::world::{Clock, Notice, PRIVATE_CHAT, PUBLIC_CHAT, SeededIds, World, add_channel};
 
 /// How many commands one run plays. Each is a commit of its own, so that the model sees the same ids.
 const COMMANDS: usize = 400;
@@ -407,7 +407,10 @@ impl Player {
         let outcome = match self.below(13) {
             0 => JobOutcome::Nothing,
             9 => JobOutcome::Counted { members: 3 },
-            1 => JobOutcome::InviteCreated { link: format!("https://t.me/+{}", self.below(1_000)) },
+            1 => JobOutcome::InviteCreated {
+                chat: PrivateChatId::new(PRIVATE_CHAT).unwrap(),
+                link: format!("https://t.me/+{}", self.below(1_000)),
+            },
             2 => JobOutcome::InvoiceCreated {
                 invoice: Invoice {
                     id: "4522625843".to_owned(),
