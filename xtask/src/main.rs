@@ -69,6 +69,13 @@ enum Command {
     Crash(trial::CrashOptions),
     /// Kill a PostgreSQL primary under three processes, promote its standby, replace the processes, and check that nothing is lost
     Failover,
+    /// Run the simulator from many seeds, on an optimised build, and check every promise after every step
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// Passed on to the simulator; try `sim --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Write a picture of every state of the buyer's pages into a folder
     Screenshots {
         /// Where to
@@ -99,6 +106,7 @@ fn main() -> ExitCode {
         Command::Mutants { files } => explore::mutants(&files),
         Command::Crash(options) => trial::crash(&options),
         Command::Failover => trial::failover(),
+        Command::Sim { arguments } => trial::simulate(&arguments),
         Command::Screenshots { folder } => screenshots::run(&folder),
         Command::Bench { arguments } => bench::run(&arguments),
         #[cfg(feature = "bench")]

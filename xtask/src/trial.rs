@@ -1,4 +1,5 @@
-//! `cargo xtask crash` and `cargo xtask failover`: the program as it is shipped, killed and cut off under load for as long as one asks.
+//! `cargo xtask crash` and `cargo xtask failover`: the program as it is shipped, killed and cut off under load for as long as one asks; and
+//! `cargo xtask sim`, which is a program of its own.
 //!
 //! The trials are tests of `crates/tollhouse/tests/crash`, which run short with all the others. Here they run long, on an optimised build
 //! of the program, and end with one line that says what held.
@@ -45,6 +46,21 @@ pub(crate) fn crash(options: &CrashOptions) -> Result<()> {
 pub(crate) fn failover() -> Result<()> {
     postgres::ensure_programs()?;
     run("failover::long_failover", |_| {})
+}
+
+/// Runs the simulator, optimised.
+pub(crate) fn simulate(arguments: &[String]) -> Result<()> {
+    let mut simulator = Command::new("cargo");
+    simulator.current_dir(repository()).args([
+        "run",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "tollhouse-sim",
+        "--",
+    ]);
+    process::run(simulator.args(arguments))
 }
 
 fn run(test: &str, set: impl FnOnce(&mut Command)) -> Result<()> {

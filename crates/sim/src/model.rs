@@ -192,12 +192,15 @@ impl Model {
     ///
     /// # Errors
     /// It was not, or is tried for ever.
-    pub fn effect(&self, job: &[u8]) -> Check {
-        match self.number("SELECT 1 + attempt FROM jobs WHERE id = ?1", [job])? {
+    pub fn effect(&self, job: &[u8], tries_before: u32) -> Check {
+        if i64::from(tries_before) >= ATTEMPTS_MAX {
+            return broken(
+                "I5 a job is tried a bounded number of times",
+                format!("{tries_before} times before"),
+            );
+        }
+        match self.number("SELECT count(*) FROM jobs WHERE id = ?1", [job])? {
             0 => broken("I5 effects come only from committed rows", "a job without a row"),
-            tries if tries > ATTEMPTS_MAX => {
-                broken("I5 a job is tried a bounded number of times", format!("{tries} times"))
-            }
             _ => Ok(()),
         }
     }

@@ -492,7 +492,7 @@ impl World {
         let snapshot = self.look(process, job.kind.needs())?;
         let action = action(now, &snapshot, &job);
         if !matches!(action, Action::Nothing | Action::GiveUp { .. }) {
-            self.model.effect(id.as_bytes())?;
+            self.model.effect(id.as_bytes(), job.attempt)?;
         }
         match &action {
             Action::Remove { user, .. } => self.model.removal(user.get(), now.as_microsecond())?,
