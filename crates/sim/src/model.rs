@@ -278,7 +278,8 @@ impl Model {
             return broken("I8 the audit log has no gap", "a number is missing");
         }
         let paid = "SELECT count(*) FROM payments WHERE status = 'finished' AND order_id IS NOT NULL \
-            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id AND revoked_at IS NULL)";
+            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id AND revoked_at IS NULL) \
+            AND price_amount = (SELECT price_amount FROM orders WHERE orders.id = payments.order_id)";
         match self.number(paid, [])? {
             0 => Ok(()),
             count => broken("each paid order ends in access", format!("{count} did not")),

@@ -9,6 +9,8 @@ use tollhouse_core::status::PaymentStatus;
 
 /// What a period costs.
 pub const PRICE: &str = "5.00 USD";
+/// What a notification that contradicts the order says that it costs.
+const WRONG_PRICE: &str = "4.00 USD";
 /// What the provider asks for it.
 const ASKED: &str = "0.001 BTC";
 /// What somebody pays who pays too little.
@@ -36,6 +38,9 @@ const STORIES: [&[&str]; 7] = [
 /// How many of [`STORIES`], from the first on, end in access.
 const GOOD_STORIES: usize = 4;
 
+/// Of how many payments one contradicts its order.
+const CONTRADICTS_ONE_IN: usize = 15;
+
 /// A payment at the provider.
 #[derive(Debug, Clone)]
 pub struct Payment {
@@ -45,6 +50,8 @@ pub struct Payment {
     pub order_ref: String,
     story: &'static [&'static str],
     next: usize,
+    /// The provider says another price than the order's.
+    contradicts: bool,
 }
 
 impl Payment {
@@ -52,13 +59,14 @@ impl Payment {
     #[must_use]
     pub fn new(id: i64, order_ref: String, roll: usize, good: bool) -> Self {
         let count = if good { GOOD_STORIES } else { STORIES.len() };
-        Self { id, order_ref, story: STORIES[roll % count], next: 0 }
+        let contradicts = !good && roll % CONTRADICTS_ONE_IN == 0;
+        Self { id, order_ref, story: STORIES[roll % count], next: 0, contradicts }
     }
 
     /// A payment that is paid at once.
     #[must_use]
     pub fn at_once(id: i64, order_ref: String) -> Self {
-        Self { id, order_ref, story: STORIES[2], next: 0 }
+        Self { id, order_ref, story: STORIES[2], next: 0, contradicts: false }
     }
 
     /// What comes next, if something does.
@@ -92,7 +100,7 @@ impl Payment {
             order_ref: Some(self.order_ref.clone()),
             invoice_id: None,
             parent: Parent::None,
-            price: reported(money(PRICE)),
+            price: reported(money(if self.contradicts { WRONG_PRICE } else { PRICE })),
             pay: reported(money(ASKED)),
             pay_address: None,
             pay_extra_id: None,

@@ -98,7 +98,6 @@ pub fn rolls(seed: u64, steps: usize) -> Vec<u64> {
 }
 
 /// Runs these steps, brings everything to rest, and lets all that was sold run out.
-#[must_use]
 pub fn run(config: &Config, rolls: &[u64]) -> Run {
     without(config.without, || match World::new(config) {
         Ok(mut world) => {

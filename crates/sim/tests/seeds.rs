@@ -1,7 +1,5 @@
 //! Runs from seeds: what holds, what repeats, and what would be noticed.
 
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
-
 use tollhouse_core::safeguard::Safeguard;
 use tollhouse_sim::shrink::shrink;
 use tollhouse_sim::world::rolls;
