@@ -90,9 +90,9 @@ impl Payment {
             currency: money.map(|money| money.currency),
         };
         let paid = match status {
-            "finished" | "sending" | "confirmed" | "confirming" | "refunded" => money(ASKED),
-            "partially_paid" => money(TOO_LITTLE),
-            _ => None,
+            "waiting" | "expired" | "failed" => None,
+            _ if self.story.contains(&"partially_paid") => money(TOO_LITTLE),
+            _ => money(ASKED),
         };
         let facts = PaymentFacts {
             payment_id: ProviderPaymentId::new(self.id).unwrap_or_else(|error| unreachable!("{error}")),

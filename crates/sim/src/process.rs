@@ -27,6 +27,8 @@ pub enum Ticket {
     Finish(JobId),
     /// Telegram, which told that somebody wants to come in.
     Join(i64),
+    /// Telegram, which told that the chat has another number now.
+    Migrated,
     /// Nobody in particular.
     Other,
 }

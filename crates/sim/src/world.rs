@@ -123,6 +123,8 @@ struct World {
     channel: Option<ChannelId>,
     plan: Option<PlanId>,
     updates: i64,
+    /// Whether Telegram has yet to be heard on the chat's new number; it tells until it is answered.
+    migration_untold: bool,
     /// Somebody else's transaction, which keeps the database busy.
     busy: Option<Connection>,
     deaths: u32,
@@ -167,6 +169,7 @@ impl World {
             channel: None,
             plan: None,
             updates: 0,
+            migration_untold: false,
             busy: None,
             deaths: 0,
             model: Model::open(&path)?,
@@ -441,6 +444,7 @@ impl World {
             (Ticket::Join(user), _) => {
                 self.trace.line(format!("the wish of user {user} to come in is known"));
             }
+            (Ticket::Migrated, _) => self.migration_untold = false,
             (Ticket::Other, Outcome::Channel(id)) => self.channel = Some(id),
             _ => {}
         }
@@ -527,6 +531,10 @@ impl World {
     }
 
     fn somebody_joins(&mut self, rng: &mut Rng, process: usize) -> Result<(), Violation> {
+        if self.migration_untold && rng.bool() {
+            self.tell_migration(process);
+            return self.maybe_go_on(rng, process);
+        }
         let whom = rng.usize(0..self.people.len());
         let user = self.people[whom].user;
         if self.telegram.members.contains(&user) {
@@ -545,6 +553,11 @@ impl World {
             return self.maybe_go_on(rng, process);
         }
         Ok(())
+    }
+
+    fn tell_migration(&mut self, process: usize) {
+        let moved = Command::ChatMigrated { from: chat(PRIVATE_CHAT), to: chat(PRIVATE_CHAT_AFTER) };
+        self.processes[process].submit(Ticket::Migrated, moved);
     }
 
     fn ask_in(&mut self, process: usize, user: i64) {
@@ -593,6 +606,7 @@ impl World {
             4 if self.telegram.chat == chat(PRIVATE_CHAT) => {
                 self.trace.line("the chat migrates".to_owned());
                 self.telegram.chat = chat(PRIVATE_CHAT_AFTER);
+                self.migration_untold = true;
             }
             _ => return self.dies(process),
         }
@@ -625,6 +639,10 @@ impl World {
         }
         if std::mem::take(&mut self.telegram.rights_lost) {
             self.see_bot(0)?;
+        }
+        if self.migration_untold {
+            self.tell_migration(0);
+            self.go_on(0, None)?;
         }
         // What was never told is found by asking (I12).
         for place in 0..self.payments.len() {
@@ -746,6 +764,7 @@ fn name(ticket: &Ticket) -> String {
         Ticket::Claim => "a claim".to_owned(),
         Ticket::Finish(job) => format!("the end of {job}"),
         Ticket::Join(user) => format!("the wish of user {user}"),
+        Ticket::Migrated => "the chat's new number".to_owned(),
         Ticket::Other => "something".to_owned(),
     }
 }

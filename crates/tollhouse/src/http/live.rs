@@ -25,7 +25,7 @@ use crate::coins::CoinList;
 /// SQLite file is heard by nobody, and a message between processes may get lost. After each look a page that had nothing to hear is told that we
 /// are still there: proxies close silent connections after about a minute.
 const LOOK_AGAIN_SECONDS: u64 = 15;
-/// Most pages that hear of changes at once in one process: at some 25 kB each a quarter of a gigabyte. Who comes after them is told to come
+/// Most pages that hear of changes at once in one process: at some 16 kB each less than 200 MB. Who comes after them is told to come
 /// back, and its page asks by itself meanwhile.
 const STREAMS_MAX: usize = 10_000;
 /// How many orders are looked up at once. A look needs some 20 kB while it lasts, and the store answers a handful at a time; thousands that
