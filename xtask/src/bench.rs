@@ -4,6 +4,10 @@
 use anyhow::Result;
 
 #[cfg(feature = "bench")]
+mod access;
+#[cfg(feature = "bench")]
+mod backlog;
+#[cfg(feature = "bench")]
 mod browser;
 #[cfg(feature = "bench")]
 mod expiry;
@@ -21,6 +25,8 @@ mod pages;
 mod report;
 #[cfg(feature = "bench")]
 mod server;
+#[cfg(feature = "bench")]
+mod table;
 #[cfg(feature = "bench")]
 pub(crate) mod viewers;
 
@@ -54,20 +60,33 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     use clap::Parser;
 
     #[derive(Parser)]
-    #[command(name = "cargo xtask bench", about = "Measure the program", disable_help_subcommand = true)]
+    #[command(
+        name = "cargo xtask bench",
+        about = "Measure the program; without a name everything, with one table of what is to be reached",
+        disable_help_subcommand = true
+    )]
     enum Benchmark {
         /// Requests per second and latency of the notification endpoint: without a store, with SQLite, with PostgreSQL
         Ingest(ingest::Options),
         /// What it costs on PostgreSQL to find the memberships that end, among few and among many
         Expiry(expiry::Options),
+        /// From a paid order to the call that makes its invite link, at a steady rate
+        Access(access::Options),
+        /// Very many notifications at once: how fast they are taken in, with how much memory, and that none is lost
+        Backlog(backlog::Options),
         /// Open pages: how soon each is told, the memory of each, what it costs to draw one
         Pages(pages::Options),
     }
 
+    if arguments.is_empty() {
+        return table::run();
+    }
     let name = String::from("cargo xtask bench");
     match Benchmark::parse_from(std::iter::once(&name).chain(arguments)) {
         Benchmark::Ingest(options) => ingest::run(&options),
         Benchmark::Expiry(options) => expiry::run(&options),
+        Benchmark::Access(options) => access::run(&options),
+        Benchmark::Backlog(options) => backlog::run(&options),
         Benchmark::Pages(options) => pages::run(&options),
     }
 }

@@ -45,11 +45,18 @@ impl Connection {
     }
 
     pub(super) fn post(&mut self, path: &str, form: &str) -> Result<Page> {
+        self.send(path, "application/x-www-form-urlencoded", form)
+    }
+
+    pub(super) fn post_json(&mut self, path: &str, json: &str) -> Result<Page> {
+        self.send(path, "application/json", json)
+    }
+
+    fn send(&mut self, path: &str, kind: &str, body: &str) -> Result<Page> {
         self.exchange(&format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-             content-length: {}\r\n\r\n{form}",
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
-            form.len()
+            body.len()
         ))
     }
 

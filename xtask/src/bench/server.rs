@@ -64,6 +64,17 @@ impl Server {
         })
     }
 
+    /// Starts the program's simulated Telegram and waits until it answers.
+    pub(super) fn start_telegram(program: &Path, log: &Path, bot_token: &str) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(program);
+        command.args(["sandbox", "--listen", "127.0.0.1:0", "--bot-token", bot_token]);
+        command.args(["--telegram-listen", &address.to_string()]);
+        Self::launch(&mut command, address, log, |address| {
+            get(address, "/fake/version").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+        })
+    }
+
     fn launch(
         command: &mut Command,
         address: SocketAddr,

@@ -1,0 +1,156 @@
+//! `bench backlog`: a hundred thousand notifications that the provider has kept back come at once. How fast they are taken in, compared with
+//! a steady load in the same run; how much memory that takes; and that none is lost: the program is killed right after the last answer,
+//! started again and sent all of them once more, and must know every one.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+
+use super::ingest::{Environment, SECRET, Target};
+use super::loadgen::Summary;
+use super::machine;
+use super::notification::Mix;
+use super::server::Server;
+use crate::postgres::{Cluster, Durability};
+use crate::{process, repository};
+
+/// Far from each other: what comes at once, and what is sent steadily.
+const STORM_FIRST_ID: u64 = 7_000_000_000;
+const STEADY_FIRST_ID: u64 = 6_000_000_000;
+/// More than any target takes a second.
+const STEADY_SUPPLY_PER_SECOND: f64 = 60_000.0;
+/// The storm ends when everything was sent, long before that.
+const STORM_SECONDS_MAX: f64 = 300.0;
+
+/// `bench backlog`: how many, on what.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many notifications come at once
+    #[arg(long, default_value_t = 100_000)]
+    count: usize,
+    /// On so many connections
+    #[arg(long, default_value_t = 256)]
+    connections: usize,
+    /// Length of the steady load
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// On what
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
+    targets: Vec<Target>,
+    /// Where the databases are made, in a folder that is removed at the end; must be on a disk
+    #[arg(long, default_value = "/var/tmp")]
+    folder: PathBuf,
+}
+
+/// What was measured on one engine.
+#[derive(Debug, Serialize)]
+struct Measured {
+    target: Target,
+    count: u64,
+    steady_per_second: f64,
+    storm_per_second: f64,
+    peak_kib: u64,
+    /// Of those that were answered 200, not known after the kill.
+    lost: u64,
+}
+
+/// Runs the benchmark, prints its table and writes `target/bench/backlog.json`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    machine::check_disk(&options.folder)?;
+    let build = ["build", "--quiet", "--release", "--locked", "--package", "tollhouse"];
+    process::run(Command::new("cargo").current_dir(repository()).args(build))?;
+    let results = repository().join("target/bench");
+    fs::create_dir_all(&results)?;
+    let mut measured = Vec::new();
+    for &target in &options.targets {
+        if target != Target::NoStore {
+            measured.push(measure(options, target, &results)?);
+        }
+    }
+    fs::write(results.join("backlog.json"), serde_json::to_string_pretty(&measured)?)?;
+    println!(
+        "\n| store | at once | steady/s | backlog/s | of steady | peak MB | lost |\n|---|---:|---:|---:|---:|---:|---:|"
+    );
+    for one in &measured {
+        println!(
+            "| {} | {} | {:.0} | {:.0} | {:.2} | {:.1} | {} |",
+            one.target.name(),
+            one.count,
+            one.steady_per_second,
+            one.storm_per_second,
+            one.storm_per_second / one.steady_per_second,
+            one.peak_kib as f64 * 1024.0 / 1e6,
+            one.lost
+        );
+    }
+    ensure!(measured.iter().all(|one| one.lost == 0), "notifications were lost");
+    Ok(())
+}
+
+fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured> {
+    let folder = tempfile::tempdir_in(&options.folder)?;
+    let log = results.join(format!("backlog-{}.log", target.name()));
+    File::create(&log)?;
+    let cluster = match target {
+        Target::Postgres => {
+            Some(Cluster::start(&options.folder, Durability::Disk, &results.join("postgresql.log"))?)
+        }
+        _ => None,
+    };
+    let environment = Environment {
+        program: std::env::current_exe()?.with_file_name("tollhouse"),
+        folder: folder.path().to_owned(),
+        database: match &cluster {
+            Some(cluster) => cluster.socket_url(),
+            None => format!("sqlite://{}", folder.path().join("bench.db").display()),
+        },
+    };
+    environment.add_channel()?;
+    let server = Server::start(&mut environment.command("serve"), &log)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousand")]
+    let supply = (options.seconds * STEADY_SUPPLY_PER_SECOND) as usize;
+    let steady = load(options, &server, STEADY_FIRST_ID, supply, options.seconds)?;
+    let storm = load(options, &server, STORM_FIRST_ID, options.count, STORM_SECONDS_MAX)?;
+    let peak_kib = server.memory()?.peak_kib;
+    // Killed, not stopped.
+    drop(server);
+    let server = Server::start(&mut environment.command("serve"), &log)?;
+    let again = load(options, &server, STORM_FIRST_ID, options.count, STORM_SECONDS_MAX)?;
+    server.stop()?;
+    ensure!(
+        again.ok_with_warmup == options.count as u64 && storm.ok_with_warmup == options.count as u64,
+        "{} of {} were answered 200, and {} the second time",
+        storm.ok_with_warmup,
+        options.count,
+        again.ok_with_warmup
+    );
+    Ok(Measured {
+        target,
+        count: storm.ok_with_warmup,
+        steady_per_second: steady.ok_per_second,
+        storm_per_second: storm.ok_per_second,
+        peak_kib,
+        lost: again.applied,
+    })
+}
+
+fn load(options: &Options, server: &Server, first_id: u64, supply: usize, seconds: f64) -> Result<Summary> {
+    let mut loadgen = Command::new(std::env::current_exe()?);
+    loadgen.arg("loadgen");
+    for (name, value) in [
+        ("--address", server.address.to_string()),
+        ("--connections", options.connections.to_string()),
+        ("--warmup-seconds", "0".into()),
+        ("--seconds", seconds.to_string()),
+        ("--mix", Mix::Lifecycle.name().into()),
+        ("--first-id", first_id.to_string()),
+        ("--supply", supply.to_string()),
+        ("--secret", SECRET.into()),
+    ] {
+        loadgen.args([name, &value]);
+    }
+    serde_json::from_str(&process::read(&mut loadgen)?).context("loadgen's answer")
+}
