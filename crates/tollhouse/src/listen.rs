@@ -29,7 +29,7 @@ const DRAIN_SECONDS_MAX: u64 = 6;
 /// How long no connection is taken after one could not be, in seconds: with every file descriptor in use the next would fail the same way.
 const ACCEPT_AGAIN_SECONDS: u64 = 1;
 
-/// Serves the routes until told to stop, then what is under way, for [`DRAIN_SECONDS_MAX`] at most.
+/// Serves the routes until told to stop, then what is under way, for a few seconds at most.
 pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Receiver<bool>) {
     let connections = GracefulShutdown::new();
     loop {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinSet;
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
@@ -25,23 +26,39 @@ const STORE_DOWN_MS: u64 = 1_000;
 /// How long a job waits for a bot that is not configured, in seconds.
 const NO_GATEWAY_SECONDS: u32 = 60;
 
+/// How many jobs are under way at once. A message that waits for its turn at Telegram (thirty a second) must not hold up the links of those
+/// who have just paid; of those that wait there are a hundred at most, since a longer wait than three seconds is refused.
+const UNDER_WAY_MAX: usize = 256;
+
 /// Works until told to stop; what it holds by then it finishes.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut commits = app.store.commits();
+    let mut under_way = JoinSet::new();
     while !*stop.borrow() {
         app.pulse.beat("worker");
-        let worked = match run_due(&app).await {
-            Ok(count) => count,
+        while under_way.try_join_next().is_some() {}
+        let room = UNDER_WAY_MAX.saturating_sub(under_way.len());
+        let limit = CLAIM_BATCH_MAX.min(u32::try_from(room).unwrap_or(CLAIM_BATCH_MAX));
+        let claimed = if limit == 0 { Ok(Vec::new()) } else { claim(&app, limit).await };
+        match claimed {
+            Ok(jobs) => {
+                // A full hand: there may be more.
+                let is_full = limit > 0 && u32::try_from(jobs.len()).is_ok_and(|length| length >= limit);
+                for job in jobs {
+                    let app = Arc::clone(&app);
+                    under_way.spawn(async move { work(&app, job).await });
+                }
+                if !is_full {
+                    wait(&mut commits, &mut under_way, &mut stop).await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "the worker cannot reach the store");
                 pause(Duration::from_millis(STORE_DOWN_MS), &mut stop).await;
-                continue;
             }
-        };
-        if worked == 0 {
-            wait(&mut commits, &mut stop).await;
         }
     }
+    while under_way.join_next().await.is_some() {}
 }
 
 async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) {
@@ -53,6 +70,7 @@ async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) {
 
 async fn wait(
     commits: &mut broadcast::Receiver<tollhouse_store::Committed>,
+    under_way: &mut JoinSet<()>,
     stop: &mut watch::Receiver<bool>,
 ) {
     let woken = async {
@@ -67,6 +85,8 @@ async fn wait(
     };
     tokio::select! {
         () = woken => {}
+        // What was done may have made room, or come with a next step.
+        Some(_) = under_way.join_next() => {}
         () = tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
@@ -76,13 +96,19 @@ async fn pause_for_ever() {
     std::future::pending::<()>().await;
 }
 
+async fn claim(app: &Arc<App>, limit: u32) -> Result<Vec<Job>, crate::app::SubmitError> {
+    match app.submit(Command::ClaimJobs { limit, now: app.clock.now() }).await? {
+        CommandOutcome::Jobs(jobs) => Ok(jobs),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// Works the jobs that are due now, once; how many that were.
 ///
 /// # Errors
 /// The store's.
 pub async fn run_due(app: &Arc<App>) -> Result<usize, crate::app::SubmitError> {
-    let claim = Command::ClaimJobs { limit: CLAIM_BATCH_MAX, now: app.clock.now() };
-    let CommandOutcome::Jobs(jobs) = app.submit(claim).await? else { return Ok(0) };
+    let jobs = claim(app, CLAIM_BATCH_MAX).await?;
     let count = jobs.len();
     // All at once: the lease of each runs from the claim.
     join_all(jobs.into_iter().map(|job| work(app, job))).await;

@@ -31,7 +31,7 @@ const OWNER: u64 = 42;
 /// Far from the ids of the other benchmarks.
 const FIRST_ID: u64 = 9_000_000_000;
 /// Connections that share the rate: each is far from being the limit.
-const SENDERS: u64 = 32;
+const SENDERS: usize = 32;
 /// How long everybody's link may take at the end.
 const LINKS_SECONDS_MAX: u64 = 60;
 const LINKS_POLL: Duration = Duration::from_millis(200);
@@ -173,12 +173,12 @@ fn pay(server: &Server, rate: u64, count: u64) -> Result<()> {
         let begun = Instant::now();
         let refused = Rc::new(Cell::new(0_u64));
         let mut senders = JoinSet::new();
-        for sender in 0..SENDERS {
+        for sender in 0..SENDERS as u64 {
             let mut stream = loadgen::connect(address).await?;
             let refused = Rc::clone(&refused);
             senders.spawn_local(async move {
                 let mut buffer = Vec::new();
-                for number in (sender..count).step_by(SENDERS as usize) {
+                for number in (sender..count).step_by(SENDERS) {
                     let due = begun + Duration::from_micros(number * 1_000_000 / rate);
                     tokio::time::sleep_until(due.into()).await;
                     let bytes = request(address, SECRET, &body(finished, FIRST_ID + number));
