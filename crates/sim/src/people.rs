@@ -59,7 +59,7 @@ impl Payment {
     #[must_use]
     pub fn new(id: i64, order_ref: String, roll: usize, good: bool) -> Self {
         let count = if good { GOOD_STORIES } else { STORIES.len() };
-        let contradicts = !good && roll % CONTRADICTS_ONE_IN == 0;
+        let contradicts = !good && roll.is_multiple_of(CONTRADICTS_ONE_IN);
         Self { id, order_ref, story: STORIES[roll % count], next: 0, contradicts }
     }
 

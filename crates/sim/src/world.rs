@@ -422,8 +422,9 @@ impl World {
                     .filter(|(_, pending)| pending.digest == digest)
                     .map(|(key, _)| *key)
                     .collect();
-                if let Some(key) =
-                    known.first().filter(|key| !self.config.hostile || *key % 5 != 0 || known.len() > 1)
+                if let Some(key) = known
+                    .first()
+                    .filter(|key| !self.config.hostile || !key.is_multiple_of(5) || known.len() > 1)
                 {
                     self.pending.remove(key);
                 }
