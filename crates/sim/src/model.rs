@@ -243,7 +243,7 @@ impl Model {
         Ok(Some(self.number(due, [])?).filter(|at| *at != 0))
     }
 
-    /// Whether some job of a membership or a grant was given up: a person has been called then.
+    /// How many jobs were given up: a person has been called then.
     ///
     /// # Errors
     /// The database's.

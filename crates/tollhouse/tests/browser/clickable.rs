@@ -243,6 +243,8 @@ async fn a_chat_follows_what_the_bot_does() {
     // Somebody who is shown out sees it.
     house.telegram.add_member(ChatId(CHAT), UserId(crate::house::OWNER), UserId(BUYER)).unwrap();
     browser.press(".back").await;
+    // The line of the room comes with the page's next look.
+    browser.until(&format!("document.querySelector(\"[id='line{CHAT}'] a\")")).await;
     browser.press(&format!("[id='line{CHAT}'] a")).await;
     browser.until("document.querySelector('#foot')?.textContent.includes('Only administrators')").await;
     house.telegram.ban(ChatId(CHAT), UserId(crate::house::OWNER), UserId(BUYER)).unwrap();
