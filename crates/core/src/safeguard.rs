@@ -19,20 +19,10 @@ pub enum Safeguard {
 }
 
 impl Safeguard {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::UniqueGrant,
-        Self::LeaseFence,
-        Self::RankRule,
-        Self::RemovalRecheck,
-        Self::OutboxInTransaction,
-    ];
-
     /// Whether it stands.
     #[cfg(not(feature = "safeguards"))]
     #[must_use]
     #[inline(always)]
-    #[expect(clippy::unused_self, reason = "the same call with and without the feature")]
     pub const fn stands(self) -> bool {
         true
     }

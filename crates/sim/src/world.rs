@@ -1,5 +1,8 @@
 //! A run: people, the provider, Telegram, the processes and time, one step after the other.
 
+mod rest;
+mod work;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -452,85 +455,6 @@ impl World {
         Ok(())
     }
 
-    fn claim(&mut self, rng: &mut Rng, process: usize) -> Result<(), Violation> {
-        let now = self.now_of(process);
-        let claim = Command::ClaimJobs { limit: CLAIM_BATCH_MAX, now };
-        self.processes[process].submit(Ticket::Claim, claim);
-        self.maybe_go_on(rng, process)
-    }
-
-    /// One step of one job: do it, or say what came of it.
-    fn work(&mut self, rng: &mut Rng, process: usize) -> Result<(), Violation> {
-        let count = self.processes[process].held.len();
-        if count == 0 {
-            return self.claim(rng, process);
-        }
-        let place = rng.usize(0..count);
-        if self.processes[process].held[place].outcome.is_some() {
-            let held = self.processes[process].held.swap_remove(place);
-            return self.finish(rng, process, held);
-        }
-        let kind = &self.processes[process].held[place].job.kind;
-        if let JobKind::EndMembership { membership_id, removing: true } = *kind
-            && self.config.hostile
-            && rng.bool()
-        {
-            // The worst moment to pay is the one in which one is about to be shown out.
-            let user = self.model.member(membership_id.0.as_bytes())?;
-            let mut payment = Payment::at_once(self.new_payment_id(), legacy(user));
-            if let Some(received) = payment.advance(self.now) {
-                self.trace.line(format!("user {user} pays {} in the last moment", payment.id));
-                self.deliver(process, received.clone());
-                self.send(received);
-            }
-            self.payments.push(payment);
-            self.go_on(process, None)?;
-        }
-        self.act(rng, process, place)
-    }
-
-    fn act(&mut self, rng: &mut Rng, process: usize, place: usize) -> Result<(), Violation> {
-        let now = self.now_of(process);
-        let Some(held) = self.processes[process].held.get(place) else { return Ok(()) };
-        let (job, id) = (held.job.clone(), held.job.id.0);
-        let snapshot = self.look(process, job.kind.needs())?;
-        let action = action(now, &snapshot, &job);
-        if !matches!(action, Action::Nothing | Action::GiveUp { .. }) {
-            self.model.effect(id.as_bytes(), job.attempt)?;
-        }
-        match &action {
-            Action::Remove { user, .. } => self.model.removal(user.get(), now.as_microsecond())?,
-            Action::Approve { user, .. } => self.model.approval(user.get(), now.as_microsecond())?,
-            _ => {}
-        }
-        let outcome = self.telegram.perform(rng, &action);
-        self.trace.line(format!("process {process}: {} {} -> {outcome:?}", job.kind.name(), job.subject));
-        self.processes[process].held[place].outcome = Some(outcome);
-        Ok(())
-    }
-
-    fn finish(&mut self, rng: &mut Rng, process: usize, held: Held) -> Result<(), Violation> {
-        let (Some(lease), Some(outcome)) = (held.job.lease, held.outcome) else { return Ok(()) };
-        let id = held.job.id;
-        // What waits is worked off first, so that what changes then is this job's doing.
-        self.go_on(process, None)?;
-        let (holder, before) = self.model.job(id.0.as_bytes())?;
-        let is_holder = holder.as_deref() == Some(lease.token.0.as_bytes().as_slice());
-        let finish = Command::FinishJob { job: Box::new(held.job), token: lease.token, outcome };
-        self.processes[process].submit(Ticket::Finish(id), finish);
-        if is_holder {
-            return self.maybe_go_on(rng, process);
-        }
-        self.trace.line(format!("process {process} says what came of {id} after its lease"));
-        self.go_on(process, None)?;
-        let (_, after) = self.model.job(id.0.as_bytes())?;
-        if before != after {
-            let what = format!("{id} was {before}, and is {after}");
-            return Err(Violation { promise: "I5 who lost the lease changes nothing", what });
-        }
-        Ok(())
-    }
-
     fn somebody_joins(&mut self, rng: &mut Rng, process: usize) -> Result<(), Violation> {
         if self.migration_untold && rng.bool() {
             self.tell_migration(process);
@@ -624,129 +548,6 @@ impl World {
         other.execute_batch("BEGIN IMMEDIATE").map_err(|error| fault(&error))?;
         self.busy = Some(other);
         Ok(())
-    }
-
-    /// Everything that was broken is mended.
-    fn calm(&mut self) -> Result<(), Violation> {
-        self.trace.line("everything is mended".to_owned());
-        self.busy = None;
-        self.telegram.bad_day = false;
-        self.telegram.blocked.clear();
-        self.config.hostile = false;
-        for process in 0..self.processes.len() {
-            self.processes[process].die();
-            self.processes[process].restart(&self.path).map_err(|error| fault(&error))?;
-            self.processes[process].skew = SignedDuration::ZERO;
-        }
-        if std::mem::take(&mut self.telegram.rights_lost) {
-            self.see_bot(0)?;
-        }
-        if self.migration_untold {
-            self.tell_migration(0);
-            self.go_on(0, None)?;
-        }
-        // What was never told is found by asking (I12).
-        for place in 0..self.payments.len() {
-            if let Some(received) = self.payments[place].polled(self.now) {
-                self.send(received);
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets everything be done that is to be done until then.
-    fn rest(&mut self, until: Timestamp) -> Result<(), Violation> {
-        let mut rng = Rng::with_seed(0);
-        for _ in 0..ROUNDS_MAX {
-            let pending: Vec<Received> = std::mem::take(&mut self.pending).into_values().collect();
-            for received in pending {
-                self.deliver(0, received);
-            }
-            let claim = Command::ClaimJobs { limit: CLAIM_BATCH_MAX, now: self.now };
-            self.processes[0].submit(Ticket::Claim, claim);
-            self.go_on(0, None)?;
-            let count = self.processes[0].held.len();
-            for place in 0..count {
-                self.act(&mut rng, 0, place)?;
-            }
-            for held in std::mem::take(&mut self.processes[0].held) {
-                let (Some(lease), Some(outcome)) = (held.job.lease, held.outcome) else { continue };
-                let id = held.job.id;
-                let finish = Command::FinishJob { job: Box::new(held.job), token: lease.token, outcome };
-                self.processes[0].submit(Ticket::Finish(id), finish);
-            }
-            self.go_on(0, None)?;
-            if count > 0 {
-                continue;
-            }
-            match self.model.next_due()? {
-                Some(at) if at <= until.as_microsecond() => {
-                    self.now =
-                        Timestamp::from_microsecond(at + 1).map_err(|error| fault(&error))?.max(self.now);
-                }
-                _ => return Ok(()),
-            }
-        }
-        Err(Violation { promise: "everything comes to rest", what: "it does not".to_owned() })
-    }
-
-    /// Who is to be inside and was sent a link gets in; who is not is out.
-    fn everybody_is_where_they_belong(&mut self, when: &str) -> Result<(), Violation> {
-        // Who could not be written to for long is written to when they start the bot.
-        for place in 0..self.people.len() {
-            let user = self.people[place].user;
-            self.processes[0].submit(Ticket::Other, Command::UserStarted { user: user_id(user) });
-        }
-        self.go_on(0, None)?;
-        self.rest(self.now)?;
-        for place in 0..self.people.len() {
-            let user = self.people[place].user;
-            if !self.telegram.members.contains(&user) && self.telegram.links.contains_key(&user) {
-                self.ask_in(0, user);
-            }
-        }
-        self.go_on(0, None)?;
-        self.rest(self.now)?;
-        let dead = self.model.dead_jobs()?;
-        for person in &self.people {
-            let belongs = self.model.is_member(person.user, self.now.as_microsecond())?;
-            let is_inside = self.telegram.members.contains(&person.user);
-            if belongs != is_inside && dead == 0 {
-                let what =
-                    format!("{when}, user {} belongs inside: {belongs}, is inside: {is_inside}", person.user);
-                return Err(Violation { promise: "who has paid is inside, who has not is out", what });
-            }
-        }
-        Ok(())
-    }
-
-    /// Removals that were stopped for being too many wait for a person, who lets them go on.
-    fn operator_answers(&mut self) -> Result<(), Violation> {
-        let Some(item) = self.model.stopped_run()? else { return Ok(()) };
-        let id = Uuid::from_slice(&item).map_err(|error| fault(&error))?;
-        let answer = Command::ResolveAttention {
-            attention_id: AttentionId(id),
-            resolution: Resolution::Grant,
-            reason: "they have all run out".to_owned(),
-            actor: "sim".to_owned(),
-        };
-        self.trace.line("the operator lets the removals go on".to_owned());
-        self.processes[0].submit(Ticket::Other, answer);
-        self.go_on(0, None)
-    }
-
-    /// Nobody buys any more: everything that was sold runs out, and everybody is out.
-    fn run_out(&mut self) -> Result<(), Violation> {
-        for _ in 0..ROUNDS_MAX {
-            self.rest(self.now)?;
-            self.model.always()?;
-            self.operator_answers()?;
-            let Some(at) = self.model.next_due()? else {
-                return self.everybody_is_where_they_belong("when everything has run out");
-            };
-            self.now = Timestamp::from_microsecond(at + 1).map_err(|error| fault(&error))?.max(self.now);
-        }
-        Err(Violation { promise: "everything runs out", what: "it does not".to_owned() })
     }
 }
 

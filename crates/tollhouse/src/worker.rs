@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
@@ -35,11 +35,18 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut commits = app.store.commits();
     let mut under_way = JoinSet::new();
     while !*stop.borrow() {
-        app.pulse.beat("worker");
-        while under_way.try_join_next().is_some() {}
+        while let Some(ended) = under_way.try_join_next() {
+            look_at(ended);
+        }
         let room = UNDER_WAY_MAX.saturating_sub(under_way.len());
         let limit = CLAIM_BATCH_MAX.min(u32::try_from(room).unwrap_or(CLAIM_BATCH_MAX));
-        let claimed = if limit == 0 { Ok(Vec::new()) } else { claim(&app, limit).await };
+        let claimed = if limit == 0 {
+            // No beat: a worker whose hands stay full is not at work.
+            Ok(Vec::new())
+        } else {
+            app.pulse.beat("worker");
+            claim(&app, limit).await
+        };
         match claimed {
             Ok(jobs) => {
                 // A full hand: there may be more.
@@ -58,7 +65,16 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             }
         }
     }
-    while under_way.join_next().await.is_some() {}
+    while let Some(ended) = under_way.join_next().await {
+        look_at(ended);
+    }
+}
+
+/// A job that panicked hurts no other; its lease lapses, and it is given up when it has done so too often.
+fn look_at(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "worker.panicked: a job's work ended badly; its lease will lapse");
+    }
 }
 
 async fn pause(time: Duration, stop: &mut watch::Receiver<bool>) {
@@ -86,7 +102,7 @@ async fn wait(
     tokio::select! {
         () = woken => {}
         // What was done may have made room, or come with a next step.
-        Some(_) = under_way.join_next() => {}
+        Some(ended) = under_way.join_next() => look_at(ended),
         () = tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }

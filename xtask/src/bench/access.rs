@@ -5,9 +5,8 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -18,13 +17,11 @@ use serde_json::{Value, json};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::browser::Connection;
-use super::ingest::{Environment, PRIVATE_CHAT, SECRET, Target};
+use super::ingest::{self, Environment, PRIVATE_CHAT, SECRET, Stand, Target};
 use super::loadgen;
-use super::machine;
 use super::notification::{LIFE, body, request};
 use super::server::{self, Server};
-use crate::postgres::{Cluster, Durability};
-use crate::{process, repository};
+use crate::process;
 
 const BOT_TOKEN: &str = "7000000001:AAbenchbenchbenchbenchbenchbenchbench";
 const OWNER: u64 = 42;
@@ -68,11 +65,7 @@ struct Measured {
 
 /// Runs the benchmark, prints its table and writes `target/bench/access.json`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    machine::check_disk(&options.folder)?;
-    let build = ["build", "--quiet", "--release", "--locked", "--package", "tollhouse"];
-    process::run(Command::new("cargo").current_dir(repository()).args(build))?;
-    let results = repository().join("target/bench");
-    fs::create_dir_all(&results)?;
+    let results = ingest::prepare(&options.folder)?;
     let mut measured = Vec::new();
     for &target in &options.targets {
         if target != Target::NoStore {
@@ -99,25 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured> {
-    let folder = tempfile::tempdir_in(&options.folder)?;
-    let log = results.join(format!("access-{}.log", target.name()));
-    File::create(&log)?;
-    let cluster = match target {
-        Target::Postgres => {
-            Some(Cluster::start(&options.folder, Durability::Disk, &results.join("postgresql.log"))?)
-        }
-        _ => None,
-    };
-    let environment = Environment {
-        program: std::env::current_exe()?.with_file_name("tollhouse"),
-        folder: folder.path().to_owned(),
-        database: match &cluster {
-            Some(cluster) => cluster.socket_url(),
-            None => format!("sqlite://{}", folder.path().join("bench.db").display()),
-        },
-    };
-    environment.add_channel()?;
-    let telegram = Server::start_telegram(&environment.program, &log, BOT_TOKEN)?;
+    let stand = Stand::new(&options.folder, "access", target, results)?;
+    let (environment, log) = (&stand.environment, &stand.log);
+    let telegram = Server::start_telegram(&environment.program, log, BOT_TOKEN)?;
     let mut fake = Connection::open(telegram.address)?;
     for (act, fields) in [
         ("add-user", json!({"id": OWNER, "first_name": "Olga"})),
@@ -132,11 +109,11 @@ fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured
         .env("TOLLHOUSE_TELEGRAM_MODE", "polling")
         .env("TOLLHOUSE_TELEGRAM_API_URL", format!("http://{}", telegram.address))
         .env("TOLLHOUSE_TELEGRAM_BOT_TOKEN", BOT_TOKEN);
-    let server = Server::start(&mut serve, &log)?;
+    let server = Server::start(&mut serve, log)?;
     let count = options.rate * options.seconds;
     pay(&server, options.rate, count)?;
     let called = links(&mut fake, usize::try_from(count)?)?;
-    let granted = grants(&environment)?;
+    let granted = grants(environment)?;
     server.stop()?;
     telegram.stop()?;
 

@@ -2,20 +2,18 @@
 //! a steady load in the same run; how much memory that takes; and that none is lost: the program is killed right after the last answer,
 //! started again and sent all of them once more, and must know every one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::ingest::{Environment, SECRET, Target};
+use super::ingest::{self, SECRET, Stand, Target};
 use super::loadgen::Summary;
-use super::machine;
 use super::notification::Mix;
 use super::server::Server;
-use crate::postgres::{Cluster, Durability};
-use crate::{process, repository};
+use crate::process;
 
 /// Far from each other: what comes at once, and what is sent steadily.
 const STORM_FIRST_ID: u64 = 7_000_000_000;
@@ -59,11 +57,7 @@ struct Measured {
 
 /// Runs the benchmark, prints its table and writes `target/bench/backlog.json`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    machine::check_disk(&options.folder)?;
-    let build = ["build", "--quiet", "--release", "--locked", "--package", "tollhouse"];
-    process::run(Command::new("cargo").current_dir(repository()).args(build))?;
-    let results = repository().join("target/bench");
-    fs::create_dir_all(&results)?;
+    let results = ingest::prepare(&options.folder)?;
     let mut measured = Vec::new();
     for &target in &options.targets {
         if target != Target::NoStore {
@@ -91,25 +85,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured> {
-    let folder = tempfile::tempdir_in(&options.folder)?;
-    let log = results.join(format!("backlog-{}.log", target.name()));
-    File::create(&log)?;
-    let cluster = match target {
-        Target::Postgres => {
-            Some(Cluster::start(&options.folder, Durability::Disk, &results.join("postgresql.log"))?)
-        }
-        _ => None,
-    };
-    let environment = Environment {
-        program: std::env::current_exe()?.with_file_name("tollhouse"),
-        folder: folder.path().to_owned(),
-        database: match &cluster {
-            Some(cluster) => cluster.socket_url(),
-            None => format!("sqlite://{}", folder.path().join("bench.db").display()),
-        },
-    };
-    environment.add_channel()?;
-    let server = Server::start(&mut environment.command("serve"), &log)?;
+    let stand = Stand::new(&options.folder, "backlog", target, results)?;
+    let (environment, log) = (&stand.environment, &stand.log);
+    let server = Server::start(&mut environment.command("serve"), log)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousand")]
     let supply = (options.seconds * STEADY_SUPPLY_PER_SECOND) as usize;
     let steady = load(options, &server, STEADY_FIRST_ID, supply, options.seconds)?;
@@ -117,7 +95,7 @@ fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured
     let peak_kib = server.memory()?.peak_kib;
     // Killed, not stopped.
     drop(server);
-    let server = Server::start(&mut environment.command("serve"), &log)?;
+    let server = Server::start(&mut environment.command("serve"), log)?;
     let again = load(options, &server, STORM_FIRST_ID, options.count, STORM_SECONDS_MAX)?;
     server.stop()?;
     ensure!(

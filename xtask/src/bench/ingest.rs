@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::Serialize;
+use tempfile::TempDir;
 
 use super::loadgen::Summary;
 use super::machine::{self, Machine};
@@ -113,13 +114,7 @@ pub(super) struct Footprint {
 
 /// Runs the benchmark, prints its tables and writes `target/bench/ingest.json`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    machine::check_disk(&options.folder)?;
-    println!("Building tollhouse with optimisations");
-    let build = ["build", "--quiet", "--release", "--locked", "--package", "tollhouse"];
-    process::run(Command::new("cargo").current_dir(repository()).args(build))?;
-
-    let results = repository().join("target/bench");
-    fs::create_dir_all(&results)?;
+    let results = prepare(&options.folder)?;
     let work = tempfile::Builder::new().prefix("tollhouse-bench-").tempdir_in(&options.folder)?;
     let machine = Machine::describe(work.path(), options.targets.contains(&Target::Postgres))?;
     let mut bench = Bench {
@@ -259,6 +254,50 @@ impl Bench<'_> {
             load,
             resident_kib: server.memory()?.resident_kib,
         })
+    }
+}
+
+/// Builds the program as it is shipped; where the results go.
+pub(super) fn prepare(folder: &Path) -> Result<PathBuf> {
+    machine::check_disk(folder)?;
+    println!("Building tollhouse with optimisations");
+    let build = ["build", "--quiet", "--release", "--locked", "--package", "tollhouse"];
+    process::run(Command::new("cargo").current_dir(repository()).args(build))?;
+    let results = repository().join("target/bench");
+    fs::create_dir_all(&results)?;
+    Ok(results)
+}
+
+/// A new database with the benchmark's channel, and where what the program says goes. All of it ends with this.
+pub(super) struct Stand {
+    pub(super) environment: Environment,
+    pub(super) log: PathBuf,
+    _cluster: Option<Cluster>,
+    _folder: TempDir,
+}
+
+impl Stand {
+    /// Makes one in that folder; `name` is the benchmark's.
+    pub(super) fn new(folder: &Path, name: &str, target: Target, results: &Path) -> Result<Self> {
+        let own = tempfile::tempdir_in(folder)?;
+        let log = results.join(format!("{name}-{}.log", target.name()));
+        File::create(&log)?;
+        let cluster = match target {
+            Target::Postgres => {
+                Some(Cluster::start(folder, Durability::Disk, &results.join("postgresql.log"))?)
+            }
+            Target::NoStore | Target::Sqlite => None,
+        };
+        let environment = Environment {
+            program: std::env::current_exe()?.with_file_name("tollhouse"),
+            folder: own.path().to_owned(),
+            database: match &cluster {
+                Some(cluster) => cluster.socket_url(),
+                None => format!("sqlite://{}", own.path().join("bench.db").display()),
+            },
+        };
+        environment.add_channel()?;
+        Ok(Self { environment, log, _cluster: cluster, _folder: own })
     }
 }
 

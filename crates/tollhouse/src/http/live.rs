@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tollhouse_core::id::OrderId;
 
 use super::order::{Asked, OrderStory, ask};
@@ -28,9 +28,6 @@ const LOOK_AGAIN_SECONDS: u64 = 15;
 /// Most pages that hear of changes at once in one process: at some 16 kB each less than 200 MB. Who comes after them is told to come
 /// back, and its page asks by itself meanwhile.
 const STREAMS_MAX: usize = 10_000;
-/// How many orders are looked up at once. A look needs some 20 kB while it lasts, and the store answers a handful at a time; thousands that
-/// wait for it at once, after a change of everything, would need as much memory as the pages themselves.
-const LOOKS_AT_ONCE_MAX: usize = 16;
 /// How long after the store failed it is asked again, in seconds.
 const STORE_DOWN_SECONDS: u64 = 2;
 
@@ -69,22 +66,11 @@ struct Watched {
 type Orders = Mutex<HashMap<OrderId, Arc<Watched>>>;
 
 /// Everybody who looks.
+#[derive(Default)]
 pub struct Hub {
     orders: Arc<Orders>,
     listener: OnceLock<()>,
     seats: Arc<()>,
-    looks: Arc<Semaphore>,
-}
-
-impl Default for Hub {
-    fn default() -> Self {
-        Self {
-            orders: Arc::default(),
-            listener: OnceLock::new(),
-            seats: Arc::default(),
-            looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE_MAX)),
-        }
-    }
 }
 
 impl Hub {
@@ -100,8 +86,7 @@ impl Hub {
         let (told, receiver) = watch::channel(None);
         let watched = Arc::new(Watched { told, changed: Notify::new() });
         orders.insert(id, Arc::clone(&watched));
-        let (app, orders, looks) = (Arc::downgrade(app), Arc::clone(&self.orders), Arc::clone(&self.looks));
-        tokio::spawn(keep(app, orders, looks, id, watched));
+        tokio::spawn(keep(Arc::downgrade(app), Arc::clone(&self.orders), id, watched));
         receiver
     }
 
@@ -142,19 +127,11 @@ async fn listen(mut commits: broadcast::Receiver<tollhouse_store::Committed>, or
 }
 
 /// Keeps what is told of an order true for as long as somebody looks.
-async fn keep(
-    app: Weak<App>,
-    orders: Arc<Orders>,
-    looks: Arc<Semaphore>,
-    id: OrderId,
-    watched: Arc<Watched>,
-) {
+async fn keep(app: Weak<App>, orders: Arc<Orders>, id: OrderId, watched: Arc<Watched>) {
     loop {
-        let Ok(turn) = looks.acquire().await else { return };
         let Some(strong) = app.upgrade() else { return };
         // Boxed, so that what a look needs is there only while it looks: a page that waits is to be small.
         let wait = Box::pin(look(&strong, id, &watched)).await;
-        drop(turn);
         // The provider is asked as well, as often as that is allowed: what was not notified shows all the same (F29).
         strong.reconcile.looks.order_opened(&strong, id);
         // A page that hangs on an order must not keep the program from closing.
