@@ -54,6 +54,15 @@ impl Limits {
     };
 }
 
+/// The turns of everybody together.
+#[derive(Default)]
+struct All {
+    times: Times,
+    /// When the last of those comes back who were told to. They get a turn each: told the same time, a thousand would come at once, for
+    /// thirty turns, and all the others would ask the database for themselves again in vain.
+    put_off_until: Option<Instant>,
+}
+
 /// When messages were, and will be, sent; ascending.
 type Times = VecDeque<Instant>;
 
@@ -65,7 +74,7 @@ fn earliest(times: &Times, rate: Rate, now: Instant) -> Instant {
 
 pub(super) struct Limiter {
     limits: Limits,
-    all: Mutex<Times>,
+    all: Mutex<All>,
     chats: Mutex<HashMap<ChatId, Times>>,
 }
 
@@ -113,13 +122,18 @@ impl Limiter {
     fn reserve_any(&self) -> Result<Instant, Error> {
         let rate = self.limits.all;
         let now = Instant::now();
-        let mut times = lock(&self.all);
-        while times.front().is_some_and(|first| *first + rate.within <= now) {
-            times.pop_front();
+        let mut all = lock(&self.all);
+        while all.times.front().is_some_and(|first| *first + rate.within <= now) {
+            all.times.pop_front();
         }
-        let at = earliest(&times, rate, now);
-        soon_enough(at, now)?;
-        times.push_back(at);
+        let at = earliest(&all.times, rate, now);
+        if soon_enough(at, now).is_err() {
+            let turn = rate.within / u32::try_from(rate.messages.max(1)).unwrap_or(u32::MAX);
+            let back = all.put_off_until.map_or(at, |last| at.max(last + turn));
+            all.put_off_until = Some(back);
+            return soon_enough(back, now).map(|()| back);
+        }
+        all.times.push_back(at);
         Ok(at)
     }
 }
@@ -179,6 +193,21 @@ mod tests {
         let times: Vec<Duration> = send(&limiter, 1..=300).await.into_iter().map(|(_, at)| at).collect();
         assert_eq!(most_within(&times, Duration::from_secs(1)), 30);
         assert!(times[299] < Duration::from_secs(14), "{:?}", times[299]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_are_put_off_come_back_one_after_another() {
+        let limiter = Limiter::new(Limits::TELEGRAM);
+        let told: Vec<Duration> = (0..1_000)
+            .filter_map(|_| match limiter.reserve_any() {
+                Err(Error::RetryAfter { seconds }) => Some(Duration::from_secs(seconds.into())),
+                _ => None,
+            })
+            .collect();
+        // 120 have their turn within the three seconds that are waited for.
+        assert_eq!(told.len(), 880);
+        assert!(most_within(&told, Duration::from_secs(1)) <= 31, "{told:?}");
+        assert!(told.last().is_some_and(|last| *last < Duration::from_secs(35)), "{told:?}");
     }
 
     #[tokio::test(start_paused = true)]
