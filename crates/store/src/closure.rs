@@ -2,9 +2,7 @@
 //!
 //! It goes in rounds: a round's questions depend only on answers that are there, so that an engine over a network may send them
 //! at once, in their order. Rows are locked in one order by everybody: channels that are to be changed, links, payments, orders, memberships, presences, runs, bot chats,
-//! dialogues, attention, jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
-//! at once, in their order. Rows are locked in one order by everybody: links, payments, orders, memberships, presences, runs, offers,
-//! attention, jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
+//! dialogues, offers, attention, jobs. Where a reference is found too late to keep to it, the database may find a deadlock, and the batch is run again.
 
 use std::collections::BTreeSet;
 

@@ -165,11 +165,14 @@ pub struct JobCount {
 pub struct OpenOptions {
     /// Whether to bring an older schema up to date; else it is refused.
     pub migrate: bool,
+    /// How many commands one commit carries at most. Only the benchmark asks for another number than [`writer::BATCH_LENGTH_MAX`], to show
+    /// what group commit is worth.
+    pub batch_length_max: usize,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { migrate: true }
+        Self { migrate: true, batch_length_max: writer::BATCH_LENGTH_MAX }
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn open(
 ) -> Result<Arc<dyn Store>, OpenError> {
     open::prepare(&server, options).await?;
     let pool = read::pool(&server)?;
-    let (queue, intake) = queue(ports);
+    let (queue, intake) = queue(ports, options.batch_length_max);
     start_writer(&server, intake)?;
     let (commits, finished) = queue.bulletin();
     tokio::spawn(bulletin::run(server.clone(), commits, finished));

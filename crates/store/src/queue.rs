@@ -95,14 +95,14 @@ impl Drop for Finish {
 }
 
 /// Makes both sides.
-pub(crate) fn queue(ports: Ports) -> (Queue, Intake) {
+pub(crate) fn queue(ports: Ports, batch_length_max: usize) -> (Queue, Intake) {
     let (sender, receiver) = mpsc::channel(QUEUE_LENGTH_MAX);
     let (commits, _) = broadcast::channel(COMMITS_LAG_MAX);
     let (finish, finished) = watch::channel(false);
     let trouble = Trouble::default();
     let intake = Intake {
         receiver,
-        machine: Machine::default(),
+        machine: Machine::new(batch_length_max),
         asides: Vec::new(),
         ids: Mutex::new(ports.ids),
         now: ports.now,

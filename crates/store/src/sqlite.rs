@@ -50,8 +50,21 @@ use readers::Readers;
 
 /// How long a transaction waits for another process's: less than the 2.5 s in which a notification must be answered.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// How often it looks meanwhile whether the other one is done.
+const BUSY_LOOK: Duration = Duration::from_millis(1);
 /// How many prepared statements a connection keeps: more than there are.
 const STATEMENTS_CACHED_MAX: usize = 128;
+
+/// Waits for another process's transaction. SQLite's own way looks ever more rarely, up to ten times a second: a writer under load leaves so
+/// short a time between two transactions that the command line beside it would never meet it.
+fn wait_patiently(connection: &mut rusqlite::Connection) -> rusqlite::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "SQLite tells nobody that its lock is free")]
+    fn look_again(looks: i32) -> bool {
+        std::thread::sleep(BUSY_LOOK);
+        u128::try_from(looks).is_ok_and(|looks| looks < BUSY_TIMEOUT.as_millis() / BUSY_LOOK.as_millis())
+    }
+    connection.busy_handler(Some(look_again))
+}
 
 /// The engine.
 pub(crate) struct SqliteStore {
@@ -72,7 +85,7 @@ pub(crate) async fn open(
     let (connection, checkpoints) =
         opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
     let place = place::Place::of(&path).map_err(|error| open::unavailable(&path, &error.to_string()))?;
-    let (queue, intake) = queue(ports);
+    let (queue, intake) = queue(ports, options.batch_length_max);
     std::thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || writer::run(connection, &place, checkpoints, intake))

@@ -84,6 +84,7 @@ struct Running<T> {
 
 /// The writer's state.
 pub struct Machine<T> {
+    batch_length_max: usize,
     waiting: VecDeque<(T, Command)>,
     /// What is left of a batch that is run one by one.
     alone: VecDeque<(T, Command)>,
@@ -93,11 +94,23 @@ pub struct Machine<T> {
 
 impl<T> Default for Machine<T> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), alone: VecDeque::new(), running: None, answers: VecDeque::new() }
+        Self::new(BATCH_LENGTH_MAX)
     }
 }
 
 impl<T> Machine<T> {
+    /// A machine whose batches carry so many commands at most.
+    #[must_use]
+    pub fn new(batch_length_max: usize) -> Self {
+        Self {
+            batch_length_max,
+            waiting: VecDeque::new(),
+            alone: VecDeque::new(),
+            running: None,
+            answers: VecDeque::new(),
+        }
+    }
+
     /// Takes in what happened.
     pub fn take(&mut self, input: Input<T>) {
         match input {
@@ -134,7 +147,7 @@ impl<T> Machine<T> {
         let taken: Vec<(T, Command)> = match self.alone.pop_front() {
             Some(one) => vec![one],
             None => {
-                let length = self.waiting.len().min(BATCH_LENGTH_MAX);
+                let length = self.waiting.len().min(self.batch_length_max);
                 self.waiting.drain(..length).collect()
             }
         };

@@ -6,7 +6,7 @@ use nowpayments::verify::Verifier;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::id::{OrderId, TelegramUserId};
 use tollhouse_core::order_ref::OrderRef;
-use tollhouse_store::{OpenError, Ports, Store, StoreError};
+use tollhouse_store::{OpenError, OpenOptions, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
 use crate::bot::{Pace, Turns};
@@ -82,9 +82,21 @@ impl App {
     /// # Errors
     /// A key that is wrong, or a database that does not open.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        Self::open_with(config, clock, OpenOptions::default()).await
+    }
+
+    /// [`App::open`], with a say in how the database is opened.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn open_with(
+        config: Config,
+        clock: Clock,
+        options: OpenOptions,
+    ) -> Result<Arc<Self>, StartError> {
         let ports = Ports { now: clock.as_fn(), ids: Box::new(Ids), on_batch: Arc::new(metrics::batch) };
-        let store =
-            tollhouse_store::open(secrecy::ExposeSecret::expose_secret(&config.database_url), ports).await?;
+        let url = secrecy::ExposeSecret::expose_secret(&config.database_url);
+        let store = tollhouse_store::open_with(url, ports, options).await?;
         Ok(Self::with_store(config, clock, store)?)
     }
 

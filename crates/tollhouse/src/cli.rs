@@ -85,6 +85,9 @@ enum Command {
     /// Verify signatures and answer without storing anything, to measure what the database costs
     #[command(hide = true)]
     BenchNoStore,
+    /// Serve with a commit for each notification, to measure what group commit is worth
+    #[command(hide = true)]
+    BenchOneByOne,
 }
 
 /// What looks at, or changes, what is in the database.
@@ -156,12 +159,14 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, CliError> {
             return Err(error.into());
         }
     };
-    let is_service = matches!(cli.command, Command::Serve(_) | Command::BenchNoStore);
+    let is_service =
+        matches!(cli.command, Command::Serve(_) | Command::BenchNoStore | Command::BenchOneByOne);
     logging::start(&config, is_service, &environment);
     match cli.command {
         Command::Demo(args) => return Box::pin(serve::demo(args)).await,
         Command::Serve(args) => Box::pin(serve::serve(config, &args)).await?,
         Command::BenchNoStore => Box::pin(crate::serve::run_without_store(config)).await?,
+        Command::BenchOneByOne => Box::pin(crate::serve::run_one_by_one(config)).await?,
         Command::Sandbox(args) => Box::pin(sandbox::run(&out, args)).await?,
         Command::Migrate => migrate::run(&out, &config).await?,
         Command::Doctor => return Box::pin(doctor::run(&out, &config)).await,

@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tollhouse_store::OpenOptions;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -157,6 +158,17 @@ pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
     config.require_ipn_secret()?;
     let app = App::with_store(config, Clock::default(), NoStore::shared())?;
     until_told(app, Roles { http: true, worker: false, bot: false, reconcile: false }).await
+}
+
+/// The whole service with a transaction for each command: the simplest way to be right, against which the benchmark measures group commit.
+///
+/// # Errors
+/// A configuration or a database with which it does not start.
+pub async fn run_one_by_one(config: Config) -> anyhow::Result<()> {
+    config.require_ipn_secret()?;
+    let options = OpenOptions { batch_length_max: 1, ..OpenOptions::default() };
+    let app = App::open_with(config, Clock::default(), options).await?;
+    until_told(app, Roles { http: true, worker: true, bot: true, reconcile: true }).await
 }
 
 /// Asks for as many files and connections as the system lets us have. Having fewer keeps nobody from starting.

@@ -104,7 +104,7 @@ fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured
         let page = fake.post_json(&format!("/fake/{act}"), &fields.to_string())?;
         ensure!(page.status == 200, "the simulated Telegram refuses {act}: {}", page.body);
     }
-    let mut serve = environment.command("serve");
+    let mut serve = environment.command(target.command());
     serve
         .env("TOLLHOUSE_TELEGRAM_MODE", "polling")
         .env("TOLLHOUSE_TELEGRAM_API_URL", format!("http://{}", telegram.address))

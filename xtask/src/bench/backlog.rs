@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured> {
     let stand = Stand::new(&options.folder, "backlog", target, results)?;
     let (environment, log) = (&stand.environment, &stand.log);
-    let server = Server::start(&mut environment.command("serve"), log)?;
+    let server = Server::start(&mut environment.command(target.command()), log)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousand")]
     let supply = (options.seconds * STEADY_SUPPLY_PER_SECOND) as usize;
     let steady = load(options, &server, STEADY_FIRST_ID, supply, options.seconds)?;
@@ -95,7 +95,7 @@ fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured
     let peak_kib = server.memory()?.peak_kib;
     // Killed, not stopped.
     drop(server);
-    let server = Server::start(&mut environment.command("serve"), log)?;
+    let server = Server::start(&mut environment.command(target.command()), log)?;
     let again = load(options, &server, STORM_FIRST_ID, options.count, STORM_SECONDS_MAX)?;
     server.stop()?;
     ensure!(

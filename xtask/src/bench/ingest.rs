@@ -70,6 +70,10 @@ pub(super) enum Target {
     Sqlite,
     /// PostgreSQL with fsync and synchronous_commit on
     Postgres,
+    /// SQLite with a transaction for each notification
+    SqliteOneByOne,
+    /// PostgreSQL with a transaction for each notification
+    PostgresOneByOne,
 }
 
 impl Target {
@@ -79,6 +83,22 @@ impl Target {
             Self::NoStore => "no-store",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::SqliteOneByOne => "sqlite-one-by-one",
+            Self::PostgresOneByOne => "postgres-one-by-one",
+        }
+    }
+
+    /// Whether a PostgreSQL is to be started for it.
+    fn is_postgres(self) -> bool {
+        matches!(self, Self::Postgres | Self::PostgresOneByOne)
+    }
+
+    /// What is run to serve it.
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::NoStore => "bench-no-store",
+            Self::Sqlite | Self::Postgres => "serve",
+            Self::SqliteOneByOne | Self::PostgresOneByOne => "bench-one-by-one",
         }
     }
 }
@@ -116,7 +136,7 @@ pub(super) struct Footprint {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let results = prepare(&options.folder)?;
     let work = tempfile::Builder::new().prefix("tollhouse-bench-").tempdir_in(&options.folder)?;
-    let machine = Machine::describe(work.path(), options.targets.contains(&Target::Postgres))?;
+    let machine = Machine::describe(work.path(), options.targets.iter().any(|target| target.is_postgres()))?;
     let mut bench = Bench {
         options,
         // We run from the folder that cargo has just put the program into.
@@ -161,10 +181,7 @@ impl Bench<'_> {
         let folder = tempfile::tempdir_in(work)?;
         let log = self.results.join(format!("{}.log", target.name()));
         File::create(&log)?;
-        let cluster = match target {
-            Target::Postgres => Some(self.start_cluster()?),
-            Target::NoStore | Target::Sqlite => None,
-        };
+        let cluster = target.is_postgres().then(|| self.start_cluster()).transpose()?;
         let environment = Environment {
             program: self.program.clone(),
             folder: folder.path().to_owned(),
@@ -177,8 +194,7 @@ impl Bench<'_> {
         if target != Target::NoStore {
             environment.add_channel()?;
         }
-        let serve =
-            || environment.command(if target == Target::NoStore { "bench-no-store" } else { "serve" });
+        let serve = || environment.command(target.command());
 
         let server = Server::start(&mut serve(), &log)?;
         server::pause(SETTLE);
@@ -282,12 +298,8 @@ impl Stand {
         let own = tempfile::tempdir_in(folder)?;
         let log = results.join(format!("{name}-{}.log", target.name()));
         File::create(&log)?;
-        let cluster = match target {
-            Target::Postgres => {
-                Some(Cluster::start(folder, Durability::Disk, &results.join("postgresql.log"))?)
-            }
-            Target::NoStore | Target::Sqlite => None,
-        };
+        let start = || Cluster::start(folder, Durability::Disk, &results.join("postgresql.log"));
+        let cluster = target.is_postgres().then(start).transpose()?;
         let environment = Environment {
             program: std::env::current_exe()?.with_file_name("tollhouse"),
             folder: own.path().to_owned(),

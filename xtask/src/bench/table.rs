@@ -14,6 +14,9 @@ use crate::repository;
 /// The parts of the limit without a store that are to be reached, at 64 and at 256 connections.
 const SQLITE_OF_LIMIT: f64 = 0.45;
 const POSTGRES_OF_LIMIT: f64 = 0.33;
+/// How many times the rate of one transaction for each notification, at 64 connections; with a single one not slower than it.
+const SQLITE_OF_ONE_BY_ONE: f64 = 5.0;
+const POSTGRES_OF_ONE_BY_ONE: f64 = 3.0;
 /// The slowest of a hundred answers at 64 connections, in milliseconds.
 const INGEST_P99_MS: f64 = 25.0;
 /// From a paid order to the invite call, in milliseconds.
@@ -62,7 +65,8 @@ pub(crate) fn run() -> Result<()> {
         Defaults::parse_from(std::iter::once(&"bench").chain(arguments)).options
     }
 
-    ingest::run(&defaults(&["--mixes", "lifecycle"]))?;
+    let targets = "no-store,sqlite,postgres,sqlite-one-by-one,postgres-one-by-one";
+    ingest::run(&defaults(&["--mixes", "lifecycle", "--targets", targets]))?;
     access::run(&defaults(&[]))?;
     backlog::run(&defaults(&[]))?;
     expiry::run(&defaults(&[]))?;
@@ -96,16 +100,29 @@ fn goals(results: &Path) -> Result<Vec<Goal>> {
     };
     let number = |value: &Value| value.as_f64().context("a number is missing in the results");
     let ingest = read("ingest.json")?;
+    let of_limit = |target: &str, connections: u64| {
+        let is_it = |one: &&Value| one["target"] == target && one["connections"] == connections;
+        let ratio = ingest["ratios"].as_array().and_then(|all| all.iter().find(is_it));
+        number(&ratio.context("a ratio is missing")?["of_no_store"])
+    };
     let mut goals = Vec::new();
-    for (target, part) in [("sqlite", SQLITE_OF_LIMIT), ("postgres", POSTGRES_OF_LIMIT)] {
+    for (target, part, times) in [
+        ("sqlite", SQLITE_OF_LIMIT, SQLITE_OF_ONE_BY_ONE),
+        ("postgres", POSTGRES_OF_LIMIT, POSTGRES_OF_ONE_BY_ONE),
+    ] {
         for connections in [64, 256] {
-            let is_it = |one: &&Value| one["target"] == target && one["connections"] == connections;
-            let ratio = ingest["ratios"].as_array().and_then(|all| all.iter().find(is_it));
-            let ratio = number(&ratio.context("a ratio is missing")?["of_no_store"])?;
             goals.push(Goal::at_least(
                 format!("{target}, {connections} connections, of the limit without a store"),
                 part,
-                ratio,
+                of_limit(target, connections)?,
+            ));
+        }
+        for (connections, times) in [(64, times), (1, 1.0)] {
+            let one_by_one = of_limit(&format!("{target}_one_by_one"), connections)?;
+            goals.push(Goal::at_least(
+                format!("{target}, {connections} connections, times one transaction for each notification"),
+                times,
+                of_limit(target, connections)? / one_by_one,
             ));
         }
         let is_it = |one: &&Value| one["target"] == target && one["connections"] == 64;

@@ -72,7 +72,7 @@ fn ports() -> Ports {
 }
 
 pub async fn a_newer_or_older_schema_is_refused(database: &dyn Fresh) {
-    let options = OpenOptions { migrate: false };
+    let options = OpenOptions { migrate: false, ..OpenOptions::default() };
     let Err(older) = open_with(&database.url(), ports(), options).await else {
         panic!("an empty database was taken")
     };

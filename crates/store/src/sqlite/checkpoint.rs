@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rusqlite::Connection;
 
-use super::BUSY_TIMEOUT;
+use super::wait_patiently;
 
 /// From how many pages of 4 KiB on the log is copied: 16 MiB. A page that is written often is copied once in that time; reads look
 /// the longer for a page the longer the log is. While a reader holds an old state the log cannot begin anew and grows by as much again
@@ -50,8 +50,8 @@ impl Checkpoints {
         connection: &mut Connection,
         path: &Path,
     ) -> rusqlite::Result<(Connection, Arc<AtomicI32>)> {
-        let beside = Connection::open(path)?;
-        beside.busy_timeout(BUSY_TIMEOUT)?;
+        let mut beside = Connection::open(path)?;
+        wait_patiently(&mut beside)?;
         let pages = Arc::new(AtomicI32::new(0));
         // In the place of the automatic checkpoint, which is such a hook itself.
         connection.wal_hook(Some({

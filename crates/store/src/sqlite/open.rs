@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::checkpoint::Checkpoints;
-use super::{BUSY_TIMEOUT, STATEMENTS_CACHED_MAX};
+use super::{STATEMENTS_CACHED_MAX, wait_patiently};
 use crate::migrate::{Migrated, SCHEMA_MIGRATIONS, SQLITE, pending};
 use crate::{OpenError, OpenOptions};
 
@@ -70,8 +70,8 @@ pub(crate) fn opening_turn(path: &Path) -> std::io::Result<File> {
 }
 
 fn configured(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let mut connection = Connection::open(path)?;
+    wait_patiently(&mut connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     connection.pragma_update(None, "journal_mode", "wal")?;
     // What was answered 200 survives the loss of power (I1): every commit reaches the disk.
@@ -84,6 +84,12 @@ fn configured(path: &Path) -> rusqlite::Result<Connection> {
 
 pub(crate) fn run_migrations(connection: &mut Connection, path: &Path) -> Result<Migrated, OpenError> {
     let database = |error: rusqlite::Error| unavailable(path, &error.to_string());
+    // As a rule there is nothing to do: a look needs no lock, for which a command beside a busy program would have to wait.
+    let found = applied(connection).map_err(database)?;
+    if pending(SQLITE, &found)?.is_empty() {
+        let found = newest(&found);
+        return Ok(Migrated { from: found, to: found });
+    }
     let mut from = None;
     loop {
         // The write lock first: of several processes one migrates, the others wait and find it done.
@@ -131,4 +137,20 @@ fn newest_known() -> i64 {
 
 pub(crate) fn newest(applied: &[(i64, String)]) -> i64 {
     applied.last().map_or(0, |(number, _)| *number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_beside_a_program_that_writes_all_the_time_gets_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("busy.db");
+        migrate(&path).unwrap();
+        let mut busy = connect(&path).unwrap();
+        let writing = busy.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        assert!(open(&path, OpenOptions::default()).is_ok());
+        writing.rollback().unwrap();
+    }
 }

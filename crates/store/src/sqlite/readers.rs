@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::rows::failure;
-use super::{BUSY_TIMEOUT, STATEMENTS_CACHED_MAX};
+use super::{STATEMENTS_CACHED_MAX, wait_patiently};
 use crate::StoreError;
 use crate::writer::Failure;
 
@@ -55,11 +55,11 @@ impl Readers {
     }
 
     fn open(&self) -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(
+        let mut connection = Connection::open_with_flags(
             &*self.path,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        wait_patiently(&mut connection)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
         Ok(connection)

@@ -130,7 +130,7 @@ async fn database(config: &Config) -> (Check, Option<Arc<dyn Store>>) {
         return (Check::warn(NAME, "there is none yet", MAKE_SCHEMA), None);
     }
     let ports = Ports { now: Clock::default().as_fn(), ids: Box::new(Ids), on_batch: Arc::new(|_| ()) };
-    let options = OpenOptions { migrate: false };
+    let options = OpenOptions { migrate: false, ..OpenOptions::default() };
     let opened = tollhouse_store::open_with(config.database_url.expose_secret(), ports, options).await;
     let store = match opened {
         Ok(store) => store,

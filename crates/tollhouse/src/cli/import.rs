@@ -112,7 +112,9 @@ fn address(args: &PaygateprimeArgs) -> Result<String, CliError> {
 async fn existing(config: &Config) -> Result<Arc<dyn Store>, CliError> {
     let ports = Ports { now: Clock::default().as_fn(), ids: Box::new(Ids), on_batch: Arc::new(|_| {}) };
     let url = secrecy::ExposeSecret::expose_secret(&config.database_url);
-    match tollhouse_store::open_with(url, ports, OpenOptions { migrate: false }).await {
+    match tollhouse_store::open_with(url, ports, OpenOptions { migrate: false, ..OpenOptions::default() })
+        .await
+    {
         Ok(store) => Ok(store),
         Err(OpenError::Older { found: 0, .. }) => Ok(NoStore::shared()),
         Err(error) => Err(error.into()),
