@@ -12,6 +12,8 @@ mod browser;
 #[cfg(feature = "bench")]
 mod expiry;
 #[cfg(feature = "bench")]
+mod growth;
+#[cfg(feature = "bench")]
 mod ingest;
 #[cfg(feature = "bench")]
 pub(crate) mod loadgen;
@@ -70,6 +72,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Ingest(ingest::Options),
         /// What it costs on PostgreSQL to find the memberships that end, among few and among many
         Expiry(expiry::Options),
+        /// What a notification costs in processor time among few and among very many memberships
+        Growth(growth::Options),
         /// From a paid order to the call that makes its invite link, at a steady rate
         Access(access::Options),
         /// Very many notifications at once: how fast they are taken in, with how much memory, and that none is lost
@@ -85,6 +89,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     match Benchmark::parse_from(std::iter::once(&name).chain(arguments)) {
         Benchmark::Ingest(options) => ingest::run(&options),
         Benchmark::Expiry(options) => expiry::run(&options),
+        Benchmark::Growth(options) => growth::run(&options),
         Benchmark::Access(options) => access::run(&options),
         Benchmark::Backlog(options) => backlog::run(&options),
         Benchmark::Pages(options) => pages::run(&options),

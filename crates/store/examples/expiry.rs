@@ -8,12 +8,14 @@
 
 #![expect(clippy::unwrap_used, reason = "an example: it panics to say what is wrong")]
 
+#[path = "fill/memberships.rs"]
+mod memberships;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use tollhouse_core::command::{Command, Outcome};
-use tollhouse_core::id::ChannelId;
 use tollhouse_core::job::{CLAIM_BATCH_MAX, Outcome as JobOutcome};
 use tollhouse_core::snapshot::{DueJobs, Needs};
 use tollhouse_store::conformance::{Clock, SeededIds, add_channel};
@@ -28,30 +30,6 @@ struct Subject {
     clock: Clock,
     finds: Vec<Duration>,
     steps: Vec<Duration>,
-}
-
-/// Fills a database past the store: a million memberships one by one would take an hour.
-async fn fill(url: &str, channel: ChannelId, size: u64, clock: &Clock) {
-    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
-    let driver = tokio::spawn(connection);
-    let (channel, begun) = (channel.0, clock.now());
-    let sql = format!(
-        "INSERT INTO memberships (id, channel_id, telegram_user, status, starts_at, ends_at, updated_at)
-         SELECT gen_random_uuid(), '{channel}', number, 'active', '{begun}', '{begun}'::timestamptz + number * interval '1 second', '{begun}'
-         FROM generate_series(1, {size}) AS number;
-         INSERT INTO grants (id, channel_id, membership_id, duration_days, granted_at, period_starts_at, period_ends_at, awaits_payment)
-         SELECT gen_random_uuid(), channel_id, id, 1, starts_at, starts_at, ends_at, false FROM memberships;
-         INSERT INTO jobs (id, kind, subject, channel_id, payload, state, run_at, attempt, created_at)
-         SELECT gen_random_uuid(), 'end_membership', 'membership:' || mem, channel_id,
-                '{{\"kind\":\"end_membership\",\"membership_id\":\"' || mem || '\",\"removing\":false}}', 'ready', ends_at, 0, starts_at
-         FROM (SELECT *, 'mem_' || replace(id::text, '-', '') AS mem FROM memberships) AS named;"
-    );
-    client.batch_execute(&sql).await.unwrap();
-    for table in ["memberships", "grants", "jobs"] {
-        client.batch_execute(&format!("VACUUM ANALYZE {table}")).await.unwrap();
-    }
-    drop(client);
-    driver.await.unwrap().unwrap();
 }
 
 impl Subject {
@@ -70,7 +48,7 @@ impl Subject {
         let store = open(url, ports).await.unwrap();
         let outcome = store.submit(add_channel(-1_003_202_734_748, None)).await.unwrap().unwrap();
         let Outcome::Channel(channel) = outcome else { panic!("{outcome:?}") };
-        fill(url, channel, size, &clock).await;
+        memberships::fill(url, channel, size, clock.now()).await;
         Self { size, store, clock, finds: Vec::new(), steps: Vec::new() }
     }
 

@@ -212,7 +212,9 @@ impl Cluster {
         String::from_utf8(output.stdout).with_context(|| format!("{program} wrote no UTF-8"))
     }
 
-    fn data(&self) -> PathBuf {
+    /// The data alone.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 

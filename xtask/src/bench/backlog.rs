@@ -4,16 +4,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use super::ingest::{self, SECRET, Stand, Target};
-use super::loadgen::Summary;
+use super::loadgen::{self, Summary};
 use super::notification::Mix;
 use super::server::Server;
-use crate::process;
 
 /// Far from each other: what comes at once, and what is sent steadily.
 const STORM_FIRST_ID: u64 = 7_000_000_000;
@@ -116,19 +114,14 @@ fn measure(options: &Options, target: Target, results: &Path) -> Result<Measured
 }
 
 fn load(options: &Options, server: &Server, first_id: u64, supply: usize, seconds: f64) -> Result<Summary> {
-    let mut loadgen = Command::new(std::env::current_exe()?);
-    loadgen.arg("loadgen");
-    for (name, value) in [
-        ("--address", server.address.to_string()),
-        ("--connections", options.connections.to_string()),
-        ("--warmup-seconds", "0".into()),
-        ("--seconds", seconds.to_string()),
-        ("--mix", Mix::Lifecycle.name().into()),
-        ("--first-id", first_id.to_string()),
-        ("--supply", supply.to_string()),
-        ("--secret", SECRET.into()),
-    ] {
-        loadgen.args([name, &value]);
-    }
-    serde_json::from_str(&process::read(&mut loadgen)?).context("loadgen's answer")
+    loadgen::load_from_outside(&loadgen::Options {
+        address: server.address,
+        connections: options.connections,
+        warmup_seconds: 0.0,
+        seconds,
+        mix: Mix::Lifecycle,
+        first_id,
+        supply,
+        secret: SECRET.into(),
+    })
 }

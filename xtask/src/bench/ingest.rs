@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tempfile::TempDir;
 
-use super::loadgen::Summary;
+use super::loadgen::{self, Summary};
 use super::machine::{self, Machine};
 use super::notification::{Mix, PUBLIC_CHAT};
 use super::report::{self, Report};
@@ -238,28 +238,22 @@ impl Bench<'_> {
         connections: usize,
         server: &Server,
     ) -> Result<Point> {
-        let Options { seconds, warmup_seconds, .. } = self.options;
+        let &Options { seconds, warmup_seconds, .. } = self.options;
         let rate = if connections == 1 { SUPPLY_PER_SECOND_ONE_CONNECTION } else { SUPPLY_PER_SECOND };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousand")]
-        let supply = ((seconds + warmup_seconds) * rate).ceil() as u64;
+        let supply = ((seconds + warmup_seconds) * rate).ceil() as usize;
         let (first_id, cpu_before) = (self.next_id, server.cpu_time()?);
-        self.next_id += supply;
-        let mut loadgen = Command::new(std::env::current_exe()?);
-        loadgen.arg("loadgen");
-        for (name, value) in [
-            ("--address", server.address.to_string()),
-            ("--connections", connections.to_string()),
-            ("--warmup-seconds", warmup_seconds.to_string()),
-            ("--seconds", seconds.to_string()),
-            ("--mix", mix.name().into()),
-            ("--first-id", first_id.to_string()),
-            ("--supply", supply.to_string()),
-            ("--secret", SECRET.into()),
-        ] {
-            loadgen.args([name, &value]);
-        }
-        let load: Summary =
-            serde_json::from_str(&process::read(&mut loadgen)?).context("loadgen's answer")?;
+        self.next_id += supply as u64;
+        let load = loadgen::load_from_outside(&loadgen::Options {
+            address: server.address,
+            connections,
+            warmup_seconds,
+            seconds,
+            mix,
+            first_id,
+            supply,
+            secret: SECRET.into(),
+        })?;
         let cpu = server.cpu_time()?.saturating_sub(cpu_before);
         Ok(Point {
             round,
@@ -288,7 +282,7 @@ pub(super) fn prepare(folder: &Path) -> Result<PathBuf> {
 pub(super) struct Stand {
     pub(super) environment: Environment,
     pub(super) log: PathBuf,
-    _cluster: Option<Cluster>,
+    pub(super) cluster: Option<Cluster>,
     _folder: TempDir,
 }
 
@@ -309,7 +303,7 @@ impl Stand {
             },
         };
         environment.add_channel()?;
-        Ok(Self { environment, log, _cluster: cluster, _folder: own })
+        Ok(Self { environment, log, cluster, _folder: own })
     }
 }
 

@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use tokio::task::LocalSet;
 
 use super::notification::{Mix, Requests};
 use super::server;
+use crate::process;
 
 /// Latencies are kept to three digits, from a microsecond to a minute: longer than any answer can take.
 const LATENCY_US_MAX: u64 = 60_000_000;
@@ -92,6 +94,25 @@ pub(super) struct Summary {
 pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", serde_json::to_string(&load(options)?)?);
     Ok(())
+}
+
+/// Makes the load from a process of its own: it signs, sends and reads without taking turns with what measures.
+pub(super) fn load_from_outside(options: &Options) -> Result<Summary> {
+    let mut loadgen = Command::new(std::env::current_exe()?);
+    loadgen.arg("loadgen");
+    for (name, value) in [
+        ("--address", options.address.to_string()),
+        ("--connections", options.connections.to_string()),
+        ("--warmup-seconds", options.warmup_seconds.to_string()),
+        ("--seconds", options.seconds.to_string()),
+        ("--mix", options.mix.name().into()),
+        ("--first-id", options.first_id.to_string()),
+        ("--supply", options.supply.to_string()),
+        ("--secret", options.secret.clone()),
+    ] {
+        loadgen.args([name, &value]);
+    }
+    serde_json::from_str(&process::read(&mut loadgen)?).context("loadgen's answer")
 }
 
 /// Makes the load.

@@ -162,16 +162,44 @@ pub(super) fn pause(time: Duration) {
 /// Processor time that a process has used, in user and system mode, with all its threads.
 pub(super) fn cpu_time(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let ticks = cpu_ticks(&stat).context("no processor time in /proc")?;
-    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+    Ok(duration(cpu_ticks(&stat, OWN).context("no processor time in /proc")?))
 }
 
-fn cpu_ticks(stat: &str) -> Option<u64> {
+/// The same for PostgreSQL with all its processes, also those that have ended meanwhile; `folder` is its data's.
+pub(super) fn cpu_time_of_postgres(folder: &Path) -> Result<Duration> {
+    let file = folder.join("postmaster.pid");
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let postmaster = text.lines().next().context("no number in postmaster.pid")?;
+    let mut ticks = 0;
+    for entry in fs::read_dir("/proc")? {
+        let process = entry?.file_name();
+        // Whoever has ended since has left its time to the postmaster.
+        let Ok(stat) = fs::read_to_string(Path::new("/proc").join(&process).join("stat")) else { continue };
+        let is_postmaster = process.to_str() == Some(postmaster);
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1));
+        if is_postmaster || parent == Some(postmaster) {
+            let fields = if is_postmaster { OWN_AND_CHILDREN } else { OWN };
+            ticks += cpu_ticks(&stat, fields).context("no processor time in /proc")?;
+        }
+    }
+    Ok(duration(ticks))
+}
+
+fn duration(ticks: u64) -> Duration {
+    Duration::from_micros(ticks * 1_000_000 / rustix::param::clock_ticks_per_second().max(1))
+}
+
+/// Its own time, in user and in system mode.
+const OWN: usize = 2;
+/// That, and the time of the processes that it started and that have ended.
+const OWN_AND_CHILDREN: usize = 4;
+
+fn cpu_ticks(stat: &str, fields: usize) -> Option<u64> {
     // The second field is the program's name in brackets, which may hold blanks and brackets; utime is the 14th and
-    // stime the 15th field.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
+    // stime the 15th field; then come those of its children that have ended.
+    let times = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11).take(fields);
+    let times = times.map(str::parse).collect::<Result<Vec<u64>, _>>().ok()?;
+    (times.len() == fields).then(|| times.iter().sum())
 }
 
 fn is_alive(address: SocketAddr) -> bool {
@@ -194,7 +222,8 @@ mod tests {
     #[test]
     fn processor_time_is_read_past_a_strange_name() {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194304 100 200 0 0 31 11 5 6 20 0 9 0 100 1 1";
-        assert_eq!(cpu_ticks(stat), Some(42));
+        assert_eq!(cpu_ticks(stat, OWN), Some(42));
+        assert_eq!(cpu_ticks(stat, OWN_AND_CHILDREN), Some(53));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{access, backlog, expiry, ingest, pages};
+use super::{access, backlog, expiry, growth, ingest, pages};
 use crate::repository;
 
 /// The parts of the limit without a store that are to be reached, at 64 and at 256 connections.
@@ -25,6 +25,8 @@ const ACCESS_P99_MS: f64 = 200.0;
 /// A backlog's rate as a part of the steady one, and the memory that it may take, in bytes.
 const BACKLOG_OF_STEADY: f64 = 0.8;
 const BACKLOG_BYTES: f64 = 200e6;
+/// Processor time of a notification among ten million memberships, as a multiple of that among ten thousand.
+const GROWTH: f64 = 1.25;
 /// An open page: memory in bytes, milliseconds until it is told.
 const PAGE_BYTES: f64 = 30_000.0;
 const PAGE_TOLD_MS: f64 = 100.0;
@@ -69,6 +71,7 @@ pub(crate) fn run() -> Result<()> {
     ingest::run(&defaults(&["--mixes", "lifecycle", "--targets", targets]))?;
     access::run(&defaults(&[]))?;
     backlog::run(&defaults(&[]))?;
+    growth::run(&defaults(&[]))?;
     expiry::run(&defaults(&[]))?;
     pages::run(&defaults(&[]))?;
 
@@ -174,6 +177,17 @@ fn goals(results: &Path) -> Result<Vec<Goal>> {
             format!("{target}, notifications of a backlog that a kill lost"),
             1.0,
             number(&one["lost"])?,
+        ));
+    }
+    let growth = read("growth.json")?;
+    let growth = growth.as_array().context("no growth")?;
+    for target in ["sqlite", "postgres"] {
+        let mut costs = growth.iter().filter(|one| one["target"] == target).map(|one| number(&one["cpu_us"]));
+        let (few, many) = costs.next().zip(costs.next_back()).context("nothing was measured among many")?;
+        goals.push(Goal::below(
+            format!("{target}, processor time of a notification among ten million memberships, times that among ten thousand"),
+            GROWTH,
+            many? / few?,
         ));
     }
     let pages = read("pages.json")?;
