@@ -80,6 +80,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Backlog(backlog::Options),
         /// Open pages: how soon each is told, the memory of each, what it costs to draw one
         Pages(pages::Options),
+        /// Only the table of what is to be reached, from what was measured last
+        Table,
     }
 
     if arguments.is_empty() {
@@ -93,5 +95,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Benchmark::Access(options) => access::run(&options),
         Benchmark::Backlog(options) => backlog::run(&options),
         Benchmark::Pages(options) => pages::run(&options),
+        Benchmark::Table => table::tell(),
     }
 }
