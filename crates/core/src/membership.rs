@@ -211,3 +211,49 @@ pub fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     let latest = Timestamp::from_second(END_LATEST_SECONDS).unwrap_or(Timestamp::MAX);
     at.checked_add(by).map_or(latest, |end| end.min(latest))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn membership(status: MembershipStatus, ends_at: Option<Timestamp>) -> Membership {
+        let at = Timestamp::UNIX_EPOCH;
+        Membership {
+            id: MembershipId(Uuid::nil()),
+            channel_id: ChannelId(Uuid::nil()),
+            user: TelegramUserId::new(7).unwrap(),
+            status,
+            starts_at: at,
+            ends_at,
+            invite: None,
+            joined_at: None,
+            removed_at: None,
+            removal_run: None,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn the_words_in_the_database_stay_what_they_are() {
+        let words = MembershipStatus::ALL.map(MembershipStatus::as_str);
+        assert_eq!(words, ["active", "grace", "expired", "revoked"]);
+        assert_eq!(words.map(MembershipStatus::from_word), MembershipStatus::ALL.map(Some));
+        assert_eq!(MembershipStatus::from_word("Active"), None);
+    }
+
+    #[test]
+    fn a_member_may_be_inside_until_the_moment_of_their_removal_and_not_in_it() {
+        let (end, grace) = (Timestamp::UNIX_EPOCH, SignedDuration::from_hours(48));
+        let (due, moment) = (end + grace, SignedDuration::from_micros(1));
+        let member = membership(MembershipStatus::Grace, Some(end));
+        assert_eq!(member.removal_due(grace), Some(due));
+        assert!(member.entitles(due - moment, grace));
+        assert!(!member.entitles(due, grace));
+        let revoked = membership(MembershipStatus::Revoked, Some(end));
+        assert_eq!(revoked.removal_due(grace), Some(end));
+        assert!(!revoked.entitles(end - moment, grace));
+        assert!(membership(MembershipStatus::Active, None).entitles(due, grace));
+    }
+}
