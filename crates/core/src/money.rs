@@ -209,4 +209,10 @@ mod tests {
         assert_eq!(exact_amount("1e-7").unwrap().to_string(), "0.0000001");
         assert_eq!(exact_amount("-0").unwrap(), Decimal::ZERO);
     }
+
+    #[test]
+    fn a_currency_is_shown_as_it_is_kept() {
+        let money: Money = "2.50 USD".parse().unwrap();
+        assert_eq!((money.currency.to_string().as_str(), money.currency.as_str()), ("usd", "usd"));
+    }
 }
