@@ -99,11 +99,11 @@ impl<T> Default for Machine<T> {
 }
 
 impl<T> Machine<T> {
-    /// A machine whose batches carry so many commands at most.
+    /// A machine whose batches carry so many commands at most; one, if that is none.
     #[must_use]
     pub fn new(batch_length_max: usize) -> Self {
         Self {
-            batch_length_max,
+            batch_length_max: batch_length_max.max(1),
             waiting: VecDeque::new(),
             alone: VecDeque::new(),
             running: None,
