@@ -39,6 +39,7 @@ pub const API_URL_DEFAULT: &str = "https://api.telegram.org";
 #[derive(Clone)]
 pub struct Gateway {
     inner: Arc<Inner>,
+    lane: limit::Lane,
 }
 
 struct Inner {
@@ -114,7 +115,14 @@ impl Gateway {
         let limiter = limit::Limiter::new(limits);
         Ok(Self {
             inner: Arc::new(Inner { client, base: base.into(), token, call_timeout, limiter, observe }),
+            lane: limit::Lane::Prompt,
         })
+    }
+
+    /// The same, for messages for which nobody waits: reminders, reports, posts. They leave a part of what may be sent to those of others.
+    #[must_use]
+    pub fn in_bulk(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), lane: limit::Lane::Bulk }
     }
 }
 

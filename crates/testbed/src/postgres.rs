@@ -179,6 +179,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// Brings the write-ahead log to the state that a server in use has: its files are there, and are written over. A new server
+    /// makes each, 16 MB of zeros that it syncs, in the middle of the commit that needs it.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn age_log(&self) -> Result<()> {
+        self.sql(&format!("ALTER SYSTEM SET min_wal_size = '{}MB'", LOG_FILES * LOG_FILE_MB))?;
+        self.sql("SELECT pg_reload_conf()")?;
+        for _ in 0..LOG_FILES {
+            // A file without an entry is not left.
+            self.sql("SELECT pg_logical_emit_message(true, 'age', ''), pg_switch_wal()")?;
+        }
+        // Now none of them is needed any more.
+        self.sql("CHECKPOINT")?;
+        Ok(())
+    }
+
     /// Makes a standby the server that takes writes, and returns when it does.
     ///
     /// # Errors
@@ -251,6 +268,10 @@ impl Drop for Cluster {
     }
 }
 
+/// How many files of the log an aged server has: as many as PostgreSQL keeps by its own choice under load (`max_wal_size` is 1 GB).
+const LOG_FILES: u32 = 64;
+/// A file of the log, in MB.
+const LOG_FILE_MB: u32 = 16;
 /// What the standby calls itself.
 const STANDBY_NAME: &str = "standby";
 
@@ -375,6 +396,20 @@ mod tests {
         drop(cluster);
         assert!(!folder.exists());
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
+    }
+
+    #[test]
+    fn the_log_of_an_aged_server_has_its_files() {
+        let logs = tempfile::tempdir().unwrap();
+        let cluster =
+            Cluster::start(&std::env::temp_dir(), Durability::ProcessOnly, &logs.path().join("log")).unwrap();
+        let files =
+            || cluster.sql("SELECT count(*) FROM pg_ls_waldir()").unwrap().trim().parse::<u32>().unwrap();
+        assert!(files() < LOG_FILES / 2);
+        cluster.age_log().unwrap();
+        let ahead = "SELECT count(*) FROM pg_ls_waldir() WHERE name > pg_walfile_name(pg_current_wal_lsn())";
+        let ahead: u32 = cluster.sql(ahead).unwrap().trim().parse().unwrap();
+        assert!(ahead > LOG_FILES / 2, "only {ahead} files lie ahead");
     }
 
     #[test]

@@ -207,6 +207,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
     let Some(gateway) = &app.gateway else {
         return Outcome::Failed(Failure::Later { seconds: NO_GATEWAY_SECONDS });
     };
+    let gateway = &if is_awaited(&action) { gateway.clone() } else { gateway.in_bulk() };
     let chat = chat_of(&action);
     let done = match action {
         Action::CreateInvite { chat, name } => gateway
@@ -283,6 +284,19 @@ async fn perform(app: &App, action: Action) -> Outcome {
         Some(to) => Outcome::Migrated { to },
         None => Outcome::Failed(failure(&error, chat)),
     })
+}
+
+/// Whether somebody waits for what an action says. The others may be thousands at once, and leave room.
+fn is_awaited(action: &Action) -> bool {
+    !matches!(
+        action,
+        Action::Remind { .. }
+            | Action::Farewell { .. }
+            | Action::Notify { .. }
+            | Action::PostOffer { .. }
+            | Action::EditOffer { .. }
+            | Action::TakeDownOffer { .. }
+    )
 }
 
 /// In which chat of a channel an action is done, where the bot needs a right for it.

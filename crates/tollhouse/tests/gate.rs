@@ -3,6 +3,8 @@
 
 mod town;
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use tollhouse::serve::Roles;
 use tollhouse::worker;
@@ -12,7 +14,7 @@ use tollhouse_core::id::PrivateChatId;
 use tollhouse_core::membership::{Membership, MembershipStatus};
 use tollhouse_core::snapshot::Needs;
 use tollhouse_telegram::fake::{Fault, NewChat, NewUser, World};
-use tollhouse_telegram::{AdminRights, ChatId, ChatKind, MemberStatus, UserId};
+use tollhouse_telegram::{AdminRights, ChatId, ChatKind, Limits, MemberStatus, Rate, UserId};
 use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, Town, user};
 
 const CHAT: ChatId = ChatId(PRIVATE_CHAT);
@@ -24,7 +26,12 @@ struct Gate {
 
 impl Gate {
     async fn new(kind: ChatKind) -> Self {
-        let town = Town::with(Engine::Sqlite, Roles { worker: false, ..Roles::all() }).await;
+        Self::with_limits(kind, Limits::NONE).await
+    }
+
+    async fn with_limits(kind: ChatKind, limits: Limits) -> Self {
+        let roles = Roles { worker: false, ..Roles::all() };
+        let town = Town::adjusted(Engine::Sqlite, roles, |config| config.telegram.limits = limits).await;
         let telegram = &town.telegram;
         telegram.wait_for("a first poll", |world| (world.polls_begun() > 0).then_some(())).await.unwrap();
         telegram.add_user(NewUser::new(OWNER, "Olga")).unwrap();
@@ -55,7 +62,11 @@ impl Gate {
     }
 
     async fn give(&self, days: u32) {
-        let member = Member::User { channel_id: self.town.channel, user: user(BUYER) };
+        self.give_to(BUYER, days).await;
+    }
+
+    async fn give_to(&self, who: i64, days: u32) {
+        let member = Member::User { channel_id: self.town.channel, user: user(who) };
         let (reason, actor) = ("test".to_owned(), "cli:test".to_owned());
         let duration = PlanDuration::Days(days);
         self.town.app.submit(Command::GrantMembership { member, duration, reason, actor }).await.unwrap();
@@ -185,5 +196,34 @@ async fn f51_a_group_that_becomes_a_supergroup_keeps_its_members_and_its_gate() 
     assert!(!gate.town.telegram.read(|world| world.is_inside(to, BEN)));
     assert_eq!(gate.membership().await.status, MembershipStatus::Expired);
     assert_eq!(gate.done("banChatMember"), 1);
+    gate.town.stop().await;
+}
+
+/// What Telegram takes in an hour is used up by messages for which nobody waits, except for what is kept free.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_just_come_is_written_to_while_reminders_wait_for_their_turn() {
+    const OTHERS: i64 = 5;
+    const NEW: UserId = UserId(9_000);
+    let in_an_hour = |messages| Rate { messages, within: Duration::from_hours(1) };
+    let limits = Limits { all: in_an_hour(60), bulk: in_an_hour(2), ..Limits::NONE };
+    let mut gate = Gate::with_limits(ChatKind::Channel, limits).await;
+    let others: Vec<UserId> = (1..=OTHERS).map(|number| UserId(8_000 + number)).collect();
+    for who in others.iter().chain([&NEW]) {
+        gate.town.telegram.add_user(NewUser::new(who.0, "Member")).unwrap();
+        gate.town.telegram.start(*who, "").unwrap();
+    }
+    gate.settle().await;
+    for who in &others {
+        gate.give_to(who.0, 30).await;
+    }
+    let posts = |gate: &Gate, who: UserId| gate.town.telegram.read(|world| world.bot_posts(who).len());
+    let before: usize = others.iter().map(|who| posts(&gate, *who)).sum();
+
+    gate.pass(29 * 24).await;
+    let reminded = others.iter().map(|who| posts(&gate, *who)).sum::<usize>() - before;
+    assert_eq!(reminded, 2, "the others are told to come back");
+    let before = posts(&gate, NEW);
+    gate.give_to(NEW.0, 30).await;
+    assert_eq!(posts(&gate, NEW), before + 1, "the way in is told at once");
     gate.town.stop().await;
 }

@@ -114,6 +114,10 @@ pub(super) struct Point {
     pub(super) load: Summary,
     /// Processor time of the server for a request, without its database's processes.
     pub(super) server_cpu_us_per_request: f64,
+    /// Of the database's processes, if it has any.
+    pub(super) database_cpu_us_per_request: Option<f64>,
+    /// How often the disk was told to make safe what it has, if that is counted.
+    pub(super) syncs_per_request: Option<f64>,
     pub(super) resident_kib: u64,
 }
 
@@ -201,7 +205,8 @@ impl Bench<'_> {
         let idle_kib = server.memory()?.resident_kib;
         for &mix in &self.options.mixes {
             for &connections in &self.options.connections {
-                let point = self.measure_point(round, target, mix, connections, &server)?;
+                let watched = Watched { server: &server, cluster: cluster.as_ref(), folder: work };
+                let point = self.measure_point(round, target, mix, connections, &watched)?;
                 report::progress(&point);
                 self.points.push(point);
             }
@@ -227,7 +232,7 @@ impl Bench<'_> {
 
     /// In the folder that was asked for and not in ours, which the server's user may not enter.
     fn start_cluster(&self) -> Result<Cluster> {
-        Cluster::start(&self.options.folder, Durability::Disk, &self.results.join("postgresql.log"))
+        start_cluster(&self.options.folder, self.results)
     }
 
     fn measure_point(
@@ -236,13 +241,14 @@ impl Bench<'_> {
         target: Target,
         mix: Mix,
         connections: usize,
-        server: &Server,
+        watched: &Watched<'_>,
     ) -> Result<Point> {
+        let server = watched.server;
         let &Options { seconds, warmup_seconds, .. } = self.options;
         let rate = if connections == 1 { SUPPLY_PER_SECOND_ONE_CONNECTION } else { SUPPLY_PER_SECOND };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundred thousand")]
         let supply = ((seconds + warmup_seconds) * rate).ceil() as usize;
-        let (first_id, cpu_before) = (self.next_id, server.cpu_time()?);
+        let (first_id, before) = (self.next_id, watched.costs()?);
         self.next_id += supply as u64;
         let load = loadgen::load_from_outside(&loadgen::Options {
             address: server.address,
@@ -254,17 +260,61 @@ impl Bench<'_> {
             supply,
             secret: SECRET.into(),
         })?;
-        let cpu = server.cpu_time()?.saturating_sub(cpu_before);
+        let after = watched.costs()?;
+        let requests = load.answered_with_warmup.max(1) as f64;
+        let us =
+            |before: Duration, after: Duration| after.saturating_sub(before).as_secs_f64() * 1e6 / requests;
         Ok(Point {
             round,
             target,
             mix,
             connections,
-            server_cpu_us_per_request: cpu.as_secs_f64() * 1e6 / load.answered_with_warmup.max(1) as f64,
+            server_cpu_us_per_request: us(before.server, after.server),
+            database_cpu_us_per_request: before
+                .database
+                .zip(after.database)
+                .map(|(before, after)| us(before, after)),
+            syncs_per_request: before
+                .syncs
+                .zip(after.syncs)
+                .map(|(before, after)| after.saturating_sub(before) as f64 / requests),
             load,
             resident_kib: server.memory()?.resident_kib,
         })
     }
+}
+
+/// What costs something while a measurement runs.
+struct Watched<'a> {
+    server: &'a Server,
+    cluster: Option<&'a Cluster>,
+    /// On the disk of the databases.
+    folder: &'a Path,
+}
+
+/// What it has cost so far.
+struct Costs {
+    server: Duration,
+    database: Option<Duration>,
+    syncs: Option<u64>,
+}
+
+impl Watched<'_> {
+    fn costs(&self) -> Result<Costs> {
+        let database = self.cluster.map(|cluster| server::cpu_time_of_postgres(&cluster.data()));
+        Ok(Costs {
+            server: self.server.cpu_time()?,
+            database: database.transpose()?,
+            syncs: machine::syncs(self.folder),
+        })
+    }
+}
+
+/// Starts a PostgreSQL as it is after some hours of use.
+pub(super) fn start_cluster(folder: &Path, results: &Path) -> Result<Cluster> {
+    let cluster = Cluster::start(folder, Durability::Disk, &results.join("postgresql.log"))?;
+    cluster.age_log()?;
+    Ok(cluster)
 }
 
 /// Builds the program as it is shipped; where the results go.
@@ -292,8 +342,7 @@ impl Stand {
         let own = tempfile::tempdir_in(folder)?;
         let log = results.join(format!("{name}-{}.log", target.name()));
         File::create(&log)?;
-        let start = || Cluster::start(folder, Durability::Disk, &results.join("postgresql.log"));
-        let cluster = target.is_postgres().then(start).transpose()?;
+        let cluster = target.is_postgres().then(|| start_cluster(folder, results)).transpose()?;
         let environment = Environment {
             program: std::env::current_exe()?.with_file_name("tollhouse"),
             folder: own.path().to_owned(),

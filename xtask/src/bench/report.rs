@@ -66,6 +66,7 @@ impl Report {
         let Self { machine, points, footprints, .. } = self;
         let mut text = format!(
             "{} cores of {}, {:.0} syncs/s of 4 KiB, {}, commit {}.\n\
+         Rows of a notification's size in one transaction: {}.\n\
          Each measurement {} s after {} s of warm-up; rounds: {}, the median one is shown.\n\
          The load comes from one thread of another process on the same cores; its notifications are signed before.\n",
             machine.cores,
@@ -73,13 +74,15 @@ impl Report {
             machine.syncs_per_second,
             machine.postgres.as_deref().unwrap_or("no PostgreSQL"),
             machine.commit,
+            rows(machine),
             self.seconds,
             self.warmup_seconds,
             self.rounds,
         );
         text.push_str(
         "\n| notifications | connections | store | requests/s | of no-store | p50 ms | p99 ms | server CPU us/request \
-         | generator CPU us/request | remarks |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---|\n",
+         | database CPU us/request | syncs/request | generator CPU us/request | remarks |\n\
+         |---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n",
     );
         for point in medians(points) {
             let of_no_store = ratio(point, points).map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
@@ -94,6 +97,8 @@ impl Report {
                     format!("{:.2}", milliseconds(point.load.p50_us)),
                     format!("{:.2}", milliseconds(point.load.p99_us)),
                     format!("{:.1}", point.server_cpu_us_per_request),
+                    maybe(point.database_cpu_us_per_request, 1),
+                    maybe(point.syncs_per_request, 3),
                     format!("{:.1}", point.load.generator_cpu_us_per_request),
                     remarks(point).join("; "),
                 ],
@@ -128,6 +133,15 @@ impl Report {
 
 fn line(text: &mut String, cells: &[String]) {
     writeln!(text, "| {} |", cells.join(" | ")).expect("a String takes any text");
+}
+
+fn rows(machine: &Machine) -> String {
+    let postgres = machine.postgres_rows_per_second.map(|rows| format!(", {rows:.0}/s into PostgreSQL"));
+    format!("{:.0}/s into SQLite{}", machine.sqlite_rows_per_second, postgres.unwrap_or_default())
+}
+
+fn maybe(number: Option<f64>, digits: usize) -> String {
+    number.map_or_else(|| "-".into(), |number| format!("{number:.digits$}"))
 }
 
 fn milliseconds(us: u64) -> f64 {
@@ -180,7 +194,17 @@ mod tests {
     fn point(round: u32, target: Target, ok_per_second: f64) -> Point {
         let load = Summary { ok: 10, applied: 10, ok_per_second, ..Summary::default() };
         let (mix, connections) = (Mix::Finished, 64);
-        Point { round, target, mix, connections, load, server_cpu_us_per_request: 1.0, resident_kib: 1 }
+        Point {
+            round,
+            target,
+            mix,
+            connections,
+            load,
+            server_cpu_us_per_request: 1.0,
+            database_cpu_us_per_request: None,
+            syncs_per_request: None,
+            resident_kib: 1,
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! about 30 messages a second in all, one a second to a chat, 20 a minute to a group. What must wait a moment waits here; what must wait
 //! longer is told so as by Telegram itself, and the job is put off without counting an attempt. Each process keeps its own count: where
 //! several send, Telegram's own answer is the last word.
+//!
+//! Of the messages to everybody a part is kept free of those for which nobody waits. Ten thousand reminders take minutes; who has just paid
+//! or pressed a button has their message meanwhile.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -33,6 +36,8 @@ pub struct Rate {
 pub struct Limits {
     /// To everybody together.
     pub all: Rate,
+    /// To everybody together, of messages for which nobody waits ([`Lane::Bulk`]): a part of `all`, in a time as long.
+    pub bulk: Rate,
     /// To one chat.
     pub chat: Rate,
     /// To one group or channel.
@@ -43,6 +48,7 @@ impl Limits {
     /// Telegram's own.
     pub const TELEGRAM: Self = Self {
         all: Rate { messages: 30, within: Duration::from_secs(1) },
+        bulk: Rate { messages: 20, within: Duration::from_secs(1) },
         chat: Rate { messages: 1, within: Duration::from_secs(1) },
         group: Rate { messages: 20, within: Duration::from_mins(1) },
     };
@@ -50,17 +56,57 @@ impl Limits {
     /// None, for a simulation.
     pub const NONE: Self = {
         let free = Rate { messages: usize::MAX, within: Duration::ZERO };
-        Self { all: free, chat: free, group: free }
+        Self { all: free, bulk: free, chat: free, group: free }
     };
 }
 
-/// The turns of everybody together.
+/// Whether somebody waits for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Who has paid, pressed a button, asked to be let in.
+    Prompt,
+    /// Nobody: a reminder, a report, a post.
+    Bulk,
+}
+
+/// The turns of everybody together, of one lane.
 #[derive(Default)]
-struct All {
+struct Turns {
     times: Times,
     /// When the last of those comes back who were told to. They get a turn each: told the same time, a thousand would come at once, for
     /// thirty turns, and all the others would ask the database for themselves again in vain.
     put_off_until: Option<Instant>,
+}
+
+impl Turns {
+    /// When the next message may go: at once, soon, or after all those that were told to come back.
+    fn next(&mut self, rate: Rate, now: Instant) -> Instant {
+        while self.times.front().is_some_and(|first| *first + rate.within <= now) {
+            self.times.pop_front();
+        }
+        let at = earliest(&self.times, rate, now);
+        let turn = rate.within / u32::try_from(rate.messages.max(1)).unwrap_or(u32::MAX);
+        match self.put_off_until {
+            Some(last) if soon_enough(at, now).is_err() => at.max(last + turn),
+            _ => at,
+        }
+    }
+
+    fn reserve(&mut self, rate: Rate, now: Instant) -> Result<Instant, Error> {
+        let at = self.next(rate, now);
+        match soon_enough(at, now) {
+            Ok(()) => self.times.push_back(at),
+            Err(_) => self.put_off_until = Some(at),
+        }
+        soon_enough(at, now).map(|()| at)
+    }
+}
+
+/// The two lanes. Each keeps its own part of the limit, so both together keep the whole.
+#[derive(Default)]
+struct Lanes {
+    prompt: Turns,
+    bulk: Turns,
 }
 
 /// When messages were, and will be, sent; ascending.
@@ -74,7 +120,7 @@ fn earliest(times: &Times, rate: Rate, now: Instant) -> Instant {
 
 pub(super) struct Limiter {
     limits: Limits,
-    all: Mutex<All>,
+    all: Mutex<Lanes>,
     chats: Mutex<HashMap<ChatId, Times>>,
 }
 
@@ -87,13 +133,13 @@ impl Limiter {
     ///
     /// # Errors
     /// [`Error::RetryAfter`] if that is too long to wait here; nothing is to be sent then.
-    pub(super) async fn acquire(&self, chat: ChatId) -> Result<(), Error> {
+    pub(super) async fn acquire(&self, chat: ChatId, lane: Lane) -> Result<(), Error> {
         if self.limits == Limits::NONE {
             return Ok(());
         }
         // First the chat, then all: a message that waits for its chat takes nobody's place meanwhile.
         sleep_until(self.reserve_chat(chat)?).await;
-        sleep_until(self.reserve_any()?).await;
+        sleep_until(self.reserve_any(lane)?).await;
         Ok(())
     }
 
@@ -119,22 +165,17 @@ impl Limiter {
         Ok(at)
     }
 
-    fn reserve_any(&self) -> Result<Instant, Error> {
-        let rate = self.limits.all;
+    fn reserve_any(&self, lane: Lane) -> Result<Instant, Error> {
+        let Limits { all, bulk, .. } = self.limits;
+        let kept = Rate { messages: all.messages.saturating_sub(bulk.messages), within: all.within };
         let now = Instant::now();
-        let mut all = lock(&self.all);
-        while all.times.front().is_some_and(|first| *first + rate.within <= now) {
-            all.times.pop_front();
+        let mut lanes = lock(&self.all);
+        // What is kept free goes first; where nothing else goes out, the other part is there for them too.
+        if lane == Lane::Prompt && lanes.prompt.next(kept, now) <= lanes.bulk.next(bulk, now) {
+            lanes.prompt.reserve(kept, now)
+        } else {
+            lanes.bulk.reserve(bulk, now)
         }
-        let at = earliest(&all.times, rate, now);
-        if soon_enough(at, now).is_err() {
-            let turn = rate.within / u32::try_from(rate.messages.max(1)).unwrap_or(u32::MAX);
-            let back = all.put_off_until.map_or(at, |last| at.max(last + turn));
-            all.put_off_until = Some(back);
-            return soon_enough(back, now).map(|()| back);
-        }
-        all.times.push_back(at);
-        Ok(at)
     }
 }
 
@@ -159,16 +200,20 @@ mod tests {
     use super::*;
 
     /// The times at which messages to these chats go out, on a clock that stands still unless everybody waits.
-    async fn send(limiter: &Arc<Limiter>, chats: impl Iterator<Item = i64>) -> Vec<(i64, Duration)> {
+    async fn send(
+        limiter: &Arc<Limiter>,
+        lane: Lane,
+        chats: impl Iterator<Item = i64>,
+    ) -> Vec<(i64, Duration)> {
         let begun = Instant::now();
         let sends = chats.map(|chat| {
             let limiter = Arc::clone(limiter);
             tokio::spawn(async move {
-                let mut turn = limiter.acquire(ChatId(chat)).await;
+                let mut turn = limiter.acquire(ChatId(chat), lane).await;
                 // As the worker does: put off, and tried again.
                 while let Err(Error::RetryAfter { seconds }) = turn {
                     tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-                    turn = limiter.acquire(ChatId(chat)).await;
+                    turn = limiter.acquire(ChatId(chat), lane).await;
                 }
                 (chat, begun.elapsed())
             })
@@ -187,33 +232,56 @@ mod tests {
         times.iter().map(in_window).max().unwrap_or(0)
     }
 
+    async fn times(limiter: &Arc<Limiter>, lane: Lane, chats: impl Iterator<Item = i64>) -> Vec<Duration> {
+        send(limiter, lane, chats).await.into_iter().map(|(_, at)| at).collect()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn thirty_a_second_in_all_and_not_much_slower() {
         let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
-        let times: Vec<Duration> = send(&limiter, 1..=300).await.into_iter().map(|(_, at)| at).collect();
+        let times = times(&limiter, Lane::Prompt, 1..=300).await;
         assert_eq!(most_within(&times, Duration::from_secs(1)), 30);
         assert!(times[299] < Duration::from_secs(14), "{:?}", times[299]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_leaves_room_for_what_somebody_does() {
+        let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
+        let reminders = tokio::spawn({
+            let limiter = Arc::clone(&limiter);
+            async move { times(&limiter, Lane::Bulk, 1..=1_000).await }
+        });
+        tokio::time::sleep(Duration::from_millis(10_500)).await;
+        let answers = times(&limiter, Lane::Prompt, 2_001..=2_010).await;
+        assert!(answers.iter().all(Duration::is_zero), "{answers:?}");
+        let reminders = reminders.await.unwrap();
+        assert_eq!(most_within(&reminders, Duration::from_secs(1)), 20);
+        assert!(reminders[999] < Duration::from_secs(60), "{:?}", reminders[999]);
+        let begun = Duration::from_millis(10_500);
+        let all: Vec<Duration> =
+            reminders.into_iter().chain(answers.into_iter().map(|at| begun + at)).collect();
+        assert!(most_within(&all, Duration::from_secs(1)) <= 30);
     }
 
     #[tokio::test(start_paused = true)]
     async fn those_that_are_put_off_come_back_one_after_another() {
         let limiter = Limiter::new(Limits::TELEGRAM);
         let told: Vec<Duration> = (0..1_000)
-            .filter_map(|_| match limiter.reserve_any() {
+            .filter_map(|_| match limiter.reserve_any(Lane::Bulk) {
                 Err(Error::RetryAfter { seconds }) => Some(Duration::from_secs(seconds.into())),
                 _ => None,
             })
             .collect();
-        // 120 have their turn within the three seconds that are waited for.
-        assert_eq!(told.len(), 880);
-        assert!(most_within(&told, Duration::from_secs(1)) <= 31, "{told:?}");
-        assert!(told.last().is_some_and(|last| *last < Duration::from_secs(35)), "{told:?}");
+        // 80 have their turn within the three seconds that are waited for.
+        assert_eq!(told.len(), 920);
+        assert!(most_within(&told, Duration::from_secs(1)) <= 21, "{told:?}");
+        assert!(told.last().is_some_and(|last| *last < Duration::from_secs(52)), "{told:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_a_second_to_a_chat_while_others_go_on() {
         let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
-        let times = send(&limiter, [7, 7, 7, 8].into_iter()).await;
+        let times = send(&limiter, Lane::Prompt, [7, 7, 7, 8].into_iter()).await;
         let of = |wanted: i64| -> Vec<Duration> {
             times.iter().filter(|(chat, _)| *chat == wanted).map(|(_, at)| *at).collect()
         };
@@ -225,21 +293,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn twenty_a_minute_to_a_group_and_the_rest_is_told_to_come_back() {
         let limiter = Arc::new(Limiter::new(Limits::TELEGRAM));
-        let times: Vec<Duration> =
-            send(&limiter, std::iter::repeat_n(-100, 45)).await.into_iter().map(|(_, at)| at).collect();
+        let times = times(&limiter, Lane::Bulk, std::iter::repeat_n(-100, 45)).await;
         assert_eq!(most_within(&times, Duration::from_mins(1)), 20);
         assert_eq!(most_within(&times, Duration::from_secs(1)), 1);
         for _ in 0..20 {
-            let _ = limiter.acquire(ChatId(-7)).await;
+            let _ = limiter.acquire(ChatId(-7), Lane::Bulk).await;
         }
-        let refused = limiter.acquire(ChatId(-7)).await;
+        let refused = limiter.acquire(ChatId(-7), Lane::Bulk).await;
         assert!(matches!(refused, Err(Error::RetryAfter { seconds: 30..=60 })), "{refused:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_simulation_has_no_limits() {
         let limiter = Arc::new(Limiter::new(Limits::NONE));
-        let times = send(&limiter, std::iter::repeat_n(-100, 100)).await;
+        let times = send(&limiter, Lane::Bulk, std::iter::repeat_n(-100, 100)).await;
         assert!(times.iter().all(|(_, at)| at.is_zero()));
     }
 }
