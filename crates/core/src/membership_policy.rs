@@ -88,7 +88,7 @@ impl std::str::FromStr for Reminders {
 
 /// A channel's policies about the time of its members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct MembershipPolicies {
     /// When members are reminded, in hours before their end; 0 is at the end. Empty: never.
     pub reminder_hours: Vec<u32>,

@@ -37,7 +37,6 @@ pub const DONOR_MESSAGE_LENGTH_MAX: usize = 500;
 
 /// What donors are offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Donations {
     /// Whether there is a button for them.
     pub open: bool,

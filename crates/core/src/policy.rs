@@ -120,7 +120,7 @@ decision! {
 
 /// A channel's policies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Policies {
     /// Share of the price (0 to 1) that may be missing from what was paid in parts.
     pub underpayment_tolerance: Decimal,

@@ -8,6 +8,7 @@ use tollhouse_core::command::{Command, Member, Outcome, Refusal};
 use tollhouse_core::event::Verdict;
 use tollhouse_core::id::{AttentionId, OrderId};
 use tollhouse_core::membership::MembershipStatus;
+use tollhouse_core::offer::Donations;
 use tollhouse_core::order::OrderState;
 use tollhouse_core::policy::{
     ChildPolicy, LatePolicy, OverpaidPolicy, Policies, PolicyChange, RefundPolicy, TopUpPolicy,
@@ -417,4 +418,19 @@ fn s22_who_sells_what_is_in_the_audit_log() {
         ["channel.added", "plan.added", "plan.added", "plan.added", "plan.added", "plan.added"]
     );
     assert!(world.rows.attention.values().all(|item| !matches!(item.subject, Subject::Order(_))));
+}
+
+/// During an upgrade an older version reads what a newer one has written.
+#[test]
+fn a_setting_that_only_a_newer_version_knows_is_passed_over() {
+    let known = Policies { grace_hours: 7, ..Policies::default() };
+    let mut newer = serde_json::to_value(&known).unwrap();
+    newer["an_invention"] = true.into();
+    newer["membership"]["another"] = 5.into();
+    assert_eq!(serde_json::from_value::<Policies>(newer).unwrap(), known);
+
+    let known = Donations { open: false, ..Donations::default() };
+    let mut newer = serde_json::to_value(&known).unwrap();
+    newer["an_invention"] = true.into();
+    assert_eq!(serde_json::from_value::<Donations>(newer).unwrap(), known);
 }
