@@ -507,3 +507,29 @@ fn a_part_payment_beside_a_refunded_one_stays_visible() {
     world.notify(&Note::for_order(2, "finished", order).pay("10", "trx").paid("10"));
     assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
 }
+
+/// A payment that named no order is bound by a person; what it said by itself counts then.
+#[test]
+fn a_payment_that_is_bound_by_hand_pays_if_it_said_so_by_itself() {
+    let bind = |note: Note| {
+        let mut world = World::new();
+        let order_id = world.order("Month", Some(BUYER));
+        assert_eq!(world.notify(&Note { order_ref: None, ..note.clone() }).0, Verdict::Parked);
+        let payment_id = payment_id(note.id);
+        world.run(Command::BindPayment { payment_id, order_id, actor: "cli:test".into() });
+        (world.get(order_id).state, world.membership(BUYER).is_some())
+    };
+    let told = || Note::new(1, "finished", "");
+    assert_eq!(bind(told()), (OrderState::Paid, true));
+    assert_eq!(bind(told().pay("", "btc").paid("")), (OrderState::Paid, true), "no amounts: its word counts");
+    for note in [
+        told().price("2.49", "usd").pay("", "btc").paid(""),
+        told().pay("", "btc").paid("").child_of(7),
+        Note { status: "confirmed", ..told() }.pay("", "btc").paid(""),
+        told().paid("0.000004"),
+    ] {
+        let shown = format!("{note:?}");
+        let (state, member) = bind(note);
+        assert!(state != OrderState::Paid && !member, "{shown}: {state:?}");
+    }
+}
