@@ -514,8 +514,8 @@ fn a_payment_that_is_bound_by_hand_pays_if_it_said_so_by_itself() {
     let bind = |note: Note| {
         let mut world = World::new();
         let order_id = world.order("Month", Some(BUYER));
-        assert_eq!(world.notify(&Note { order_ref: None, ..note.clone() }).0, Verdict::Parked);
         let payment_id = payment_id(note.id);
+        assert_eq!(world.notify(&Note { order_ref: None, ..note }).0, Verdict::Parked);
         world.run(Command::BindPayment { payment_id, order_id, actor: "cli:test".into() });
         (world.get(order_id).state, world.membership(BUYER).is_some())
     };

@@ -1,0 +1,130 @@
+//! What came of doing the next step.
+
+use crate::bot_chat::BotRight;
+use crate::event::Received;
+use crate::id::{MessageId, PrivateChatId, PublicChatId, TelegramChatId};
+use crate::money::Money;
+use crate::order::Invoice;
+use crate::progress::Face;
+
+/// What came of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was nothing to do outside.
+    Nothing,
+    /// The invoice was made.
+    InvoiceCreated {
+        /// The invoice.
+        invoice: Invoice,
+    },
+    /// The payment was made; the provider's answer, to be taken like a notification of it.
+    PaymentCreated {
+        /// What the provider answered.
+        answer: Box<Received>,
+    },
+    /// The provider takes no payment of this price in this coin. Nobody's fault: the buyer chooses another.
+    CoinRefused,
+    /// The link was made.
+    InviteCreated {
+        /// For this chat: it may have moved since.
+        chat: PrivateChatId,
+        /// The link.
+        link: String,
+    },
+    /// The order's message was made or edited.
+    OrderShown {
+        /// How it stood then.
+        face: Box<Face>,
+        /// The message.
+        message_id: MessageId,
+        /// Whether it was made.
+        is_new: bool,
+    },
+    /// The join request was approved.
+    Approved,
+    /// A notice was told to one chat.
+    Told {
+        /// To which.
+        chat: i64,
+        /// Whether others are still to be told.
+        more: bool,
+    },
+    /// The message was sent, the request declined, the member removed.
+    Done,
+    /// The member cannot be removed and need not be: the owner, an admin.
+    NotRemovable,
+    /// The channel has so many members.
+    Counted {
+        /// How many.
+        members: u32,
+    },
+    /// The offer was posted.
+    OfferPosted {
+        /// In which chat.
+        chat: PublicChatId,
+        /// Telegram's number of the message.
+        message_id: i64,
+        /// What it shows: the fingerprint of its contents.
+        shows: String,
+    },
+    /// The post was brought up to date.
+    OfferEdited {
+        /// Telegram's number of the message.
+        message_id: i64,
+        /// What it shows: the fingerprint of its contents.
+        shows: String,
+    },
+    /// A post is gone: it was taken down, or somebody else had removed it.
+    OfferGone {
+        /// From which chat.
+        chat: PublicChatId,
+        /// Telegram's number of the message.
+        message_id: i64,
+    },
+    /// The group has become a supergroup with another number (F51).
+    Migrated {
+        /// The new number.
+        to: PrivateChatId,
+    },
+    /// It did not work.
+    Failed(Failure),
+}
+
+/// Why an action did not work, by what helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The far side said later; does not count as an attempt.
+    Later {
+        /// After how many seconds.
+        seconds: u32,
+    },
+    /// Trying again may help.
+    Transient {
+        /// What went wrong.
+        error: String,
+    },
+    /// The bot lacks a right in the chat: it waits until that is back, and the owner is told. Does not count as an attempt.
+    NoRights {
+        /// In which chat.
+        chat: TelegramChatId,
+        /// Which.
+        right: BotRight,
+    },
+    /// The person cannot be written to: never started the bot, or blocked it (F42).
+    Unreachable {
+        /// What went wrong.
+        error: String,
+    },
+    /// The price is below what the provider takes. Trying again does not help by itself.
+    BelowMinimum {
+        /// What went wrong.
+        error: String,
+        /// The smallest price that it takes, where it says so.
+        minimum: Option<Money>,
+    },
+    /// Trying again does not help by itself.
+    Permanent {
+        /// What went wrong.
+        error: String,
+    },
+}
