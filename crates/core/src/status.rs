@@ -239,4 +239,28 @@ mod tests {
             assert!(!PaymentStatus::new(text).is_credited(), "{text}");
         }
     }
+
+    /// What each status means, in one place: progress, money on chain, still under way, money at the merchant.
+    #[test]
+    fn each_status_means_what_the_provider_says() {
+        for (text, meaning) in [
+            ("waiting", [true, false, true, false]),
+            ("confirming", [true, true, true, false]),
+            ("confirmed", [true, true, true, false]),
+            ("sending", [true, true, true, false]),
+            ("partially_paid", [false, true, true, true]),
+            ("finished", [false, true, false, true]),
+            ("refunded", [false, false, false, false]),
+            ("failed", [false, false, false, false]),
+            ("expired", [false, false, false, false]),
+            ("cancelled", [false, false, false, false]),
+            ("wrong_asset_confirmed", [false, true, true, false]),
+            ("spending", [false, false, true, false]),
+        ] {
+            let status = PaymentStatus::new(text);
+            let found =
+                [status.is_progress(), status.is_on_chain(), status.is_pending(), status.is_credited()];
+            assert_eq!(found, meaning, "{text}");
+        }
+    }
 }

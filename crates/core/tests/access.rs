@@ -4,7 +4,7 @@
 
 mod world;
 
-use tollhouse_core::attention::{Reason, Resolution};
+use tollhouse_core::attention::{PERSON_REASON_LENGTH_MAX, Reason, Resolution};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member, Outcome, Refusal};
 use tollhouse_core::id::PrivateChatId;
@@ -336,13 +336,18 @@ fn days_given_and_taken_by_hand_need_a_reason_and_are_in_the_audit_log() {
         reason: reason.into(),
         actor: "cli:x".into(),
     };
-    assert!(matches!(world.try_run(give("  ")), Err(Refusal::Invalid(_))));
+    let too_long = "r".repeat(PERSON_REASON_LENGTH_MAX + 1);
+    for reason in ["  ", &too_long] {
+        assert!(matches!(world.try_run(give(reason)), Err(Refusal::Invalid(_))));
+    }
+    assert!(world.membership(BUYER).is_none());
     world.run(give("sorry for the wait"));
     assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(5)));
-    world.run(Command::RevokeMembership { member, reason: "asked to leave".into(), actor: "cli:x".into() });
+    let longest = format!(" {} ", &too_long[1..]);
+    world.run(Command::RevokeMembership { member, reason: longest, actor: "cli:x".into() });
     assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked);
     let reasons: Vec<&str> = world.rows.audit.iter().map(|entry| entry.reason.as_str()).collect();
-    assert!(reasons.contains(&"sorry for the wait") && reasons.contains(&"asked to leave"));
+    assert!(reasons.contains(&"sorry for the wait") && reasons.contains(&&too_long[1..]));
 }
 
 #[test]

@@ -552,6 +552,11 @@ fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
     // The test's links carry the job's id; what counts is that a new one was made.
     assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
     assert_eq!(second, world.membership(BUYER).unwrap().invite.as_ref().unwrap().link);
+    // Who is inside needs no new one; theirs leads to the chat.
+    seen(&mut world, BUYER, Standing::Inside);
+    world.now += hours(2);
+    assert_eq!(world.run(ask()), answer(1, 0));
+    assert_eq!(link(work(&mut world)), Some(second));
     world.now += days(20);
     assert_eq!(world.run(ask()), answer(0, 0));
     assert_eq!(world.run(Command::ReissueInvites { user: user(666) }), answer(0, 0));
