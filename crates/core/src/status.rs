@@ -261,6 +261,37 @@ mod tests {
             let found =
                 [status.is_progress(), status.is_on_chain(), status.is_pending(), status.is_credited()];
             assert_eq!(found, meaning, "{text}");
+            assert_eq!((status.to_string(), String::from(status)), (text.to_owned(), text.to_owned()));
         }
+    }
+
+    /// The bits stand in the rows of every database.
+    #[test]
+    fn each_status_keeps_its_bit() {
+        for (bit, text) in [
+            "waiting",
+            "confirming",
+            "confirmed",
+            "sending",
+            "expired",
+            "cancelled",
+            "failed",
+            "wrong_asset_confirmed",
+            "partially_paid",
+            "finished",
+            "refunded",
+            "spending",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut seen = StatusSet::default();
+            seen.insert(&PaymentStatus::new(text));
+            assert_eq!(seen, StatusSet(1 << bit), "{text}");
+            assert_eq!(seen.has_unknown(), text == "spending");
+        }
+        let mut noted = StatusSet::default();
+        noted.note_refund();
+        assert_eq!(noted, StatusSet(1 << 12));
     }
 }

@@ -288,15 +288,15 @@ async fn perform(app: &App, action: Action) -> Outcome {
 
 /// Whether somebody waits for what an action says. The others may be thousands at once, and leave room.
 fn is_awaited(action: &Action) -> bool {
-    !matches!(
-        action,
+    match action {
+        Action::Notify { notice, .. } => notice.is_urgent(),
         Action::Remind { .. }
-            | Action::Farewell { .. }
-            | Action::Notify { .. }
-            | Action::PostOffer { .. }
-            | Action::EditOffer { .. }
-            | Action::TakeDownOffer { .. }
-    )
+        | Action::Farewell { .. }
+        | Action::PostOffer { .. }
+        | Action::EditOffer { .. }
+        | Action::TakeDownOffer { .. } => false,
+        _ => true,
+    }
 }
 
 /// In which chat of a channel an action is done, where the bot needs a right for it.

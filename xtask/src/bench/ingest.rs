@@ -185,7 +185,9 @@ impl Bench<'_> {
         let folder = tempfile::tempdir_in(work)?;
         let log = self.results.join(format!("{}.log", target.name()));
         File::create(&log)?;
-        let cluster = target.is_postgres().then(|| self.start_cluster()).transpose()?;
+        // In the folder that was asked for and not in ours, which the server's user may not enter.
+        let start = || start_cluster(&self.options.folder, self.results);
+        let cluster = target.is_postgres().then(start).transpose()?;
         let environment = Environment {
             program: self.program.clone(),
             folder: folder.path().to_owned(),
@@ -228,11 +230,6 @@ impl Bench<'_> {
         starts_ms.sort_by(f64::total_cmp);
         self.footprints.push(Footprint { round, target, idle_kib, peak_kib, idle_filled_kib, starts_ms });
         Ok(())
-    }
-
-    /// In the folder that was asked for and not in ours, which the server's user may not enter.
-    fn start_cluster(&self) -> Result<Cluster> {
-        start_cluster(&self.options.folder, self.results)
     }
 
     fn measure_point(
@@ -310,7 +307,7 @@ impl Watched<'_> {
     }
 }
 
-/// Starts a PostgreSQL as it is after some hours of use.
+/// Starts a PostgreSQL whose log is that of one in use.
 pub(super) fn start_cluster(folder: &Path, results: &Path) -> Result<Cluster> {
     let cluster = Cluster::start(folder, Durability::Disk, &results.join("postgresql.log"))?;
     cluster.age_log()?;

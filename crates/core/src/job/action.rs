@@ -22,7 +22,7 @@ use crate::stay;
 /// What the worker is to do next, outside of any transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing outside: finish with [`Outcome::Nothing`], and the rules decide under lock.
+    /// Nothing outside: finish with [`super::Outcome::Nothing`], and the rules decide under lock.
     Nothing,
     /// Touch nothing: its lease has lapsed so often that the job itself must be what kills its workers. Finish with a permanent failure.
     GiveUp {

@@ -36,7 +36,7 @@ pub struct Rate {
 pub struct Limits {
     /// To everybody together.
     pub all: Rate,
-    /// To everybody together, of messages for which nobody waits ([`Lane::Bulk`]): a part of `all`, in a time as long.
+    /// To everybody together, of messages for which nobody waits: a part of `all`, in a time as long.
     pub bulk: Rate,
     /// To one chat.
     pub chat: Rate,
@@ -74,7 +74,7 @@ pub(super) enum Lane {
 struct Turns {
     times: Times,
     /// When the last of those comes back who were told to. They get a turn each: told the same time, a thousand would come at once, for
-    /// thirty turns, and all the others would ask the database for themselves again in vain.
+    /// a second's turns, and all the others would ask the database for themselves again in vain.
     put_off_until: Option<Instant>,
 }
 
