@@ -29,7 +29,7 @@ mod world;
 
 use async_trait::async_trait;
 
-pub use world::{Clock, Gate, Notice, SeededIds, World, add_channel, legacy_ref};
+pub use world::{Clock, Gate, Notice, PRIVATE_CHAT, PUBLIC_CHAT, SeededIds, World, add_channel, legacy_ref};
 
 /// A database of its own for one case, empty at first.
 #[async_trait]

@@ -75,7 +75,7 @@ pub struct Ports {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Fresh ids and jitter.
     pub ids: Box<dyn IdSource + Send>,
-    /// Called after each commit, on the writer: it must not block.
+    /// Called when a commit is safe, before those are told who wait for it: it must not block.
     pub on_batch: Arc<dyn Fn(BatchReport) + Send + Sync>,
 }
 
@@ -84,7 +84,7 @@ pub struct Ports {
 pub struct BatchReport {
     /// How many commands it held.
     pub commands: usize,
-    /// How long the transaction took, from its begin to the end of its commit.
+    /// How long it took, from the begin of the transaction until its commit was safe.
     pub duration: Duration,
     /// How often others were in the way before, so that it had to be run again.
     pub reruns: u32,
@@ -408,4 +408,8 @@ pub trait Store: Send + Sync {
 
     /// Takes nothing more, commits what it holds, and returns when that is done. May be called again.
     async fn close(&self);
+
+    /// Returns when nothing can be written any more: after [`Store::close`], or because the disk failed in a way after which only a new
+    /// start is safe. Every command is then answered [`StoreError::Unavailable`].
+    async fn ended(&self);
 }

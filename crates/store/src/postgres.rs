@@ -207,4 +207,8 @@ impl Store for PostgresStore {
         self.queue.close().await;
         self.pool.close();
     }
+
+    async fn ended(&self) {
+        self.queue.ended().await;
+    }
 }

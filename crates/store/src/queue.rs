@@ -1,7 +1,7 @@
 //! The bounded queue in front of the writer, and what the writers of both engines share around the machine.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -61,9 +61,7 @@ pub(crate) struct Intake {
     pub(crate) asides: Vec<Aside>,
     ids: Mutex<Box<dyn IdSource + Send>>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    on_batch: Arc<dyn Fn(BatchReport) + Send + Sync>,
-    commits: broadcast::Sender<Committed>,
-    trouble: Trouble,
+    audience: Audience,
     /// Since the last commit.
     reruns: u32,
     /// How many commands the batch before had.
@@ -83,6 +81,112 @@ impl Trouble {
 
     fn set(&self, what: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+}
+
+/// Everybody who is told what became of the writes, besides those who asked for one.
+#[derive(Clone)]
+pub(crate) struct Audience {
+    on_batch: Arc<dyn Fn(BatchReport) + Send + Sync>,
+    commits: broadcast::Sender<Committed>,
+    trouble: Trouble,
+    /// To the writer. Weak: it must not keep the queue open.
+    writer: mpsc::WeakSender<Message>,
+}
+
+/// A batch that was committed, until others are told of it.
+pub(crate) struct Batch {
+    commands: usize,
+    started: Instant,
+    reruns: u32,
+    committed: Committed,
+}
+
+/// An answer to what is written besides.
+type AsideAnswer = (oneshot::Sender<Result<(), StoreError>>, Result<(), StoreError>);
+
+/// What there is to tell, held back until what it says is safe.
+#[derive(Default)]
+pub(crate) struct News {
+    pub(crate) answers: Vec<(Ticket, Answer)>,
+    pub(crate) asides: Vec<AsideAnswer>,
+    pub(crate) batch: Option<Batch>,
+}
+
+impl News {
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.asides.is_empty() && self.batch.is_none()
+    }
+
+    /// Tells those who asked that it is not known to be safe.
+    pub(crate) fn refuse(self, error: &StoreError) {
+        for (ticket, answer) in self.answers {
+            // Who asked may be gone.
+            let _ = ticket.send(answer.and(Err(error.clone())));
+        }
+        for (reply, result) in self.asides {
+            let _ = reply.send(result.and(Err(error.clone())));
+        }
+    }
+}
+
+impl Audience {
+    /// One in which nobody listens.
+    #[cfg(test)]
+    pub(crate) fn empty() -> Self {
+        let (commits, _) = broadcast::channel(1);
+        let (writer, _) = mpsc::channel(1);
+        Self { on_batch: Arc::new(|_| {}), commits, trouble: Trouble::default(), writer: writer.downgrade() }
+    }
+
+    /// Tells all of it.
+    pub(crate) fn tell(&self, news: News) {
+        if let Some(batch) = news.batch {
+            self.tell_of(batch);
+        }
+        for (ticket, answer) in news.answers {
+            // Who asked may have hung up; the commit stands all the same.
+            let _ = ticket.send(answer);
+        }
+        for (reply, result) in news.asides {
+            self.answer_aside(reply, result);
+        }
+    }
+
+    /// Remembers that nothing can be written, for the health page.
+    fn set_trouble(&self, what: &str) {
+        self.trouble.set(Some(what.to_owned()));
+    }
+
+    /// Ends the writer, since nothing that it writes can be called safe any more.
+    pub(crate) fn end_writer(&self, why: &str) {
+        self.set_trouble(why);
+        if let Some(writer) = self.writer.upgrade() {
+            // With a full queue it is at work, and finds out by itself.
+            let _ = writer.try_send(Message::Close);
+        }
+    }
+
+    fn tell_of(&self, batch: Batch) {
+        self.trouble.set(None);
+        (self.on_batch)(BatchReport {
+            commands: batch.commands,
+            duration: batch.started.elapsed(),
+            reruns: batch.reruns,
+        });
+        if batch.committed.armed || !batch.committed.orders.is_empty() {
+            // Nobody listening is no error.
+            let _ = self.commits.send(batch.committed);
+        }
+    }
+
+    fn answer_aside(&self, reply: oneshot::Sender<Result<(), StoreError>>, result: Result<(), StoreError>) {
+        if result.is_ok() {
+            self.trouble.set(None);
+        }
+        // Who asked may be gone.
+        let _ = reply.send(result);
     }
 }
 
@@ -106,9 +210,12 @@ pub(crate) fn queue(ports: Ports, batch_length_max: usize) -> (Queue, Intake) {
         asides: Vec::new(),
         ids: Mutex::new(ports.ids),
         now: ports.now,
-        on_batch: ports.on_batch,
-        commits: commits.clone(),
-        trouble: trouble.clone(),
+        audience: Audience {
+            on_batch: ports.on_batch,
+            commits: commits.clone(),
+            trouble: trouble.clone(),
+            writer: sender.downgrade(),
+        },
         reruns: 0,
         recent: 0,
         _finish: Finish(finish),
@@ -150,7 +257,13 @@ impl Queue {
     pub(crate) async fn close(&self) {
         // A writer that is gone already has closed the channel.
         let _ = self.sender.send(Message::Close).await;
+        self.ended().await;
+    }
+
+    /// Returns when the writer is gone.
+    pub(crate) async fn ended(&self) {
         let mut finished = self.finished.clone();
+        // A writer that panicked has dropped its side, which is the same.
         let _ = finished.wait_for(|finished| *finished).await;
     }
 
@@ -167,23 +280,32 @@ fn gone() -> StoreError {
 }
 
 impl Intake {
-    /// Waits for something to do, and takes what waits with it, a batch at most; `false` when there will be nothing more.
+    /// Waits for something to do, and takes what waits with it, a batch at most; `false` when there will be nothing more. It lets nobody
+    /// else come in: whoever is to be told of the batch before is told later, by [`Audience`], and speaks again only then.
     pub(crate) fn wait_blocking(&mut self) -> bool {
         let first = self.receiver.blocking_recv();
         self.took(first)
     }
 
-    /// The same for a task that has its thread for itself.
+    /// The same for a task that has its thread for itself, and that has told everybody of the batch before: it lets them speak again.
     pub(crate) async fn wait(&mut self) -> bool {
         let first = self.receiver.recv().await;
-        self.took(first)
+        if !self.took(first) {
+            return false;
+        }
+        self.gather();
+        true
     }
 
-    #[expect(clippy::disallowed_methods, reason = "that nobody else is about to speak gives no signal")]
     fn took(&mut self, first: Option<Message>) -> bool {
         let Some(first) = first else { return false };
         self.take(first);
         self.take_waiting(BATCH_LENGTH_MAX);
+        true
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "that nobody else is about to speak gives no signal")]
+    fn gather(&mut self) {
         let mut pauses = 0;
         while is_worth_a_pause(self.recent, self.machine.waiting(), pauses) {
             let before = self.machine.waiting();
@@ -195,7 +317,6 @@ impl Intake {
             pauses += 1;
         }
         self.recent = self.machine.waiting();
-        true
     }
 
     fn take_waiting(&mut self, limit: usize) {
@@ -224,24 +345,33 @@ impl Intake {
         truncate((self.now)())
     }
 
+    /// Whom a writer tells that holds its news back.
+    pub(crate) fn audience(&self) -> Audience {
+        self.audience.clone()
+    }
+
+    /// Tells the machine that a batch was committed, and nobody else: that is left to whoever makes it safe.
+    pub(crate) fn settled(
+        &mut self,
+        results: Vec<Result<Outcome, Refusal>>,
+        committed: Committed,
+        started: Instant,
+    ) -> Batch {
+        let batch =
+            Batch { commands: results.len(), started, reruns: std::mem::take(&mut self.reruns), committed };
+        self.machine.take(Input::Committed(results));
+        batch
+    }
+
     /// Tells the machine and everybody else that a batch was committed.
     pub(crate) fn committed(
         &mut self,
         results: Vec<Result<Outcome, Refusal>>,
         committed: Committed,
-        duration: Duration,
+        started: Instant,
     ) {
-        self.trouble.set(None);
-        (self.on_batch)(BatchReport {
-            commands: results.len(),
-            duration,
-            reruns: std::mem::take(&mut self.reruns),
-        });
-        self.machine.take(Input::Committed(results));
-        if committed.armed || !committed.orders.is_empty() {
-            // Nobody listening is no error.
-            let _ = self.commits.send(committed);
-        }
+        let batch = self.settled(results, committed, started);
+        self.audience.tell_of(batch);
     }
 
     /// Tells the machine that a batch failed. Out of reach, those in the queue would only wait for the same answer.
@@ -249,7 +379,7 @@ impl Intake {
         match &failure {
             Failure::Unavailable(what) | Failure::Disconnected(what) => {
                 tracing::error!(error = %what, "store.unavailable: the database is out of reach, what waits is told to come back");
-                self.trouble.set(Some(what.clone()));
+                self.audience.set_trouble(what);
                 self.take_waiting(usize::MAX);
             }
             Failure::Broken(what) => {
@@ -265,11 +395,7 @@ impl Intake {
 
     /// Answers what is written besides.
     pub(crate) fn aside_done(&mut self, aside: Aside, result: Result<(), Failure>) {
-        if result.is_ok() {
-            self.trouble.set(None);
-        }
-        // Who asked may be gone.
-        let _ = aside.reply.send(result.map_err(Into::into));
+        self.audience.answer_aside(aside.reply, result.map_err(Into::into));
     }
 }
 

@@ -86,7 +86,7 @@ impl Writer {
         if death.is_some() {
             return Ran::Died;
         }
-        Ran::Said(outcome.map(|(results, _)| results))
+        Ran::Said(outcome.map(|done| done.results))
     }
 
     /// Reads, as a worker does before it acts.

@@ -11,9 +11,10 @@ mod read;
 mod readers;
 mod role;
 pub(crate) mod rows;
+mod sync;
 pub(crate) mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,15 +81,29 @@ pub(crate) async fn open(
     ports: Ports,
     options: OpenOptions,
 ) -> Result<Arc<dyn Store>, OpenError> {
+    open_synced_by(path, ports, options, sync::sync).await
+}
+
+/// [`open`], with another way to have the write-ahead log on the disk.
+async fn open_synced_by(
+    path: PathBuf,
+    ports: Ports,
+    options: OpenOptions,
+    sync: impl Fn(&Path) -> std::io::Result<()> + Send + 'static,
+) -> Result<Arc<dyn Store>, OpenError> {
     let opening = path.clone();
     let opened = tokio::task::spawn_blocking(move || open::open(&opening, options)).await;
     let (connection, checkpoints) =
         opened.map_err(|error| open::unavailable(&path, &error.to_string()))??;
-    let place = place::Place::of(&path).map_err(|error| open::unavailable(&path, &error.to_string()))?;
+    let broken = |error: std::io::Error| open::unavailable(&path, &error.to_string());
+    let place = place::Place::of(&path).map_err(broken)?;
     let (queue, intake) = queue(ports, options.batch_length_max);
+    let syncs = sync::Syncs::start(&path, intake.audience(), sync).map_err(broken)?;
+    let syncs_beside = open::syncs_beside(options);
+    let desk = writer::Desk { connection, place, checkpoints, syncs, syncs_beside };
     std::thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || writer::run(connection, &place, checkpoints, intake))
+        .spawn(move || writer::run(desk, intake))
         .map_err(|error| open::unavailable(&path, &format!("no thread for the writer: {error}")))?;
     Ok(Arc::new(SqliteStore {
         queue,
@@ -212,5 +227,91 @@ impl Store for SqliteStore {
     async fn close(&self) {
         self.queue.close().await;
         self.readers.close();
+    }
+
+    async fn ended(&self) {
+        self.queue.ended().await;
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::conformance::{Clock, Notice, PRIVATE_CHAT, PUBLIC_CHAT, SeededIds, add_channel, legacy_ref};
+
+    /// How many notifications are sent, and how many of them at once.
+    const NOTICES: i64 = 192;
+    const AT_ONCE: i64 = 16;
+
+    fn ports() -> Ports {
+        let clock = Clock::default();
+        Ports {
+            now: Arc::new(move || clock.now()),
+            ids: Box::new(SeededIds::new(1)),
+            on_batch: Arc::new(|_| {}),
+        }
+    }
+
+    /// A machine that loses its power keeps what it had synced. Here each sync first copies what there is at its begin: the least that is on
+    /// the disk when it has ended.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_loss_of_power_loses_nothing_that_was_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let disk = |count: usize| folder.path().join(format!("disk-{count}.db"));
+        let ended = Arc::new(AtomicUsize::new(0));
+        let store = open_synced_by(path.clone(), ports(), OpenOptions::default(), {
+            let (ended, folder) = (Arc::clone(&ended), folder.path().to_owned());
+            move |log| {
+                let count = ended.load(Ordering::SeqCst) + 1;
+                std::fs::copy(log, folder.join(format!("disk-{count}.db-wal")))?;
+                std::fs::copy(folder.join("t.db"), folder.join(format!("disk-{count}.db")))?;
+                ended.store(count, Ordering::SeqCst);
+                Ok(())
+            }
+        })
+        .await
+        .unwrap();
+        store.submit(add_channel(PRIVATE_CHAT, Some(PUBLIC_CHAT))).await.unwrap().unwrap();
+        let callers = (0..AT_ONCE).map(|caller| {
+            let (store, ended) = (Arc::clone(&store), Arc::clone(&ended));
+            tokio::spawn(async move {
+                let mut answered = Vec::new();
+                for number in (1 + caller..=NOTICES).step_by(usize::try_from(AT_ONCE).unwrap()) {
+                    store
+                        .submit(Notice::finished(number, legacy_ref(number)).command())
+                        .await
+                        .unwrap()
+                        .unwrap();
+                    answered.push((number, ended.load(Ordering::SeqCst)));
+                }
+                answered
+            })
+        });
+        let answered: Vec<(i64, usize)> =
+            futures::future::join_all(callers).await.into_iter().flat_map(Result::unwrap).collect();
+        assert_eq!(answered.len(), usize::try_from(NOTICES).unwrap());
+        assert!(answered.iter().all(|(_, by)| *by > 0), "answered before anything was synced");
+        let syncs = ended.load(Ordering::SeqCst);
+        assert!(syncs < answered.len(), "{syncs} syncs: nobody shared one");
+        for count in 1..=syncs {
+            let kept = rusqlite::Connection::open(disk(count)).unwrap();
+            let granted: i64 = kept.query_row("SELECT count(*) FROM grants", [], |row| row.get(0)).unwrap();
+            let logged: i64 = kept
+                .query_row("SELECT count(DISTINCT payment_id) FROM ipn_events", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(granted, logged, "a transaction is kept whole");
+            for (number, _) in answered.iter().filter(|(_, by)| *by == count) {
+                let is_there: bool = kept
+                    .query_row("SELECT EXISTS (SELECT 1 FROM payments WHERE id = ?1)", [number], |row| {
+                        row.get(0)
+                    })
+                    .unwrap();
+                assert!(is_there, "payment {number} was answered after sync {count} and is not on the disk");
+            }
+        }
+        store.close().await;
     }
 }

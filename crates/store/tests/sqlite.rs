@@ -73,6 +73,23 @@ mod engine {
         world.store.close().await;
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_log_that_cannot_be_synced_ends_the_store_rather_than_its_promise() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        // What is written to it now is gone with the file's last user.
+        std::fs::remove_file(database.0.path().join("tollhouse.db-wal")).unwrap();
+        let notice = Notice::finished(1, legacy_ref(7));
+        let answer = world.store.submit(notice.command()).await;
+        let Err(StoreError::Unavailable { what }) = answer else { panic!("called safe: {answer:?}") };
+        assert!(what.contains("could not be synced"), "{what}");
+        world.store.ended().await;
+        assert!(world.store.check().await.is_err(), "a store that cannot write is not well");
+        let answer = world.store.submit(notice.command()).await;
+        assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    }
+
     #[tokio::test]
     async fn what_cannot_be_opened_says_why() {
         let folder = tempfile::tempdir().unwrap();

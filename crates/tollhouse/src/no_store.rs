@@ -114,4 +114,7 @@ impl Store for NoStore {
         Ok(None)
     }
     async fn close(&self) {}
+    async fn ended(&self) {
+        std::future::pending::<()>().await;
+    }
 }

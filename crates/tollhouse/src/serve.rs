@@ -103,6 +103,7 @@ impl Running {
             }
             parts.spawn(reconcile::run(Arc::clone(&app), stopped.clone()));
         }
+        parts.spawn(watch_store(Arc::clone(&app), stopped.clone()));
         if roles.bot && talks {
             if app.gateway.is_none() {
                 tracing::warn!(
@@ -135,6 +136,14 @@ impl Running {
                 "not everything ended in {STOP_SECONDS_MAX} s; what was left is done after the next start"
             );
         }
+    }
+}
+
+/// Ends when the store can write no more: the process is then of no use, and a new start may be (F104).
+async fn watch_store(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = app.store.ended() => {}
+        _ = stopped.wait_for(|stopped| *stopped) => {}
     }
 }
 

@@ -155,16 +155,18 @@ impl World {
         let reruns: Arc<AtomicU32> = Arc::default();
         let ports = Ports {
             now: Arc::new({
-                let clock = clock.clone();
-                move || clock.now()
+                let (gate, clock) = (Arc::clone(&gate), clock.clone());
+                move || {
+                    gate.pass();
+                    clock.now()
+                }
             }),
             ids: Box::new(ids),
             on_batch: Arc::new({
-                let (gate, batches, reruns) = (Arc::clone(&gate), Arc::clone(&batches), Arc::clone(&reruns));
+                let (batches, reruns) = (Arc::clone(&batches), Arc::clone(&reruns));
                 move |report| {
                     batches.lock().unwrap().push(report.commands);
                     reruns.fetch_add(report.reruns, Ordering::SeqCst);
-                    gate.pass();
                 }
             }),
         };
@@ -208,7 +210,7 @@ impl World {
         }
     }
 
-    /// Stops the only writer behind a commit that changes nothing. What is submitted then waits together for `gate.open()`.
+    /// Stops the only writer in a transaction that changes nothing. What is submitted then waits together for `gate.open()`.
     pub async fn hold(&self) {
         self.gate.shut();
         let store = Arc::clone(&self.store);

@@ -79,7 +79,7 @@ pub(crate) async fn run(server: Server, mut intake: Intake) {
             Step::Run(batch) => {
                 let started = Instant::now();
                 match commit(&mut connection, &intake, &batch).await {
-                    Ok((results, committed)) => intake.committed(results, committed, started.elapsed()),
+                    Ok((results, committed)) => intake.committed(results, committed, started),
                     Err(failure) => intake.failed(failure),
                 }
             }

@@ -34,9 +34,19 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Connection, Che
             return Err(OpenError::Older { found: newest(&applied), known: next.number });
         }
     }
+    if syncs_beside(options) {
+        let set = connection.pragma_update(None, "synchronous", "normal");
+        set.map_err(|error| unavailable(path, &error.to_string()))?;
+    }
     let checkpoints = Checkpoints::start(&mut connection, path);
     let checkpoints = checkpoints.map_err(|error| unavailable(path, &error))?;
     Ok((connection, checkpoints))
+}
+
+/// Whether commits are made safe beside the writer. A transaction for each command is measured as the simplest program would do it: with
+/// a sync in each.
+pub(crate) fn syncs_beside(options: OpenOptions) -> bool {
+    options.batch_length_max > 1
 }
 
 /// Only brings the schema up to date.

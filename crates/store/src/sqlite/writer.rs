@@ -14,57 +14,79 @@ use super::checkpoint::Checkpoints;
 use super::load;
 use super::place::Place;
 use super::rows::failure;
+use super::sync::Syncs;
 use crate::Committed;
 use crate::batch::{channels_of, decide_all, needs, writes};
-use crate::queue::Intake;
+use crate::queue::{Intake, News};
 use crate::writer::{Failure, Step};
 
-type Done = (Vec<Result<Outcome, Refusal>>, Committed);
+/// What came of a batch.
+pub(crate) struct Done {
+    pub(crate) results: Vec<Result<Outcome, Refusal>>,
+    committed: Committed,
+    /// Whether there was anything to write.
+    wrote: bool,
+}
+
+/// What the thread works with.
+pub(crate) struct Desk {
+    pub(crate) connection: Connection,
+    pub(crate) place: Place,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) syncs: Syncs,
+    /// Whether a commit is safe only when [`Syncs`] says so.
+    pub(crate) syncs_beside: bool,
+}
 
 /// Runs until the queue is closed and empty.
-pub(crate) fn run(
-    mut connection: Connection,
-    place: &Place,
-    mut checkpoints: Checkpoints,
-    mut intake: Intake,
-) {
+pub(crate) fn run(desk: Desk, mut intake: Intake) {
+    let Desk { mut connection, place, mut checkpoints, syncs, syncs_beside } = desk;
     let statements = Statements::default();
+    let mut news = News::default();
+    let mut wrote = false;
     let mut copying = false;
     loop {
-        match intake.machine.next_step() {
-            Step::Answer(ticket, answer) => {
-                // Who asked may have hung up; the commit stands all the same.
-                let _ = ticket.send(answer);
-            }
-            Step::Run(batch) => {
-                let started = Instant::now();
-                let mut ids = intake.ids();
-                let hands = Hands { now: &|| intake.now(), ids: &mut **ids, before_commit: &mut || Ok(()) };
-                let outcome = guarded(|| commit(&mut connection, place, &statements, hands, &batch));
-                drop(ids);
-                match outcome {
-                    Ok((results, committed)) => {
-                        intake.committed(results, committed, started.elapsed());
-                        copying = true;
-                    }
-                    Err(failure) => intake.failed(failure),
-                }
-            }
-            Step::Wait => {
-                // Everybody has their answer.
-                if std::mem::take(&mut copying) {
-                    checkpoints.after_commit(&connection);
-                }
-                for aside in std::mem::take(&mut intake.asides) {
-                    let result = put_state(&connection, place, &aside.key, &aside.text);
-                    intake.aside_done(aside, result);
-                }
-                if !intake.wait_blocking() {
-                    break;
-                }
+        let step = intake.machine.next_step();
+        if let Step::Answer(ticket, answer) = step {
+            news.answers.push((ticket, answer));
+            continue;
+        }
+        if !news.is_empty() {
+            let unsynced = std::mem::take(&mut wrote) && syncs_beside;
+            if !syncs.hand_over(std::mem::take(&mut news), unsynced) {
+                break;
             }
         }
+        if let Step::Run(batch) = step {
+            let started = Instant::now();
+            let mut ids = intake.ids();
+            let hands = Hands { now: &|| intake.now(), ids: &mut **ids, before_commit: &mut || Ok(()) };
+            let outcome = guarded(|| commit(&mut connection, &place, &statements, hands, &batch));
+            drop(ids);
+            match outcome {
+                Ok(done) => {
+                    news.batch = Some(intake.settled(done.results, done.committed, started));
+                    wrote = done.wrote;
+                    copying = true;
+                }
+                Err(failure) => intake.failed(failure),
+            }
+            continue;
+        }
+        if std::mem::take(&mut copying) {
+            checkpoints.after_commit(&connection);
+        }
+        for aside in std::mem::take(&mut intake.asides) {
+            let result = put_state(&connection, &place, &aside.key, &aside.text);
+            wrote |= result.is_ok();
+            news.asides.push((aside.reply, result.map_err(Into::into)));
+        }
+        // What was written besides is told before anything is waited for.
+        if news.is_empty() && !intake.wait_blocking() {
+            break;
+        }
     }
+    syncs.end();
     drop(checkpoints);
     if let Err((_, error)) = connection.close() {
         tracing::warn!(error = %error, "store.close_failed: the database was not closed cleanly; nothing is lost");
@@ -102,7 +124,7 @@ pub(crate) fn commit(
     let channels = channels_of(&snapshot);
     let results = decide_all((hands.now)(), hands.ids, &mut snapshot, batch)?;
     if !snapshot.has_writes() {
-        return Ok((results, Committed::default()));
+        return Ok(Done { results, committed: Committed::default(), wrote: false });
     }
     let mut writes = writes(&mut snapshot, &channels);
     let committed = writes.committed.clone();
@@ -118,7 +140,7 @@ pub(crate) fn commit(
         (hands.before_commit)()?;
         statements.arm(connection, &outside)?;
     }
-    Ok((results, committed))
+    Ok(Done { results, committed, wrote: true })
 }
 
 fn put_state(connection: &Connection, place: &Place, key: &str, text: &str) -> Result<(), Failure> {
