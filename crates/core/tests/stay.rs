@@ -4,114 +4,22 @@
 
 mod world;
 
-use jiff::SignedDuration;
 use tollhouse_core::attention::{Reason, Resolution};
 use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{Command, Member, Outcome, Refusal};
-use tollhouse_core::id::{PrivateChatId, TelegramUserId};
+use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::job::{Action, Failure, Job, JobKind, Outcome as JobOutcome, action};
 use tollhouse_core::membership::MembershipStatus;
-use tollhouse_core::membership_policy::{MembershipPolicies, StrangerPolicy};
+use tollhouse_core::membership_policy::MembershipPolicies;
 use tollhouse_core::policy::{Policies, PolicyChange};
 use tollhouse_core::presence::Standing;
 use tollhouse_core::removal::RunState;
-use world::{BUYER, OWNER, PRIVATE_CHAT, World, days, user};
+use world::life::{
+    farewells, grant, hours, live, member, reminders, removed, resolve, seen, thaw, work, work_with,
+};
+use world::{BUYER, World, days, user};
 
 /// No reminder.
 const NONE: [bool; 0] = [];
-
-fn hours(n: i64) -> SignedDuration {
-    SignedDuration::from_hours(n)
-}
-
-fn chat() -> PrivateChatId {
-    PrivateChatId::new(PRIVATE_CHAT).unwrap()
-}
-
-/// Works what is due; `answer` may say what comes of an action, else a healthy Telegram does.
-fn work_with(world: &mut World, answer: impl Fn(&Action) -> Option<JobOutcome>) -> Vec<Action> {
-    let mut done = Vec::new();
-    loop {
-        let jobs = world.claim();
-        if jobs.is_empty() {
-            return done;
-        }
-        for job in jobs {
-            let act = action(world.now, &world.rows, &job);
-            let members = world
-                .rows
-                .memberships
-                .values()
-                .filter(|one| matches!(one.status, MembershipStatus::Active | MembershipStatus::Grace))
-                .count();
-            let outcome = answer(&act).unwrap_or(match &act {
-                Action::Nothing => JobOutcome::Nothing,
-                Action::CreateInvite { chat, .. } => {
-                    JobOutcome::InviteCreated { chat: *chat, link: format!("https://t.me/+{}", job.id) }
-                }
-                Action::Approve { .. } => JobOutcome::Approved,
-                Action::CountMembers { .. } => {
-                    JobOutcome::Counted { members: u32::try_from(members).unwrap() }
-                }
-                _ => JobOutcome::Done,
-            });
-            if !matches!(act, Action::Nothing | Action::CountMembers { .. } | Action::CreateInvite { .. }) {
-                done.push(act);
-            }
-            world.finish(&job, outcome);
-        }
-    }
-}
-
-fn work(world: &mut World) -> Vec<Action> {
-    work_with(world, |_| None)
-}
-
-/// Gives somebody days, delivers them, and lets them in.
-fn member(world: &mut World, who: i64, plan: PlanDuration) {
-    world.run(grant(world, who, plan));
-    work(world);
-    seen(world, who, Standing::Inside);
-}
-
-fn grant(world: &World, who: i64, duration: PlanDuration) -> Command {
-    let member = Member::User { channel_id: world.channel, user: user(who) };
-    Command::GrantMembership { member, duration, reason: "test".into(), actor: "cli:test".into() }
-}
-
-fn seen(world: &mut World, who: i64, standing: Standing) {
-    world.run(Command::MemberSeen { chat: chat(), user: user(who), standing, at: world.now });
-}
-
-fn reminders(actions: &[Action]) -> Vec<bool> {
-    let told = actions.iter().filter_map(|act| match act {
-        Action::Remind { is_over, .. } => Some(*is_over),
-        _ => None,
-    });
-    told.collect()
-}
-
-fn removed(actions: &[Action]) -> Vec<TelegramUserId> {
-    let gone = actions.iter().filter_map(|act| match act {
-        Action::Remove { user, .. } => Some(*user),
-        _ => None,
-    });
-    gone.collect()
-}
-
-fn farewells(actions: &[Action]) -> usize {
-    actions.iter().filter(|act| matches!(act, Action::Farewell { .. })).count()
-}
-
-/// Lets hours go by one by one, working what is due in each.
-fn live(world: &mut World, hours_count: i64) -> Vec<Action> {
-    let mut done = Vec::new();
-    for _ in 0..hours_count {
-        world.now += hours(1);
-        done.extend(work(world));
-    }
-    done
-}
 
 #[test]
 fn a_member_is_reminded_three_days_and_a_day_before_and_at_the_end_once_each() {
@@ -235,6 +143,33 @@ fn a_refund_moves_the_reminders_to_the_earlier_end() {
     assert_eq!(reminders(&live(&mut world, 29 * 24)), [false, false, true]);
 }
 
+#[test]
+fn a_refund_after_the_last_look_brings_the_next_one_forward() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    live(&mut world, 26 * 24);
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&world::Note::for_order(1, "finished", order));
+    // The reminder of the first end finds that it has moved, and waits for the second.
+    assert_eq!(reminders(&live(&mut world, 2 * 24)), NONE);
+    world.notify(&world::Note::for_order(1, "refunded", order));
+    assert_eq!(reminders(&live(&mut world, 3 * 24)), [false, true]);
+}
+
+#[test]
+fn f42_who_could_not_be_written_to_once_is_written_to_at_the_next_reminder() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    let blocked = |act: &Action| {
+        let is_message = matches!(act, Action::Remind { .. });
+        is_message.then(|| JobOutcome::Failed(Failure::Unreachable { error: "403".into() }))
+    };
+    world.now += days(27);
+    assert_eq!(reminders(&work_with(&mut world, blocked)).len(), 1);
+    // They have taken the bot back without a word.
+    assert_eq!(reminders(&live(&mut world, 3 * 24)), [false, true]);
+}
+
 /// A channel with so many members whose time ends at once.
 fn crowd(policies: MembershipPolicies, count: i64) -> World {
     let mut world = World::with(Policies { membership: policies, ..Policies::default() });
@@ -247,16 +182,6 @@ fn crowd(policies: MembershipPolicies, count: i64) -> World {
 fn run_of(world: &World) -> (RunState, u32, u32, u32) {
     let run = world.rows.runs.values().max_by_key(|run| run.number).unwrap();
     (run.state, run.members, run.limit, run.decided)
-}
-
-fn resolve(world: &mut World, resolution: Resolution) -> Result<Outcome, Refusal> {
-    let open = world.rows.attention.values().find(|item| item.is_open()).unwrap().id;
-    world.try_run(Command::ResolveAttention {
-        attention_id: open,
-        resolution,
-        reason: "I have looked".into(),
-        actor: "telegram:1001".into(),
-    })
 }
 
 #[test]
@@ -293,16 +218,6 @@ fn a_run_that_is_dismissed_freezes_the_channel_until_the_thaw() {
     world.run(Command::SetPolicies { channel_id: world.channel, change, actor: "cli:x".into() });
     thaw(&mut world, Some(()));
     assert_eq!(removed(&live(&mut world, 1)).len(), 2);
-}
-
-fn thaw(world: &mut World, channel: Option<()>) {
-    let channel_id = channel.map(|()| world.channel);
-    world.run(Command::FreezeRemovals {
-        channel_id,
-        freeze: false,
-        reason: "mended".into(),
-        actor: "cli:x".into(),
-    });
 }
 
 #[test]
@@ -403,133 +318,6 @@ fn each_day_has_a_run_of_its_own_and_who_left_by_themselves_counts_in_none() {
 }
 
 #[test]
-fn owners_and_the_white_list_are_never_removed() {
-    let mut world = World::new();
-    member(&mut world, OWNER, PlanDuration::Days(1));
-    member(&mut world, 7, PlanDuration::Days(1));
-    world.run(whitelist(&world, 7, true));
-    assert_eq!(removed(&live(&mut world, 24 * 10)), []);
-    assert_eq!(world.membership(7).unwrap().status, MembershipStatus::Expired);
-    assert!(world.open_reasons().is_empty(), "nor are they strangers");
-    world.run(whitelist(&world, 7, false));
-    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
-}
-
-#[test]
-fn who_is_on_the_white_list_is_let_in_when_they_ask() {
-    let mut world = World::new();
-    let ask = |world: &mut World, update_id| {
-        world.run(Command::JoinRequest { chat: chat(), user: user(7), update_id });
-        work(world)
-    };
-    assert!(matches!(ask(&mut world, 1)[..], [Action::Decline { .. }]));
-    world.run(whitelist(&world, 7, true));
-    assert!(matches!(ask(&mut world, 2)[..], [Action::Approve { .. }]));
-    world.run(whitelist(&world, 7, false));
-    assert!(matches!(ask(&mut world, 3)[..], [Action::Decline { .. }]));
-}
-
-fn whitelist(world: &World, who: i64, listed: bool) -> Command {
-    Command::Whitelist {
-        channel_id: world.channel,
-        user: user(who),
-        listed,
-        reason: "a friend of the house".into(),
-        actor: "cli:x".into(),
-    }
-}
-
-#[test]
-fn a_stranger_is_reported_and_the_report_settles_when_they_leave_pay_or_may_stay() {
-    let leaves = |world: &mut World| seen(world, 666, Standing::Outside);
-    let pays = |world: &mut World| {
-        world.run(grant(world, 666, PlanDuration::Days(30)));
-        work(world);
-    };
-    let may_stay = |world: &mut World| {
-        resolve(world, Resolution::Grant).unwrap();
-    };
-    for end in [leaves as fn(&mut World), pays, may_stay] {
-        let mut world = World::new();
-        seen(&mut world, 666, Standing::Inside);
-        assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
-        seen(&mut world, 666, Standing::Inside);
-        end(&mut world);
-        assert!(world.open_reasons().is_empty());
-        seen(&mut world, 666, Standing::Outside);
-    }
-    // Neither the owner nor an administrator nor a member is one.
-    let mut world = World::new();
-    member(&mut world, BUYER, PlanDuration::Days(30));
-    seen(&mut world, OWNER, Standing::Inside);
-    seen(&mut world, 5, Standing::Admin);
-    assert!(world.open_reasons().is_empty());
-}
-
-#[test]
-fn a_stranger_who_was_dismissed_is_reported_again_when_they_come_again_and_not_before() {
-    let mut world = World::new();
-    seen(&mut world, 666, Standing::Inside);
-    resolve(&mut world, Resolution::Dismiss).unwrap();
-    world.now += hours(1);
-    seen(&mut world, 666, Standing::Inside);
-    assert!(world.open_reasons().is_empty());
-    seen(&mut world, 666, Standing::Outside);
-    world.now += hours(1);
-    seen(&mut world, 666, Standing::Inside);
-    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
-}
-
-#[test]
-fn by_policy_a_stranger_is_shown_out_unless_they_pay_first() {
-    let policies = MembershipPolicies { strangers: StrangerPolicy::Remove, ..MembershipPolicies::default() };
-    let mut world = World::with(Policies { membership: policies, ..Policies::default() });
-    seen(&mut world, 666, Standing::Inside);
-    seen(&mut world, 667, Standing::Inside);
-    world.run(grant(&world, 667, PlanDuration::Days(30)));
-    assert_eq!(removed(&work(&mut world)), [user(666)]);
-    // And again, each time that they come.
-    seen(&mut world, 666, Standing::Outside);
-    seen(&mut world, 666, Standing::Inside);
-    assert_eq!(removed(&work(&mut world)), [user(666)]);
-    assert!(world.open_reasons().is_empty());
-}
-
-#[test]
-fn who_was_removed_and_comes_in_past_the_bot_is_a_stranger() {
-    let mut world = World::new();
-    member(&mut world, BUYER, PlanDuration::Days(1));
-    assert_eq!(removed(&live(&mut world, 72)).len(), 1);
-    seen(&mut world, BUYER, Standing::Inside);
-    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
-}
-
-#[test]
-fn who_comes_back_is_unbanned_first_unless_a_person_has_banned_them() {
-    let mut world = World::new();
-    member(&mut world, BUYER, PlanDuration::Days(1));
-    live(&mut world, 72);
-    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
-    let lifted = |actions: &[Action]| -> Vec<Option<PrivateChatId>> {
-        let sent = actions.iter().filter_map(|act| match act {
-            Action::SendAccess { lift_ban, .. } => Some(*lift_ban),
-            _ => None,
-        });
-        sent.collect()
-    };
-    assert_eq!(lifted(&work(&mut world)), [Some(chat())]);
-    seen(&mut world, BUYER, Standing::Inside);
-    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
-    assert_eq!(lifted(&work(&mut world)), [None], "who is inside is not banned");
-    seen(&mut world, BUYER, Standing::Banned);
-    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
-    assert_eq!(lifted(&work(&mut world)), [None]);
-    assert_eq!(world.open_reasons(), [Reason::MemberBanned], "a person decides");
-    seen(&mut world, BUYER, Standing::Outside);
-    assert!(world.open_reasons().is_empty());
-}
-
-#[test]
 fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
     let mut world = World::new();
     world.run(grant(&world, BUYER, PlanDuration::Days(30)));
@@ -560,53 +348,6 @@ fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
     world.now += days(20);
     assert_eq!(world.run(ask()), answer(0, 0));
     assert_eq!(world.run(Command::ReissueInvites { user: user(666) }), answer(0, 0));
-}
-
-#[test]
-fn f51_a_group_that_became_a_supergroup_is_followed_and_its_links_are_made_anew() {
-    let mut world = World::new();
-    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
-    work(&mut world);
-    let to = PrivateChatId::new(PRIVATE_CHAT - 1).unwrap();
-    world.now += hours(2);
-    // Found out by a call that was refused.
-    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
-    let moved = std::cell::Cell::new(false);
-    let done = work_with(&mut world, |act| match act {
-        Action::SendAccess { .. } if !moved.replace(true) => Some(JobOutcome::Migrated { to }),
-        _ => None,
-    });
-    assert_eq!(world.rows.channels.get(&world.channel).unwrap().private_chat, to);
-    assert_eq!(done.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count(), 2);
-    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
-    // Told again by the update: nothing changes. A removal goes to the new number.
-    world.run(Command::ChatMigrated { from: chat(), to });
-    assert!(live(&mut world, 24 * 62).contains(&Action::Remove { chat: to, user: user(BUYER) }));
-    assert!(world.rows.audit.iter().any(|entry| entry.action == "channel.migrated"));
-}
-
-#[test]
-fn f51_a_link_counts_though_the_clock_that_saw_the_move_was_ahead_and_one_to_the_old_chat_does_not() {
-    let mut world = World::new();
-    let to = PrivateChatId::new(PRIVATE_CHAT - 1).unwrap();
-    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
-    let job =
-        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
-    // Another process notes the move, and its clock is ahead by a minute and a half.
-    world.now += SignedDuration::from_secs(90);
-    world.run(Command::ChatMigrated { from: chat(), to });
-    world.now -= SignedDuration::from_secs(90);
-    world.finish(&job, JobOutcome::InviteCreated { chat: chat(), link: "https://t.me/+old".into() });
-    assert_eq!(world.membership(BUYER).unwrap().invite, None);
-    world.now += SignedDuration::from_secs(90);
-    let job =
-        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
-    world.now -= SignedDuration::from_secs(80);
-    world.finish(&job, JobOutcome::InviteCreated { chat: to, link: "https://t.me/+new".into() });
-    world.now += SignedDuration::from_secs(80);
-    let done = work(&mut world);
-    assert!(!done.iter().any(|act| matches!(act, Action::CreateInvite { .. })), "{done:?}");
-    assert_eq!(done.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count(), 1);
 }
 
 #[test]

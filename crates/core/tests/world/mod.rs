@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part of the world")]
 #![expect(clippy::unwrap_used, reason = "a world that cannot be built is a failed test")]
 
+pub mod life;
+
 use jiff::{SignedDuration, Timestamp};
 use tollhouse_core::attention::Reason;
 use tollhouse_core::channel::PlanDuration;

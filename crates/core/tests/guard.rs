@@ -1,0 +1,333 @@
+//! The guard: who may be inside, what becomes of strangers, and a group that becomes another.
+
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
+mod world;
+
+use jiff::{SignedDuration, Timestamp};
+use tollhouse_core::attention::{Reason, Resolution};
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::command::{Command, NewChannel, NewPlan, Outcome, Refusal};
+use tollhouse_core::id::{ChannelId, PrivateChatId, PublicChatId};
+use tollhouse_core::job::{Action, Job, JobKind, JobState, Outcome as JobOutcome, action};
+use tollhouse_core::membership::MembershipStatus;
+use tollhouse_core::membership_policy::{MembershipPolicies, StrangerPolicy};
+use tollhouse_core::policy::{Policies, PolicyChange};
+use tollhouse_core::presence::Standing;
+use tollhouse_core::removal::HOLD_MINUTES;
+use world::life::{chat, grant, hours, live, member, removed, resolve, seen, whitelist, work, work_with};
+use world::{BUYER, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, World, user};
+
+#[test]
+fn owners_and_the_white_list_are_never_removed() {
+    let mut world = World::new();
+    member(&mut world, OWNER, PlanDuration::Days(1));
+    member(&mut world, 7, PlanDuration::Days(1));
+    world.run(whitelist(&world, 7, true));
+    assert_eq!(removed(&live(&mut world, 24 * 10)), []);
+    assert_eq!(world.membership(7).unwrap().status, MembershipStatus::Expired);
+    assert!(world.open_reasons().is_empty(), "nor are they strangers");
+    world.run(whitelist(&world, 7, false));
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
+fn who_is_on_the_white_list_is_let_in_when_they_ask() {
+    let mut world = World::new();
+    let ask = |world: &mut World, update_id| {
+        world.run(Command::JoinRequest { chat: chat(), user: user(7), update_id });
+        work(world)
+    };
+    assert!(matches!(ask(&mut world, 1)[..], [Action::Decline { .. }]));
+    world.run(whitelist(&world, 7, true));
+    assert!(matches!(ask(&mut world, 2)[..], [Action::Approve { .. }]));
+    world.run(whitelist(&world, 7, false));
+    assert!(matches!(ask(&mut world, 3)[..], [Action::Decline { .. }]));
+}
+
+#[test]
+fn a_stranger_is_reported_and_the_report_settles_when_they_leave_pay_or_may_stay() {
+    let leaves = |world: &mut World| seen(world, 666, Standing::Outside);
+    let pays = |world: &mut World| {
+        world.run(grant(world, 666, PlanDuration::Days(30)));
+        work(world);
+    };
+    let may_stay = |world: &mut World| {
+        resolve(world, Resolution::Grant).unwrap();
+    };
+    for end in [leaves as fn(&mut World), pays, may_stay] {
+        let mut world = World::new();
+        seen(&mut world, 666, Standing::Inside);
+        assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+        seen(&mut world, 666, Standing::Inside);
+        end(&mut world);
+        assert!(world.open_reasons().is_empty());
+        seen(&mut world, 666, Standing::Outside);
+    }
+    // Neither the owner nor an administrator nor a member is one.
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    seen(&mut world, OWNER, Standing::Inside);
+    seen(&mut world, 5, Standing::Admin);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn a_stranger_who_was_dismissed_is_reported_again_when_they_come_again_and_not_before() {
+    let mut world = World::new();
+    seen(&mut world, 666, Standing::Inside);
+    resolve(&mut world, Resolution::Dismiss).unwrap();
+    world.now += hours(1);
+    seen(&mut world, 666, Standing::Inside);
+    assert!(world.open_reasons().is_empty());
+    seen(&mut world, 666, Standing::Outside);
+    world.now += hours(1);
+    seen(&mut world, 666, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
+fn by_policy_a_stranger_is_shown_out_unless_they_pay_first() {
+    let policies = MembershipPolicies { strangers: StrangerPolicy::Remove, ..MembershipPolicies::default() };
+    let mut world = World::with(Policies { membership: policies, ..Policies::default() });
+    seen(&mut world, 666, Standing::Inside);
+    seen(&mut world, 667, Standing::Inside);
+    world.run(grant(&world, 667, PlanDuration::Days(30)));
+    assert_eq!(removed(&work(&mut world)), [user(666)]);
+    // And again, each time that they come.
+    seen(&mut world, 666, Standing::Outside);
+    seen(&mut world, 666, Standing::Inside);
+    assert_eq!(removed(&work(&mut world)), [user(666)]);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn who_was_removed_and_comes_in_past_the_bot_is_a_stranger() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(1));
+    assert_eq!(removed(&live(&mut world, 72)).len(), 1);
+    seen(&mut world, BUYER, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
+fn who_comes_back_is_unbanned_first_unless_a_person_has_banned_them() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(1));
+    live(&mut world, 72);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let lifted = |actions: &[Action]| -> Vec<Option<PrivateChatId>> {
+        let sent = actions.iter().filter_map(|act| match act {
+            Action::SendAccess { lift_ban, .. } => Some(*lift_ban),
+            _ => None,
+        });
+        sent.collect()
+    };
+    assert_eq!(lifted(&work(&mut world)), [Some(chat())]);
+    seen(&mut world, BUYER, Standing::Inside);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    assert_eq!(lifted(&work(&mut world)), [None], "who is inside is not banned");
+    seen(&mut world, BUYER, Standing::Banned);
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    assert_eq!(lifted(&work(&mut world)), [None]);
+    assert_eq!(world.open_reasons(), [Reason::MemberBanned], "a person decides");
+    seen(&mut world, BUYER, Standing::Outside);
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn f51_a_group_that_became_a_supergroup_is_followed_and_its_links_are_made_anew() {
+    let mut world = World::new();
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    work(&mut world);
+    let to = PrivateChatId::new(PRIVATE_CHAT - 1).unwrap();
+    world.now += hours(2);
+    // Found out by a call that was refused.
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let moved = std::cell::Cell::new(false);
+    let done = work_with(&mut world, |act| match act {
+        Action::SendAccess { .. } if !moved.replace(true) => Some(JobOutcome::Migrated { to }),
+        _ => None,
+    });
+    assert_eq!(world.rows.channels.get(&world.channel).unwrap().private_chat, to);
+    assert_eq!(done.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count(), 2);
+    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
+    // Told again by the update: nothing changes. A removal goes to the new number.
+    world.run(Command::ChatMigrated { from: chat(), to });
+    assert!(live(&mut world, 24 * 62).contains(&Action::Remove { chat: to, user: user(BUYER) }));
+    assert!(world.rows.audit.iter().any(|entry| entry.action == "channel.migrated"));
+}
+
+#[test]
+fn f51_a_link_counts_though_the_clock_that_saw_the_move_was_ahead_and_one_to_the_old_chat_does_not() {
+    let mut world = World::new();
+    let to = PrivateChatId::new(PRIVATE_CHAT - 1).unwrap();
+    world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    // Another process notes the move, and its clock is ahead by a minute and a half.
+    world.now += SignedDuration::from_secs(90);
+    world.run(Command::ChatMigrated { from: chat(), to });
+    world.now -= SignedDuration::from_secs(90);
+    world.finish(&job, JobOutcome::InviteCreated { chat: chat(), link: "https://t.me/+old".into() });
+    assert_eq!(world.membership(BUYER).unwrap().invite, None);
+    world.now += SignedDuration::from_secs(90);
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    world.now -= SignedDuration::from_secs(80);
+    world.finish(&job, JobOutcome::InviteCreated { chat: to, link: "https://t.me/+new".into() });
+    world.now += SignedDuration::from_secs(80);
+    let done = work(&mut world);
+    assert!(!done.iter().any(|act| matches!(act, Action::CreateInvite { .. })), "{done:?}");
+    assert_eq!(done.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count(), 1);
+}
+
+/// Another channel of the same seller.
+fn second_channel(world: &mut World, private: i64, public: i64) -> ChannelId {
+    let channel = NewChannel {
+        private_chat: PrivateChatId::new(private).unwrap(),
+        public_chat: Some(PublicChatId::new(public).unwrap()),
+        title: "More signals".into(),
+        owner: Some(user(OWNER)),
+        payout: None,
+        plans: vec![NewPlan {
+            label: "Month".into(),
+            price: "2.50 USD".parse().unwrap(),
+            duration: PlanDuration::Days(30),
+        }],
+        policies: Policies::default(),
+        actor: "cli:test".into(),
+    };
+    match world.run(Command::AddChannel(Box::new(channel))) {
+        Outcome::Channel(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A channel that shows strangers out, with the job that is to show 666 out.
+fn about_to_show_out() -> (World, Job) {
+    let policies = MembershipPolicies { strangers: StrangerPolicy::Remove, ..MembershipPolicies::default() };
+    let mut world = World::with(Policies { membership: policies, ..Policies::default() });
+    seen(&mut world, 666, Standing::Inside);
+    let job = expulsion(&mut world).unwrap();
+    (world, job)
+}
+
+fn expulsion(world: &mut World) -> Option<Job> {
+    world.claim().into_iter().find(|job| matches!(job.kind, JobKind::ExpelStranger { .. }))
+}
+
+fn standing_of(world: &World, who: i64) -> Option<Standing> {
+    world.rows.presences.get(&(world.channel, user(who))).unwrap().standing
+}
+
+fn state_of(world: &World, job: &Job) -> (JobState, Timestamp) {
+    let job = world.rows.jobs.get(&job.id).unwrap();
+    (job.state, job.run_at)
+}
+
+#[test]
+fn a_stranger_who_was_shown_out_is_outside_and_stands_in_the_audit_log_and_on_no_list() {
+    let mut world = World::new();
+    seen(&mut world, 666, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside], "reported first");
+    let change =
+        Box::new(PolicyChange { strangers: Some(StrangerPolicy::Remove), ..PolicyChange::default() });
+    world.run(Command::SetPolicies { channel_id: world.channel, change, actor: "cli:x".into() });
+    seen(&mut world, 666, Standing::Inside);
+    let job = expulsion(&mut world).unwrap();
+    world.finish(&job, JobOutcome::Done);
+    assert_eq!(standing_of(&world, 666), Some(Standing::Outside));
+    assert_eq!(state_of(&world, &job).0, JobState::Done);
+    assert!(world.open_reasons().is_empty());
+    assert!(world.rows.audit.iter().any(|entry| entry.action == "stranger.removed"));
+}
+
+#[test]
+fn a_stranger_whom_telegram_calls_an_administrator_is_noted_as_one() {
+    let (mut world, job) = about_to_show_out();
+    world.finish(&job, JobOutcome::NotRemovable);
+    assert_eq!(standing_of(&world, 666), Some(Standing::Admin));
+    assert_eq!(state_of(&world, &job).0, JobState::Done);
+    assert!(world.rows.audit.iter().all(|entry| entry.action != "stranger.removed"));
+}
+
+#[test]
+fn while_removals_are_frozen_a_stranger_waits_and_who_has_paid_meanwhile_does_not() {
+    let freeze = |world: &World| Command::FreezeRemovals {
+        channel_id: Some(world.channel),
+        freeze: true,
+        reason: "something is wrong".into(),
+        actor: "cli:x".into(),
+    };
+    let (mut world, job) = about_to_show_out();
+    world.run(freeze(&world));
+    assert_eq!(action(world.now, &world.rows, &job), Action::Nothing);
+    world.finish(&job, JobOutcome::Nothing);
+    let again = world.now + SignedDuration::from_mins(HOLD_MINUTES);
+    assert_eq!(state_of(&world, &job), (JobState::Ready, again));
+    // Paid: there is nothing to wait for.
+    let (mut world, job) = about_to_show_out();
+    world.run(freeze(&world));
+    world.run(grant(&world, 666, PlanDuration::Days(30)));
+    world.finish(&job, JobOutcome::Nothing);
+    assert_eq!(state_of(&world, &job).0, JobState::Done);
+    // Paid, and nothing is frozen.
+    let (mut world, job) = about_to_show_out();
+    world.run(grant(&world, 666, PlanDuration::Days(30)));
+    world.finish(&job, JobOutcome::Nothing);
+    assert_eq!(state_of(&world, &job).0, JobState::Done);
+    // Not frozen, and still a stranger: somebody looked a moment before they came; what brought them has armed it anew.
+    let (mut world, job) = about_to_show_out();
+    world.finish(&job, JobOutcome::Nothing);
+    assert_eq!(state_of(&world, &job).0, JobState::Done);
+}
+
+#[test]
+fn a_member_has_joined_when_they_came_in_whether_they_paid_before_or_after() {
+    let mut world = World::new();
+    seen(&mut world, 666, Standing::Inside);
+    let came = world.now;
+    world.now += hours(5);
+    world.run(grant(&world, 666, PlanDuration::Days(30)));
+    work(&mut world);
+    assert_eq!(world.membership(666).unwrap().joined_at, Some(came));
+    // Made an administrator later, and renewed: they have been in all the time.
+    world.now += hours(5);
+    seen(&mut world, 666, Standing::Admin);
+    world.now += hours(5);
+    world.run(grant(&world, 666, PlanDuration::Days(30)));
+    work(&mut world);
+    assert_eq!(world.membership(666).unwrap().joined_at, Some(came));
+    // Who is not in has not joined.
+    seen(&mut world, 667, Standing::Outside);
+    world.run(grant(&world, 667, PlanDuration::Days(30)));
+    work(&mut world);
+    assert_eq!(world.membership(667).unwrap().joined_at, None);
+}
+
+#[test]
+fn f51_a_group_does_not_become_one_that_another_channel_sells_or_is_offered_in() {
+    let mut world = World::new();
+    let (private, public) = (PRIVATE_CHAT - 7, PUBLIC_CHAT - 7);
+    second_channel(&mut world, private, public);
+    let to = |chat| PrivateChatId::new(chat).unwrap();
+    let before = world.rows.channels.get(&world.channel).unwrap().clone();
+    let sold = world.try_run(Command::ChatMigrated { from: chat(), to: to(private) });
+    assert!(
+        matches!(&sold, Err(Refusal::Conflict(why)) if why.contains("archive one of the two")),
+        "{sold:?}"
+    );
+    let offered = world.try_run(Command::ChatMigrated { from: to(PUBLIC_CHAT), to: to(public) });
+    assert!(matches!(&offered, Err(Refusal::Conflict(why)) if why.contains("is offered")), "{offered:?}");
+    assert_eq!(world.rows.channels.get(&world.channel).unwrap(), &before);
+    // To a number that nobody has both may go, and be told so again by what still calls the new one the old one.
+    for (from, chat) in [(chat(), PRIVATE_CHAT - 9), (to(PUBLIC_CHAT), PUBLIC_CHAT - 9)] {
+        let id = world.channel;
+        assert_eq!(world.run(Command::ChatMigrated { from, to: to(chat) }), Outcome::Channel(id));
+        assert_eq!(world.run(Command::ChatMigrated { from: to(chat), to: to(chat) }), Outcome::Channel(id));
+    }
+    let now = world.rows.channels.get(&world.channel).unwrap();
+    assert_eq!(now.private_chat.get(), PRIVATE_CHAT - 9);
+    assert_eq!(now.public_chat.map(PublicChatId::get), Some(PUBLIC_CHAT - 9));
+}
