@@ -351,6 +351,30 @@ fn days_given_and_taken_by_hand_need_a_reason_and_are_in_the_audit_log() {
 }
 
 #[test]
+fn each_grant_of_a_membership_says_which_time_it_bought() {
+    let mut world = World::new();
+    let begin = world.now;
+    paid(&mut world, 1);
+    world.now += days(12);
+    paid(&mut world, 2);
+    // After the end and its grace nothing is appended: the time begins anew.
+    world.now += days(80);
+    paid(&mut world, 3);
+    let mut periods: Vec<_> = world.rows.grants.values().map(|grant| &grant.period).collect();
+    periods.sort_by_key(|period| period.starts_at);
+    let periods: Vec<_> = periods.iter().map(|period| (period.starts_at, period.ends_at)).collect();
+    let again = begin + days(92);
+    assert_eq!(
+        periods,
+        [
+            (begin, Some(begin + days(30))),
+            (begin + days(30), Some(begin + days(60))),
+            (again, Some(again + days(30)))
+        ]
+    );
+}
+
+#[test]
 fn f50_an_archived_channel_sells_nothing_and_keeps_its_members() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));

@@ -31,18 +31,6 @@ fn note(id: i64, status: &'static str, order: OrderId) -> Note {
     Note::for_order(id, status, order).price("5", "usd").pay("10", "trx").paid("10")
 }
 
-/// What the owner was told, in order.
-fn told(world: &World) -> Vec<OwnerNotice> {
-    let mut jobs: Vec<_> = world.rows.jobs.values().collect();
-    jobs.sort_by_key(|job| (job.created_at, job.id));
-    jobs.into_iter()
-        .filter_map(|job| match &job.kind {
-            JobKind::NotifyOwner { notice, .. } => Some(notice.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
 fn money(texts: &[&str]) -> Vec<tollhouse_core::money::Money> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
@@ -64,9 +52,9 @@ fn f21_f49_a_donation_has_its_order_before_any_payment_and_gives_nothing() {
         OwnerNotice::Donation {
             price, received, whole: true, more: false, user: donor, message: None, ..
         },
-    ] = &told(&world)[..]
+    ] = &world.told()[..]
     else {
-        panic!("{:?}", told(&world))
+        panic!("{:?}", world.told())
     };
     assert_eq!((price.to_string().as_str(), &received[..]), ("5 USD", &money(&["10 TRX"])[..]));
     assert_eq!(*donor, Some(user(BUYER)));
@@ -110,7 +98,7 @@ fn a_part_of_a_donation_is_a_donation_and_more_of_it_is_told_once() {
     let top_up = Note { number: 1, ..note(2, "finished", order).paid("3").child_of(1) };
     world.notify(&top_up);
     world.notify(&top_up);
-    let told = told(&world);
+    let told = world.told();
     let [
         OwnerNotice::Donation { received: first, whole: false, more: false, .. },
         OwnerNotice::Donation { received: all, whole: false, more: true, .. },
@@ -137,7 +125,7 @@ fn what_the_donor_says_reaches_the_owner_with_the_donation() {
     let on_a_sale = Command::NoteDonor { order_id: bought, user: user(BUYER), message: "x".into() };
     assert!(matches!(world.try_run(on_a_sale), Err(Refusal::NotFound(_))));
     world.notify(&note(1, "finished", order));
-    let told = told(&world);
+    let told = world.told();
     let [OwnerNotice::Donation { message: Some(message), .. }] = &told[..] else { panic!("{told:?}") };
     assert_eq!(message, "Great <b>work</b>!\nGo on.");
     assert!(matches!(world.try_run(say(BUYER, "too late".into())), Err(Refusal::Conflict(_))));
@@ -150,7 +138,7 @@ fn a_refund_is_told_and_takes_nothing_from_anybody() {
     world.notify(&note(1, "finished", order));
     world.notify(&note(1, "refunded", order));
     assert_eq!(world.get(order).state, OrderState::Refunded);
-    assert!(matches!(&told(&world)[..], [OwnerNotice::Donation { .. }, OwnerNotice::DonationRefund { .. }]));
+    assert!(matches!(&world.told()[..], [OwnerNotice::Donation { .. }, OwnerNotice::DonationRefund { .. }]));
     // One of two payments that goes back leaves the other.
     let order = donate(&mut world, "5 USD", Some(BUYER)).unwrap();
     world.notify(&note(2, "finished", order));
@@ -229,7 +217,7 @@ fn an_amount_too_small_for_the_provider_is_the_donors_affair() {
     world.finish(&jobs[0], JobOutcome::Failed(failure));
     assert_eq!(world.rows.jobs.get(&jobs[0].id).unwrap().state, JobState::Done);
     assert!(world.get(order).invoice_problem.is_some());
-    assert_eq!((world.open_reasons(), told(&world)), (vec![], vec![]));
+    assert_eq!((world.open_reasons(), world.told()), (vec![], vec![]));
 }
 
 const STATUSES: [&str; 12] = [

@@ -115,7 +115,9 @@ fn who_comes_back_is_unbanned_first_unless_a_person_has_banned_them() {
     let mut world = World::new();
     member(&mut world, BUYER, PlanDuration::Days(1));
     live(&mut world, 72);
+    assert!(world.membership(BUYER).unwrap().removed_at.is_some());
     world.run(grant(&world, BUYER, PlanDuration::Days(30)));
+    assert_eq!(world.membership(BUYER).unwrap().removed_at, None, "they may be inside again");
     let lifted = |actions: &[Action]| -> Vec<Option<PrivateChatId>> {
         let sent = actions.iter().filter_map(|act| match act {
             Action::SendAccess { lift_ban, .. } => Some(*lift_ban),

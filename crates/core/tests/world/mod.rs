@@ -13,7 +13,7 @@ use tollhouse_core::event::{EventSource, Parent, PaymentFacts, Received, Reporte
 use tollhouse_core::id::{
     ChannelId, IdSource, OrderId, PrivateChatId, ProviderPaymentId, PublicChatId, TelegramUserId,
 };
-use tollhouse_core::job::{Job, JobState, Outcome as JobOutcome};
+use tollhouse_core::job::{Job, JobKind, JobState, Outcome as JobOutcome, OwnerNotice};
 use tollhouse_core::membership::Membership;
 use tollhouse_core::money::{Currency, Reported, exact_amount};
 use tollhouse_core::order::{Order, OrderSource};
@@ -40,7 +40,11 @@ impl IdSource for Counter {
     }
 }
 
+/// More claims than any test makes: a rule that always leaves something due fails it rather than never ending it.
+const CLAIMS_MAX: u32 = 100_000;
+
 pub struct World {
+    claims: u32,
     pub now: Timestamp,
     pub ids: Counter,
     pub rows: Snapshot,
@@ -76,6 +80,7 @@ impl World {
             duration,
         };
         let mut world = Self {
+            claims: 0,
             now: at("2025-11-07T12:00:00Z"),
             ids: Counter(0),
             rows: Snapshot::default(),
@@ -195,7 +200,21 @@ impl World {
         reasons
     }
 
+    /// What the owner was told, in order.
+    pub fn told(&self) -> Vec<OwnerNotice> {
+        let mut jobs: Vec<_> = self.rows.jobs.values().collect();
+        jobs.sort_by_key(|job| (job.created_at, job.id));
+        jobs.into_iter()
+            .filter_map(|job| match &job.kind {
+                JobKind::NotifyOwner { notice, .. } => Some(notice.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
     pub fn claim(&mut self) -> Vec<Job> {
+        self.claims += 1;
+        assert!(self.claims < CLAIMS_MAX, "there is always something due");
         match self.run(Command::ClaimJobs { limit: 1_000, now: self.now }) {
             Outcome::Jobs(jobs) => jobs,
             other => panic!("{other:?}"),
