@@ -13,7 +13,7 @@ use tollhouse_core::id::{PrivateChatId, PublicChatId};
 use tollhouse_core::import::{
     ImportChange, ImportChannel, ImportGranted, ImportMember, Imported, ImportedPayment, Origin, Remark,
 };
-use tollhouse_core::job::{Action, JobKind, JobState, Outcome as JobOutcome, action};
+use tollhouse_core::job::{Action, JobKind, JobState, Outcome as JobOutcome, OwnerNotice, action};
 use tollhouse_core::membership::{Grant, MembershipStatus};
 use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::policy::Policies;
@@ -337,6 +337,16 @@ fn a_refunded_payment_never_gives_access_again() {
         world.notify(&Note::new(1, status, SEED_REF));
     }
     assert!(world.membership(BUYER).is_none());
+}
+
+#[test]
+fn a_refund_of_what_the_predecessor_sold_is_told_though_the_sale_was_not() {
+    let mut world = World::new();
+    import(&mut world, member(END, Some(1)));
+    assert_eq!(world.told(), []);
+    world.now += days(1);
+    world.notify(&Note::new(1, "refunded", SEED_REF));
+    assert!(matches!(&world.told()[..], [OwnerNotice::Refund { kept: false, .. }]), "{:?}", world.told());
 }
 
 #[test]
