@@ -533,3 +533,58 @@ fn a_payment_that_is_bound_by_hand_pays_if_it_said_so_by_itself() {
         assert!(state != OrderState::Paid && !member, "{shown}: {state:?}");
     }
 }
+
+#[test]
+fn a_payment_is_bound_to_one_order_however_often_a_person_says_so() {
+    let mut world = World::new();
+    let orders = [world.order("Month", Some(BUYER)), world.order("Week", Some(BUYER))];
+    world.notify(&Note { order_ref: None, ..Note::new(1, "finished", "") });
+    let bind =
+        |order_id| Command::BindPayment { payment_id: payment_id(1), order_id, actor: "cli:test".into() };
+    for _ in 0..2 {
+        assert_eq!(world.try_run(bind(orders[0])), Ok(Outcome::Order(orders[0])));
+    }
+    let to_another = world.try_run(bind(orders[1]));
+    assert!(
+        matches!(&to_another, Err(Refusal::Conflict(why)) if why.contains("bound once")),
+        "{to_another:?}"
+    );
+    assert_eq!(world.rows.grants.values().count(), 1);
+}
+
+#[test]
+fn money_of_a_wrong_coin_without_an_order_is_for_a_person_until_it_has_gone_back() {
+    let mut world = World::new();
+    let note = |status| Note { order_ref: None, ..Note::new(1, status, "") };
+    world.notify(&note("wrong_asset_confirmed"));
+    assert_eq!(world.open_reasons(), [Reason::NoOrderId]);
+    world.notify(&note("refunded"));
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn an_order_was_paid_when_its_whole_price_had_come_and_stays_so() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "partially_paid", order).paid("0.000004"));
+    assert_eq!(world.get(order).paid_at, None);
+    world.now += days(1);
+    let paid_at = world.now;
+    world.notify(&Note::for_order(1, "finished", order));
+    assert_eq!(world.get(order).paid_at, Some(paid_at));
+    world.now += days(1);
+    world.notify(&Note::for_order(2, "finished", order));
+    assert_eq!(world.get(order).paid_at, Some(paid_at));
+}
+
+#[test]
+fn what_is_told_in_its_order_is_applied_and_what_comes_after_its_successor_is_stale() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    let mut told = |status| world.notify(&Note::for_order(1, status, order));
+    let lower = Some("lower_status".to_owned());
+    assert_eq!(told("waiting"), (Verdict::Applied, None));
+    assert_eq!(told("confirmed"), (Verdict::Applied, None));
+    assert_eq!(told("confirming"), (Verdict::Stale, lower));
+    assert_eq!(told("sending"), (Verdict::Applied, None));
+}

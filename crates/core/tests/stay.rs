@@ -7,7 +7,7 @@ mod world;
 use tollhouse_core::attention::{Reason, Resolution};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Outcome, Refusal};
-use tollhouse_core::job::{Action, Failure, Job, JobKind, Outcome as JobOutcome, action};
+use tollhouse_core::job::{Action, Failure, Job, JobKind, JobState, Outcome as JobOutcome, action};
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::membership_policy::MembershipPolicies;
 use tollhouse_core::policy::{Policies, PolicyChange};
@@ -168,6 +168,29 @@ fn f42_who_could_not_be_written_to_once_is_written_to_at_the_next_reminder() {
     assert_eq!(reminders(&work_with(&mut world, blocked)).len(), 1);
     // They have taken the bot back without a word.
     assert_eq!(reminders(&live(&mut world, 3 * 24)), [false, true]);
+}
+
+#[test]
+fn each_of_those_who_go_at_once_is_told_good_bye() {
+    let mut world = crowd(MembershipPolicies::default(), 3);
+    world.now += days(31);
+    let done = live(&mut world, 48);
+    assert_eq!((removed(&done).len(), farewells(&done)), (3, 3));
+}
+
+#[test]
+fn a_farewell_waits_a_month_for_somebody_who_cannot_be_written_to() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(1));
+    world.now += days(4);
+    let done = work_with(&mut world, |act| {
+        let is_message = matches!(act, Action::Remind { .. } | Action::Farewell { .. });
+        is_message.then(|| JobOutcome::Failed(Failure::Unreachable { error: "403".into() }))
+    });
+    assert_eq!(farewells(&done), 1);
+    let removed_at = world.membership(BUYER).unwrap().removed_at.unwrap();
+    let waits = world.rows.jobs.values().find(|job| matches!(job.kind, JobKind::SayFarewell { .. })).unwrap();
+    assert_eq!((waits.state, waits.run_at), (JobState::Ready, removed_at + days(30)));
 }
 
 /// A channel with so many members whose time ends at once.

@@ -5,6 +5,7 @@
 pub mod life;
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
 use tollhouse_core::attention::Reason;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
@@ -287,18 +288,13 @@ impl Note {
             currency: Currency::new(currency).ok(),
         };
         let body = format!("{:?}", Self { number: 0, ..self.clone() });
-        let mut digest = [0_u8; 32];
-        for (i, byte) in body.bytes().enumerate() {
-            let slot = &mut digest[i % 32];
-            *slot = (*slot).rotate_left(3) ^ byte.wrapping_add(u8::try_from(i % 251).unwrap());
-        }
         Received {
             received_at: now,
             source: EventSource::Ipn,
             signature_form: Some("raw"),
             headers: "{}".into(),
+            digest: Sha256::digest(&body).into(),
             body: body.into_bytes(),
-            digest,
             facts: PaymentFacts {
                 payment_id: payment_id(self.id),
                 status: PaymentStatus::new(self.status),
