@@ -8,7 +8,7 @@ use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::event::Verdict;
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::order::{OrderSource, OrderState};
-use tollhouse_core::policy::{LatePolicy, Policies, RefundPolicy};
+use tollhouse_core::policy::{ChildPolicy, LatePolicy, Policies, RefundPolicy};
 use world::{BUYER, Note, World, at, days, payment_id, user};
 
 const LEGACY: &str = "PGP-6271402111|-1003016667267";
@@ -587,4 +587,39 @@ fn what_is_told_in_its_order_is_applied_and_what_comes_after_its_successor_is_st
     assert_eq!(told("confirmed"), (Verdict::Applied, None));
     assert_eq!(told("confirming"), (Verdict::Stale, lower));
     assert_eq!(told("sending"), (Verdict::Applied, None));
+}
+
+#[test]
+fn two_parts_in_one_coin_make_a_whole_though_neither_is_a_re_deposit() {
+    for child_payment in [ChildPolicy::Add, ChildPolicy::Attention] {
+        let mut world = World::with(Policies { child_payment, ..Policies::default() });
+        let order = world.order("Month", Some(BUYER));
+        world.notify(&Note::for_order(1, "partially_paid", order).paid("0.000004"));
+        assert_eq!(world.get(order).state, OrderState::PartiallyPaid);
+        world.notify(&Note::for_order(2, "partially_paid", order).paid("0.000006"));
+        assert_eq!(world.get(order).state, OrderState::Paid, "{child_payment:?}");
+        assert!(world.membership(BUYER).is_some());
+    }
+}
+
+#[test]
+fn what_a_person_has_granted_holds_until_the_last_of_its_money_has_gone_back() {
+    for second in ["partially_paid", "wrong_asset_confirmed"] {
+        let mut world = World::new();
+        let order = world.order("Month", Some(BUYER));
+        let part = |id, status| Note::for_order(id, status, order).paid("0.000002");
+        world.notify(&part(1, "partially_paid"));
+        world.notify(&part(2, second));
+        let attention_id = world.rows.attention.values().find(|item| item.is_open()).unwrap().id;
+        world.run(Command::ResolveAttention {
+            attention_id,
+            resolution: Resolution::Grant,
+            reason: "a regular".into(),
+            actor: "cli:test".into(),
+        });
+        world.notify(&part(1, "refunded"));
+        assert_eq!(world.get(order).state, OrderState::Paid, "{second}: some of it is here");
+        world.notify(&part(2, "refunded"));
+        assert_eq!(world.get(order).state, OrderState::Refunded, "{second}");
+    }
 }
