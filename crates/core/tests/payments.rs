@@ -236,6 +236,11 @@ fn f28_a_re_deposit_alone_buys_nothing() {
     world.notify(&Note::for_order(1, "partially_paid", order).pay("10", "trx").paid("6"));
     world.notify(&Note::for_order(3, "finished", order).pay("4", "btc").paid("4").child_of(1));
     assert_eq!(world.get(order).state, OrderState::PartiallyPaid);
+    assert_eq!(
+        world.get(order).remaining.as_ref().unwrap().to_string(),
+        "3.99 TRX",
+        "its dust adds up with the first"
+    );
     assert!(world.membership(BUYER).is_none());
 }
 
@@ -622,4 +627,20 @@ fn what_a_person_has_granted_holds_until_the_last_of_its_money_has_gone_back() {
         world.notify(&part(2, "refunded"));
         assert_eq!(world.get(order).state, OrderState::Refunded, "{second}");
     }
+}
+
+#[test]
+fn money_in_another_coin_beside_the_whole_price_is_all_too_much() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", order));
+    world.notify(&Note::for_order(2, "partially_paid", order).pay("10", "trx").paid("6"));
+    let too_much = |world: &World| world.get(order).overpaid.as_ref().map(ToString::to_string);
+    assert_eq!(too_much(&world).as_deref(), Some("6 TRX"));
+    // A re-deposit in a coin of its own is nobody's mistake about the price.
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", order));
+    world.notify(&Note::for_order(2, "finished", order).pay("4", "trx").paid("4").child_of(1));
+    assert_eq!(world.get(order).overpaid, None);
 }
