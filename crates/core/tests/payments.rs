@@ -637,10 +637,49 @@ fn money_in_another_coin_beside_the_whole_price_is_all_too_much() {
     world.notify(&Note::for_order(2, "partially_paid", order).pay("10", "trx").paid("6"));
     let too_much = |world: &World| world.get(order).overpaid.as_ref().map(ToString::to_string);
     assert_eq!(too_much(&world).as_deref(), Some("6 TRX"));
+    // The same where only its word says that the first is the whole price.
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", order).paid(""));
+    world.notify(&Note::for_order(2, "partially_paid", order).pay("10", "trx").paid("6"));
+    assert_eq!(world.get(order).state, OrderState::Paid);
+    assert_eq!(too_much(&world).as_deref(), Some("6 TRX"));
     // A re-deposit in a coin of its own is nobody's mistake about the price.
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "finished", order));
     world.notify(&Note::for_order(2, "finished", order).pay("4", "trx").paid("4").child_of(1));
     assert_eq!(world.get(order).overpaid, None);
+}
+
+#[test]
+fn a_wrong_coin_for_an_order_is_for_a_person_until_the_order_is_paid() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "wrong_asset_confirmed", order).pay("10", "trx").paid("6"));
+    assert_eq!(world.open_reasons(), [Reason::WrongAsset]);
+    let item = world.rows.attention.values().next().unwrap();
+    assert_eq!(item.detail, "6 of 10 TRX");
+    world.notify(&Note::for_order(2, "finished", order));
+    assert_eq!(world.get(order).state, OrderState::Paid);
+    assert!(world.open_reasons().is_empty());
+    // Credited after all, it is no wrong coin any more, but less than the price.
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    let note = |status| Note::for_order(1, status, order).pay("10", "trx").paid("6");
+    world.notify(&note("wrong_asset_confirmed"));
+    world.notify(&note("partially_paid"));
+    assert!(!world.open_reasons().contains(&Reason::WrongAsset), "{:?}", world.open_reasons());
+}
+
+#[test]
+fn money_of_the_last_moment_is_not_late_and_of_the_next_one_is() {
+    for (late_by_ms, reasons) in [(0, &[][..]), (1, &[Reason::Late][..])] {
+        let mut world = World::with(Policies { late: LatePolicy::Attention, ..Policies::default() });
+        let order = world.order("Month", Some(BUYER));
+        let at = world.get(order).expires_at.as_millisecond() + late_by_ms;
+        world.now += days(2);
+        world.notify(&Note { updated_at_ms: Some(at), ..Note::for_order(1, "finished", order) });
+        assert_eq!(world.open_reasons(), reasons, "{late_by_ms} ms");
+    }
 }
