@@ -644,6 +644,12 @@ fn money_in_another_coin_beside_the_whole_price_is_all_too_much() {
     world.notify(&Note::for_order(2, "partially_paid", order).pay("10", "trx").paid("6"));
     assert_eq!(world.get(order).state, OrderState::Paid);
     assert_eq!(too_much(&world).as_deref(), Some("6 TRX"));
+    // Nothing is not too much.
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", order));
+    world.notify(&Note::for_order(2, "partially_paid", order).pay("10", "trx").paid("0"));
+    assert_eq!(too_much(&world), None);
     // A re-deposit in a coin of its own is nobody's mistake about the price.
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
