@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a browser that does not do as it is told is a failed test")]
 
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -75,12 +77,26 @@ impl WebDriverCompatibleCommand for Devtools {
     }
 }
 
+/// The first port that is tried for a driver: below those that the system gives to whoever asks for any.
+const PORT_FIRST: u16 = 21_000;
+
+/// A port for a driver. Left to choose by itself it takes one that is free in IPv6, and ends if a connection of another test has it in IPv4.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(PORT_FIRST);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Browser {
     pub async fn open(looks: &Looks) -> Self {
         let path = std::env::var_os(DRIVER_VARIABLE)
             .unwrap_or_else(|| panic!("{DRIVER_VARIABLE} is not set: run the tests with `cargo xtask test`"));
         let mut driver = Command::new(path)
-            .args(["--port=0", "--log-level=SEVERE"])
+            .args([&format!("--port={}", free_port()), "--log-level=SEVERE"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
