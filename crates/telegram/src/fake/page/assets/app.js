@@ -10,6 +10,8 @@ let events = null;
 let listensTo = null;
 /** How many pages were asked for. */
 let loads = 0;
+/** How many states of the page were heard of. */
+let heard = 0;
 
 /** Makes `from` like `to`, touching only what differs: what somebody types, has selected or scrolled to stays. */
 function morph(from, to) {
@@ -91,6 +93,7 @@ function listen() {
   events = new EventSource(path);
   events.onmessage = (event) => {
     lost(false);
+    heard += 1;
     show(JSON.parse(event.data), null);
   };
   events.onopen = () => lost(false);
@@ -100,6 +103,7 @@ function listen() {
 async function load(request, options, keep) {
   loads += 1;
   const own = loads;
+  const before = heard;
   let answer;
   try {
     answer = await fetch(request, options);
@@ -112,6 +116,8 @@ async function load(request, options, keep) {
   if (own !== loads) return true;
   const url = new URL(answer.url);
   if (url.origin !== location.origin) return location.assign(url);
+  // What was heard meanwhile may be newer than this, the bot's answer to a press for instance.
+  if (keep && answer.ok && heard !== before) return load(url, {}, true);
   if (keep) history.replaceState(null, "", url);
   else if (url.href !== location.href) history.pushState(null, "", url);
   show(html, url);
