@@ -3,8 +3,8 @@
 //!
 //! The connection that writes runs with `synchronous=normal`: SQLite then syncs the log before a checkpoint and when it begins the log
 //! anew, but not at a commit. That part is done here, with the same call on the same file. So what is in the log and not yet
-//! safe is known to readers of this machine for the length of a sync; nobody outside has been told of it, and a worker
-//! only acts on what it was answered.
+//! safe is known to readers of this machine for the length of a sync: to pages, and to the snapshot of a worker that holds a job. Commands,
+//! by which jobs are claimed, are answered only after it.
 
 use std::fs::File;
 use std::io;
