@@ -168,12 +168,24 @@ pub struct OpenOptions {
     /// How many commands one commit carries at most. Only the benchmark asks for another number than [`writer::BATCH_LENGTH_MAX`], to show
     /// what group commit is worth.
     pub batch_length_max: usize,
+    /// When SQLite's commits reach the disk.
+    pub wal_sync: WalSync,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { migrate: true, batch_length_max: writer::BATCH_LENGTH_MAX }
+        Self { migrate: true, batch_length_max: writer::BATCH_LENGTH_MAX, wal_sync: WalSync::Beside }
     }
+}
+
+/// When SQLite's write-ahead log is synced. Either way nobody is told of a commit before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalSync {
+    /// In each commit, before any process can read it. For a command beside a process that serves: that process cannot know when
+    /// another's commits are safe.
+    InCommit,
+    /// Beside the writer, which goes on meanwhile. For whoever has much to write.
+    Beside,
 }
 
 /// Opens a database, brings its schema up to date, and starts its writer. `sqlite://relative.db`, `sqlite:///absolute/file.db` or

@@ -45,7 +45,7 @@ use crate::queue::{Queue, queue};
 use crate::{
     AttentionFilter, AuditFilter, ChannelFilter, Committed, JobFilter, LinkFilter, LoggedEvent,
     MembershipFilter, OpenError, OpenOptions, OrderFilter, PaymentFilter, Ports, PresenceFilter, RoleGuard,
-    RunFilter, Stats, Store, StoreError,
+    RunFilter, Stats, Store, StoreError, WalSync,
 };
 use readers::Readers;
 
@@ -98,19 +98,18 @@ async fn open_synced_by(
     let broken = |error: std::io::Error| open::unavailable(&path, &error.to_string());
     let place = place::Place::of(&path).map_err(broken)?;
     let (queue, intake) = queue(ports, options.batch_length_max);
+    let sync = move |log: &Path| match options.wal_sync {
+        WalSync::Beside => sync(log),
+        WalSync::InCommit => Ok(()),
+    };
     let syncs = sync::Syncs::start(&path, intake.audience(), sync).map_err(broken)?;
-    let syncs_beside = open::syncs_beside(options);
-    let desk = writer::Desk { connection, place, checkpoints, syncs, syncs_beside };
+    let readers = Readers::new(path.clone(), syncs.safe());
+    let desk = writer::Desk { connection, place, checkpoints, syncs };
     std::thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || writer::run(desk, intake))
         .map_err(|error| open::unavailable(&path, &format!("no thread for the writer: {error}")))?;
-    Ok(Arc::new(SqliteStore {
-        queue,
-        readers: Readers::new(path.clone()),
-        path,
-        done_counts: Arc::default(),
-    }))
+    Ok(Arc::new(SqliteStore { queue, readers, path, done_counts: Arc::default() }))
 }
 
 #[async_trait]
@@ -199,7 +198,7 @@ impl Store for SqliteStore {
 
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
         let done = Arc::clone(&self.done_counts);
-        self.readers.read(move |connection| read::stats(connection, now, &done)).await
+        self.readers.read_at_once(move |connection| read::stats(connection, now, &done)).await
     }
 
     async fn get_state(&self, key: &str) -> Result<Option<String>, StoreError> {
@@ -216,7 +215,7 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.readers.read(read::check).await?;
+        self.readers.read_at_once(read::check).await?;
         self.queue.check().await
     }
 
@@ -236,6 +235,7 @@ impl Store for SqliteStore {
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
+    use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -244,6 +244,8 @@ mod tests {
     /// How many notifications are sent, and how many of them at once.
     const NOTICES: i64 = 192;
     const AT_ONCE: i64 = 16;
+    /// How many reads that wait for nothing one that does not wait, but should, has time for.
+    const LOOKS: usize = 32;
 
     fn ports() -> Ports {
         let clock = Clock::default();
@@ -312,6 +314,46 @@ mod tests {
                 assert!(is_there, "payment {number} was answered after sync {count} and is not on the disk");
             }
         }
+        store.close().await;
+    }
+
+    /// A worker that acts on what it has read must not be ahead of the disk: what it did cannot be taken back.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn what_a_loss_of_power_can_undo_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let (allow, allowed) = std::sync::mpsc::channel::<()>();
+        let store = open_synced_by(folder.path().join("t.db"), ports(), OpenOptions::default(), move |_| {
+            began.send(()).unwrap();
+            allowed.recv().unwrap();
+            Ok(())
+        })
+        .await
+        .unwrap();
+        allow.send(()).unwrap();
+        store.submit(add_channel(PRIVATE_CHAT, Some(PUBLIC_CHAT))).await.unwrap().unwrap();
+        begun.recv().await.unwrap();
+
+        let notice = Notice::finished(1, legacy_ref(1)).command();
+        let needs = notice.needs();
+        let answer = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.submit(notice).await }
+        });
+        begun.recv().await.unwrap();
+        // It is in the log, and not on the disk.
+        let mut shown = pin!(store.snapshot(needs));
+        for _ in 0..LOOKS {
+            tokio::select! {
+                _ = &mut shown => panic!("shown before it was safe"),
+                stats = store.stats(Clock::default().now()) => {
+                    stats.unwrap();
+                }
+            }
+        }
+        allow.send(()).unwrap();
+        assert_eq!(shown.await.unwrap().payments.values().count(), 1);
+        answer.await.unwrap().unwrap().unwrap();
         store.close().await;
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tollhouse_store::OpenOptions;
+use tollhouse_store::{OpenOptions, WalSync};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -175,7 +175,7 @@ pub async fn run_without_store(config: Config) -> anyhow::Result<()> {
 /// A configuration or a database with which it does not start.
 pub async fn run_one_by_one(config: Config) -> anyhow::Result<()> {
     config.require_ipn_secret()?;
-    let options = OpenOptions { batch_length_max: 1, ..OpenOptions::default() };
+    let options = OpenOptions { batch_length_max: 1, wal_sync: WalSync::InCommit, ..OpenOptions::default() };
     let app = App::open_with(config, Clock::default(), options).await?;
     until_told(app, Roles { http: true, worker: true, bot: true, reconcile: true }).await
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::checkpoint::Checkpoints;
 use super::{STATEMENTS_CACHED_MAX, wait_patiently};
 use crate::migrate::{Migrated, SCHEMA_MIGRATIONS, SQLITE, pending};
-use crate::{OpenError, OpenOptions};
+use crate::{OpenError, OpenOptions, WalSync};
 
 /// From how many bytes on the write-ahead log is cut back when it is reset.
 const WAL_BYTES_KEPT_MAX: i64 = 64 * 1024 * 1024;
@@ -34,19 +34,13 @@ pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Connection, Che
             return Err(OpenError::Older { found: newest(&applied), known: next.number });
         }
     }
-    if syncs_beside(options) {
+    if options.wal_sync == WalSync::Beside {
         let set = connection.pragma_update(None, "synchronous", "normal");
         set.map_err(|error| unavailable(path, &error.to_string()))?;
     }
     let checkpoints = Checkpoints::start(&mut connection, path);
     let checkpoints = checkpoints.map_err(|error| unavailable(path, &error))?;
     Ok((connection, checkpoints))
-}
-
-/// Whether commits are made safe beside the writer. A transaction for each command is measured as the simplest program would do it: with
-/// a sync in each.
-pub(crate) fn syncs_beside(options: OpenOptions) -> bool {
-    options.batch_length_max > 1
 }
 
 /// Only brings the schema up to date.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::rows::failure;
+use super::sync::Safe;
 use super::{STATEMENTS_CACHED_MAX, wait_patiently};
 use crate::StoreError;
 use crate::writer::Failure;
@@ -20,15 +21,27 @@ pub(crate) struct Readers {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    safe: Safe,
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path: Arc::new(path), idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) }
+    pub(crate) fn new(path: PathBuf, safe: Safe) -> Self {
+        let permits = Arc::new(Semaphore::new(READERS_MAX));
+        Self { path: Arc::new(path), idle: Arc::default(), permits, safe }
     }
 
-    /// Runs a read on a blocking thread.
+    /// Runs a read on a blocking thread, and keeps back what was read until a loss of power cannot undo it: somebody may act on it.
     pub(crate) async fn read<V: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<V, Failure> + Send + 'static,
+    ) -> Result<V, StoreError> {
+        let value = self.read_at_once(read).await?;
+        self.safe.wait().await?;
+        Ok(value)
+    }
+
+    /// The same without the wait, for a look at the store itself: it must not hang when the disk does.
+    pub(crate) async fn read_at_once<V: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<V, Failure> + Send + 'static,
     ) -> Result<V, StoreError> {

@@ -24,8 +24,6 @@ use crate::writer::{Failure, Step};
 pub(crate) struct Done {
     pub(crate) results: Vec<Result<Outcome, Refusal>>,
     committed: Committed,
-    /// Whether there was anything to write.
-    wrote: bool,
 }
 
 /// What the thread works with.
@@ -34,16 +32,13 @@ pub(crate) struct Desk {
     pub(crate) place: Place,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) syncs: Syncs,
-    /// Whether a commit is safe only when [`Syncs`] says so.
-    pub(crate) syncs_beside: bool,
 }
 
 /// Runs until the queue is closed and empty.
 pub(crate) fn run(desk: Desk, mut intake: Intake) {
-    let Desk { mut connection, place, mut checkpoints, syncs, syncs_beside } = desk;
+    let Desk { mut connection, place, mut checkpoints, mut syncs } = desk;
     let statements = Statements::default();
     let mut news = News::default();
-    let mut wrote = false;
     let mut copying = false;
     loop {
         let step = intake.machine.next_step();
@@ -51,22 +46,22 @@ pub(crate) fn run(desk: Desk, mut intake: Intake) {
             news.answers.push((ticket, answer));
             continue;
         }
-        if !news.is_empty() {
-            let unsynced = std::mem::take(&mut wrote) && syncs_beside;
-            if !syncs.hand_over(std::mem::take(&mut news), unsynced) {
-                break;
-            }
+        if (!news.is_empty() || syncs.is_due()) && !syncs.hand_over(std::mem::take(&mut news)) {
+            break;
         }
         if let Step::Run(batch) = step {
             let started = Instant::now();
             let mut ids = intake.ids();
-            let hands = Hands { now: &|| intake.now(), ids: &mut **ids, before_commit: &mut || Ok(()) };
+            let mut before_commit = || {
+                syncs.begin();
+                Ok(())
+            };
+            let hands = Hands { now: &|| intake.now(), ids: &mut **ids, before_commit: &mut before_commit };
             let outcome = guarded(|| commit(&mut connection, &place, &statements, hands, &batch));
             drop(ids);
             match outcome {
                 Ok(done) => {
                     news.batch = Some(intake.settled(done.results, done.committed, started));
-                    wrote = done.wrote;
                     copying = true;
                 }
                 Err(failure) => intake.failed(failure),
@@ -77,8 +72,8 @@ pub(crate) fn run(desk: Desk, mut intake: Intake) {
             checkpoints.after_commit(&connection);
         }
         for aside in std::mem::take(&mut intake.asides) {
+            syncs.begin();
             let result = put_state(&connection, &place, &aside.key, &aside.text);
-            wrote |= result.is_ok();
             news.asides.push((aside.reply, result.map_err(Into::into)));
         }
         // What was written besides is told before anything is waited for.
@@ -104,7 +99,7 @@ pub(crate) struct Hands<'a> {
     /// The time, asked when everything is loaded.
     pub(crate) now: &'a dyn Fn() -> Timestamp,
     pub(crate) ids: &'a mut dyn IdSource,
-    /// Where the simulator lets a process die or a disk fail.
+    /// Called when everything is written. Here the simulator lets a process die or a disk fail.
     pub(crate) before_commit: &'a mut dyn FnMut() -> Result<(), Failure>,
 }
 
@@ -124,7 +119,7 @@ pub(crate) fn commit(
     let channels = channels_of(&snapshot);
     let results = decide_all((hands.now)(), hands.ids, &mut snapshot, batch)?;
     if !snapshot.has_writes() {
-        return Ok(Done { results, committed: Committed::default(), wrote: false });
+        return Ok(Done { results, committed: Committed::default() });
     }
     let mut writes = writes(&mut snapshot, &channels);
     let committed = writes.committed.clone();
@@ -140,7 +135,7 @@ pub(crate) fn commit(
         (hands.before_commit)()?;
         statements.arm(connection, &outside)?;
     }
-    Ok(Done { results, committed, wrote: true })
+    Ok(Done { results, committed })
 }
 
 fn put_state(connection: &Connection, place: &Place, key: &str, text: &str) -> Result<(), Failure> {

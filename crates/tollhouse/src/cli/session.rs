@@ -8,7 +8,7 @@ use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::id::{ChannelId, PrivateChatId, PublicChatId};
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::{PAGE_LENGTH_MAX, StoreError};
+use tollhouse_store::{OpenOptions, PAGE_LENGTH_MAX, StoreError, WalSync};
 
 use super::args::ChannelArg;
 use super::error::CliError;
@@ -33,7 +33,9 @@ pub(super) struct Session {
 impl Session {
     /// Opens what the configuration names.
     pub(super) async fn open(config: Config, out: Out) -> Result<Self, CliError> {
-        let app = App::open(config, Clock::default()).await?;
+        // A process that serves the same file must not read what a loss of power can still undo.
+        let options = OpenOptions { wal_sync: WalSync::InCommit, ..OpenOptions::default() };
+        let app = App::open_with(config, Clock::default(), options).await?;
         Ok(Self { app, out, actor: actor() })
     }
 
