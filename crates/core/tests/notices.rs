@@ -2,6 +2,7 @@
 
 mod world;
 
+use tollhouse_core::attention::Reason;
 use tollhouse_core::id::OrderId;
 use tollhouse_core::job::OwnerNotice;
 use tollhouse_core::order::OrderState;
@@ -42,12 +43,18 @@ fn a_part_of_the_price_is_told_with_what_is_left() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "partially_paid", order).paid("0.000004"));
-    let told = told(&world);
+    // One message, although it stands in the list, too.
+    let told = world.told();
     let [OwnerNotice::PartialPayment { order_id, remaining: Some(remaining) }] = &told[..] else {
         panic!("{told:?}")
     };
     assert_eq!(*order_id, order);
     assert_eq!(Some(remaining), world.get(order).remaining.as_ref());
+    assert_eq!(world.open_reasons(), [Reason::Underpaid]);
+    // A part of a second payment changes nothing in the order, and is told as what it is.
+    world.notify(&Note::for_order(2, "partially_paid", order).paid("0.000001"));
+    let told = world.told();
+    assert!(matches!(&told[1..], [OwnerNotice::Attention { reason: Reason::Underpaid, .. }]), "{told:?}");
 }
 
 #[test]

@@ -9,12 +9,14 @@ use crate::order::{OrderState, Ruling, grant_holds};
 use crate::payment::Payment;
 
 /// Makes the open items of a subject just those that are wanted; returns the reasons that are new. What a person has resolved stays
-/// resolved for as long as no more is known. Money after a noted refund is another room's.
+/// resolved for as long as no more is known. Money after a noted refund is another room's. Of a reason that is `announced` in another
+/// message nobody is told a second time.
 pub(super) fn settle(
     work: &mut Work<'_>,
     subject: Subject,
     wanted: &[(Reason, String)],
     channel_id: Option<ChannelId>,
+    announced: Option<Reason>,
 ) -> Vec<Reason> {
     let stale: Vec<Attention> = work
         .snapshot
@@ -28,11 +30,17 @@ pub(super) fn settle(
     for item in stale {
         close(work, subject, item.reason, "what caused it is no longer so");
     }
-    wanted
-        .iter()
-        .filter(|(reason, detail)| open(work, subject, *reason, detail.clone(), channel_id))
-        .map(|(reason, _)| *reason)
-        .collect()
+    let mut new = Vec::new();
+    for (reason, detail) in wanted {
+        let Some((item, again)) = opened(work, subject, *reason, detail.clone(), channel_id) else {
+            continue;
+        };
+        if announced != Some(*reason) {
+            tell(work, &item, again);
+        }
+        new.push(*reason);
+    }
+    new
 }
 
 /// Settles an open item, because its cause is gone.

@@ -59,7 +59,7 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
     }
     if let Some(reason) = unmatched {
         let wanted = unmatched_attention(work, id, reason);
-        attention::settle(work, Subject::Payment(id), &wanted, channel_id);
+        attention::settle(work, Subject::Payment(id), &wanted, channel_id, None);
     }
     let mut change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
     if money_after_refund(work, id, known.as_ref()) {
@@ -368,6 +368,10 @@ pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
     }
     let granted = grants::follow(work, &order, &channel, assessment.earned, before);
 
+    let is_donation = order.kind() == OrderKind::Donation;
+    let announces = !is_donation && before != order.state;
+    // The message that tells of the part says what can be done about it.
+    let announced = (announces && order.state == OrderState::PartiallyPaid).then_some(Reason::Underpaid);
     let mut opened = Vec::new();
     for subject in subjects.into_iter().chain([Subject::Order(order_id)]) {
         let wanted: Vec<(Reason, String)> = assessment
@@ -376,12 +380,12 @@ pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
             .filter(|(about, ..)| *about == subject)
             .map(|(_, reason, detail)| (*reason, detail.clone()))
             .collect();
-        let new = attention::settle(work, subject, &wanted, Some(order.channel_id));
+        let new = attention::settle(work, subject, &wanted, Some(order.channel_id), announced);
         opened.extend(new.into_iter().map(|reason| (subject, reason)));
     }
-    if order.kind() == OrderKind::Donation {
+    if is_donation {
         donations::announce(work, &order, &channel, before);
-    } else if before != order.state {
+    } else if announces {
         grants::announce(work, &order, &channel, before);
     }
     Change { granted, opened }

@@ -64,7 +64,7 @@ owner_renewed =
     <b>{ $title }</b>: renewed for { $price } by { $buyer }.
     Order { $order }
 owner_part_paid =
-    <b>{ $title }</b>: a part of the price has arrived, { $rest } is missing.
+    <b>{ $title }</b>: a part of the price has arrived, { $rest } is missing. The rest in the same coin completes it by itself, unless the channel leaves that to you; or grant, or give the money back.
     Order { $order }
 owner_refunded =
     <b>{ $title }</b>: { $price } was refunded, the access that it gave has ended.

@@ -64,7 +64,7 @@ owner_renewed =
     <b>{ $title }</b>: renovación de { $price }. Comprador: { $buyer }.
     Pedido { $order }
 owner_part_paid =
-    <b>{ $title }</b>: ha llegado una parte del precio, falta { $rest }.
+    <b>{ $title }</b>: ha llegado una parte del precio, falta { $rest }. El resto en la misma moneda lo completa solo, salvo que el canal te deje la decisión; o concede el acceso, o devuelve el dinero.
     Pedido { $order }
 owner_refunded =
     <b>{ $title }</b>: se reembolsó { $price }; el acceso que daba ha terminado.
