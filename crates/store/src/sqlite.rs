@@ -14,6 +14,7 @@ pub(crate) mod rows;
 mod sync;
 pub(crate) mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ async fn open_synced_by(
     path: PathBuf,
     ports: Ports,
     options: OpenOptions,
-    sync: impl Fn(&Path) -> std::io::Result<()> + Send + 'static,
+    sync: impl sync::SyncLog,
 ) -> Result<Arc<dyn Store>, OpenError> {
     let opening = path.clone();
     let opened = tokio::task::spawn_blocking(move || open::open(&opening, options)).await;
@@ -98,8 +99,8 @@ async fn open_synced_by(
     let broken = |error: std::io::Error| open::unavailable(&path, &error.to_string());
     let place = place::Place::of(&path).map_err(broken)?;
     let (queue, intake) = queue(ports, options.batch_length_max);
-    let sync = move |log: &Path| match options.wal_sync {
-        WalSync::Beside => sync(log),
+    let sync = move |log: &Path, file: &File| match options.wal_sync {
+        WalSync::Beside => sync(log, file),
         WalSync::InCommit => Ok(()),
     };
     let syncs = sync::Syncs::start(&path, intake.audience(), sync).map_err(broken)?;
@@ -235,7 +236,9 @@ impl Store for SqliteStore {
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
+    use std::collections::BTreeMap;
     use std::pin::pin;
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -261,16 +264,16 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn a_loss_of_power_loses_nothing_that_was_answered() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.db");
-        let disk = |count: usize| folder.path().join(format!("disk-{count}.db"));
-        let ended = Arc::new(AtomicUsize::new(0));
-        let store = open_synced_by(path.clone(), ports(), OpenOptions::default(), {
+        let begun = AtomicUsize::new(0);
+        // In the order in which they ended.
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let store = open_synced_by(folder.path().join("t.db"), ports(), OpenOptions::default(), {
             let (ended, folder) = (Arc::clone(&ended), folder.path().to_owned());
-            move |log| {
-                let count = ended.load(Ordering::SeqCst) + 1;
+            move |log: &Path, _: &File| {
+                let count = begun.fetch_add(1, Ordering::SeqCst);
                 std::fs::copy(log, folder.join(format!("disk-{count}.db-wal")))?;
                 std::fs::copy(folder.join("t.db"), folder.join(format!("disk-{count}.db")))?;
-                ended.store(count, Ordering::SeqCst);
+                ended.lock().unwrap().push(count);
                 Ok(())
             }
         })
@@ -287,7 +290,7 @@ mod tests {
                         .await
                         .unwrap()
                         .unwrap();
-                    answered.push((number, ended.load(Ordering::SeqCst)));
+                    answered.push((number, ended.lock().unwrap().len()));
                 }
                 answered
             })
@@ -295,24 +298,28 @@ mod tests {
         let answered: Vec<(i64, usize)> =
             futures::future::join_all(callers).await.into_iter().flat_map(Result::unwrap).collect();
         assert_eq!(answered.len(), usize::try_from(NOTICES).unwrap());
-        assert!(answered.iter().all(|(_, by)| *by > 0), "answered before anything was synced");
-        let syncs = ended.load(Ordering::SeqCst);
-        assert!(syncs < answered.len(), "{syncs} syncs: nobody shared one");
-        for count in 1..=syncs {
-            let kept = rusqlite::Connection::open(disk(count)).unwrap();
+        let ended = ended.lock().unwrap().clone();
+        assert!(ended.len() < answered.len(), "{} syncs: nobody shared one", ended.len());
+        // After how many ended syncs a payment was on the disk.
+        let mut there = BTreeMap::new();
+        for (by, count) in (1_usize..).zip(&ended) {
+            let kept = rusqlite::Connection::open(folder.path().join(format!("disk-{count}.db"))).unwrap();
             let granted: i64 = kept.query_row("SELECT count(*) FROM grants", [], |row| row.get(0)).unwrap();
             let logged: i64 = kept
                 .query_row("SELECT count(DISTINCT payment_id) FROM ipn_events", [], |row| row.get(0))
                 .unwrap();
             assert_eq!(granted, logged, "a transaction is kept whole");
-            for (number, _) in answered.iter().filter(|(_, by)| *by == count) {
-                let is_there: bool = kept
-                    .query_row("SELECT EXISTS (SELECT 1 FROM payments WHERE id = ?1)", [number], |row| {
-                        row.get(0)
-                    })
-                    .unwrap();
-                assert!(is_there, "payment {number} was answered after sync {count} and is not on the disk");
+            let mut payments = kept.prepare("SELECT id FROM payments").unwrap();
+            for id in payments.query_map([], |row| row.get::<_, i64>(0)).unwrap() {
+                there.entry(id.unwrap()).or_insert(by);
             }
+        }
+        for (number, by) in answered {
+            assert!(
+                there.get(&number).is_some_and(|since| *since <= by),
+                "payment {number} was answered after {by} syncs and is on the disk after {:?}",
+                there.get(&number)
+            );
         }
         store.close().await;
     }
@@ -323,13 +330,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
         let (allow, allowed) = std::sync::mpsc::channel::<()>();
-        let store = open_synced_by(folder.path().join("t.db"), ports(), OpenOptions::default(), move |_| {
+        let allowed = Mutex::new(allowed);
+        let sync = move |_: &Path, _: &File| {
             began.send(()).unwrap();
-            allowed.recv().unwrap();
+            allowed.lock().unwrap().recv().unwrap();
             Ok(())
-        })
-        .await
-        .unwrap();
+        };
+        let store = open_synced_by(folder.path().join("t.db"), ports(), OpenOptions::default(), sync);
+        let store = store.await.unwrap();
         allow.send(()).unwrap();
         store.submit(add_channel(PRIVATE_CHAT, Some(PUBLIC_CHAT))).await.unwrap().unwrap();
         begun.recv().await.unwrap();

@@ -4,13 +4,17 @@
 //! The connection that writes runs with `synchronous=normal`: SQLite then syncs the log before a checkpoint and when it begins the log
 //! anew, but not at a commit. That part is done here, with the same call on the same file. Until then SQLite shows the commit to every
 //! connection; so who reads past the writer waits, with what was read, until it is [`Safe`] to be acted on.
+//!
+//! Several syncs may be under way at once. A disk answers most of them in a fraction of a millisecond and some in many: one that began later
+//! and has ended makes safe what the one before it was for, too.
 
-use std::fs::File;
+use std::collections::VecDeque;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
@@ -18,19 +22,54 @@ use tokio::sync::watch;
 use crate::StoreError;
 use crate::queue::{Audience, News};
 
-/// How many batches may be committed and not yet safe. With one the writer works while the disk does; more let it catch up after a sync that
-/// took long, and bound what waits in memory.
-const AHEAD_MAX: usize = 4;
+/// How many batches may be committed and not yet told of. They bound what waits in memory.
+const AHEAD_MAX: usize = 8;
+/// How many syncs may be under way at once.
+const SYNCS_MAX: usize = 3;
+
+/// Has a log on the disk, whose name and whose open file it is given.
+pub(crate) trait SyncLog: Fn(&Path, &File) -> io::Result<()> + Send + Sync + 'static {}
+
+impl<F: Fn(&Path, &File) -> io::Result<()> + Send + Sync + 'static> SyncLog for F {}
 
 /// The writer's side.
 pub(crate) struct Syncs {
-    news: SyncSender<Handed>,
+    shared: Arc<Shared>,
+    /// How many of the commits are handed over.
+    handed: u64,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the writer and the threads share.
+struct Shared {
+    log: PathBuf,
     /// How many commits were begun. Each is counted before anybody can read it.
     begun: Arc<AtomicU64>,
-    /// How many of them are handed over.
-    handed: u64,
-    safe: watch::Receiver<u64>,
-    thread: JoinHandle<()>,
+    line: Mutex<Line>,
+    /// There is something for a thread to do.
+    handed: Condvar,
+    /// There is room in the line.
+    told: Condvar,
+    /// Held by who tells, so that everybody is told in the order of the commits.
+    telling: Mutex<()>,
+    audience: Audience,
+    /// Up to which commit all is safe; `None` when nothing can be made safe any more.
+    safe: watch::Sender<Option<u64>>,
+}
+
+/// Who waits for which commit.
+#[derive(Default)]
+struct Line {
+    /// In the order of the commits.
+    waiting: VecDeque<Handed>,
+    /// The newest commit that was handed over.
+    newest: u64,
+    /// Up to which commit a sync has begun.
+    syncing: u64,
+    /// Up to which commit all is safe.
+    safe: u64,
+    is_closed: bool,
+    has_failed: bool,
 }
 
 struct Handed {
@@ -39,11 +78,50 @@ struct Handed {
     commits: u64,
 }
 
+/// What a thread does next.
+enum Step {
+    /// Begin a sync, which is for all commits up to this.
+    Sync(u64),
+    /// Tell what is safe already.
+    Tell,
+    Wait,
+    End,
+}
+
+impl Line {
+    fn next_step(&mut self) -> Step {
+        if self.has_failed {
+            return Step::End;
+        }
+        if self.newest > self.syncing {
+            self.syncing = self.newest;
+            return Step::Sync(self.newest);
+        }
+        match self.waiting.front() {
+            Some(first) if first.commits <= self.safe => Step::Tell,
+            None if self.is_closed => Step::End,
+            _ => Step::Wait,
+        }
+    }
+
+    fn made_safe(&mut self, commits: u64) {
+        self.safe = self.safe.max(commits);
+    }
+
+    /// The next to be told, if it is safe.
+    fn take_safe(&mut self) -> Option<Handed> {
+        if self.has_failed {
+            return None;
+        }
+        self.waiting.pop_front_if(|first| first.commits <= self.safe)
+    }
+}
+
 /// The readers' side.
 #[derive(Clone)]
 pub(crate) struct Safe {
     begun: Arc<AtomicU64>,
-    safe: watch::Receiver<u64>,
+    safe: watch::Receiver<Option<u64>>,
 }
 
 impl Safe {
@@ -54,61 +132,184 @@ impl Safe {
     pub(crate) async fn wait(&self) -> Result<(), StoreError> {
         let begun = self.begun.load(Ordering::SeqCst);
         let mut safe = self.safe.clone();
-        safe.wait_for(|safe| *safe >= begun).await.map(|_| ()).map_err(|_| gone())
+        let reached = safe.wait_for(|safe| safe.is_none_or(|safe| safe >= begun)).await;
+        match reached.as_deref() {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) | Err(_) => Err(gone()),
+        }
     }
 }
 
 impl Syncs {
-    /// Starts the thread. It ends with this. `sync` has the log on the disk; in production that is [`sync`].
+    /// Starts the threads. They end with this. In production `sync` is [`sync`].
     ///
     /// # Errors
-    /// The file or the thread.
-    pub(crate) fn start(
-        database: &Path,
-        audience: Audience,
-        sync: impl Fn(&Path) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<Self> {
-        let (news, handed) = sync_channel(AHEAD_MAX);
-        let log = log_of(database)?;
-        let (safe_to, safe) = watch::channel(0);
-        let thread = std::thread::Builder::new()
-            .name("store-sync".to_owned())
-            .spawn(move || sync_and_tell(&log, &handed, &audience, &safe_to, sync))?;
-        Ok(Self { news, begun: Arc::default(), handed: 0, safe, thread })
+    /// The log, which SQLite makes when a database is first read, or a thread.
+    pub(crate) fn start(database: &Path, audience: Audience, sync: impl SyncLog) -> io::Result<Self> {
+        let (safe, _) = watch::channel(Some(0));
+        let shared = Arc::new(Shared {
+            log: log_of(database)?,
+            begun: Arc::default(),
+            line: Mutex::default(),
+            handed: Condvar::new(),
+            told: Condvar::new(),
+            telling: Mutex::default(),
+            audience,
+            safe,
+        });
+        let sync = Arc::new(sync);
+        // Of a page that could not be written the system tells every file that is open by then, once. So each thread has its own, from the
+        // beginning: a sync that ends well has not overlooked what another was told.
+        let files = (0..SYNCS_MAX).map(|_| File::open(&shared.log)).collect::<io::Result<Vec<File>>>()?;
+        let mut syncs = Self { shared, handed: 0, threads: Vec::new() };
+        for file in files {
+            let (shared, sync) = (Arc::clone(&syncs.shared), Arc::clone(&sync));
+            let thread = std::thread::Builder::new().name("store-sync".to_owned());
+            syncs.threads.push(thread.spawn(move || shared.work(&file, &*sync))?);
+        }
+        Ok(syncs)
     }
 
     /// For those who read past the writer.
     pub(crate) fn safe(&self) -> Safe {
-        Safe { begun: Arc::clone(&self.begun), safe: self.safe.clone() }
+        Safe { begun: Arc::clone(&self.shared.begun), safe: self.shared.safe.subscribe() }
     }
 
     /// To be called before each commit.
     pub(crate) fn begin(&self) {
-        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.shared.begun.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether a commit was begun, be it in vain, that is not handed over.
     pub(crate) fn is_due(&self) -> bool {
-        self.begun.load(Ordering::SeqCst) > self.handed
+        self.shared.begun.load(Ordering::SeqCst) > self.handed
     }
 
     /// Has everybody told when all that was committed so far is safe. Waits if too much is not; `false` if nothing can be made safe any more.
     pub(crate) fn hand_over(&mut self, news: News) -> bool {
-        self.handed = self.begun.load(Ordering::SeqCst);
-        match self.news.send(Handed { news, commits: self.handed }) {
-            Ok(()) => true,
-            Err(lost) => {
-                lost.0.news.refuse(&gone());
-                false
+        self.handed = self.shared.begun.load(Ordering::SeqCst);
+        let line = self.shared.line();
+        let has_no_room = |line: &mut Line| line.waiting.len() >= AHEAD_MAX && !line.has_failed;
+        let mut line = self.shared.told.wait_while(line, has_no_room).unwrap_or_else(PoisonError::into_inner);
+        if line.has_failed {
+            drop(line);
+            news.refuse(&gone());
+            return false;
+        }
+        line.newest = self.handed;
+        line.waiting.push_back(Handed { news, commits: self.handed });
+        drop(line);
+        self.shared.handed.notify_one();
+        true
+    }
+
+    /// Waits until everybody has been told.
+    pub(crate) fn end(mut self) {
+        self.close();
+        for thread in self.threads.drain(..) {
+            // One that panicked has said so, and what it held is refused.
+            let _ = thread.join();
+        }
+    }
+
+    fn close(&self) {
+        self.shared.line().is_closed = true;
+        self.shared.handed.notify_all();
+    }
+}
+
+impl Drop for Syncs {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a thread does.
+    fn work(&self, file: &File, sync: &impl SyncLog) {
+        let panics = Panics(self);
+        loop {
+            match self.next_step() {
+                Step::Sync(commits) => match sync(&self.log, file) {
+                    Ok(()) => {
+                        self.line().made_safe(commits);
+                        self.tell();
+                    }
+                    Err(error) => self.fail(&error),
+                },
+                Step::Tell => self.tell(),
+                Step::Wait => {}
+                Step::End => break,
+            }
+        }
+        drop(panics);
+    }
+
+    /// Waits until there is something to do.
+    fn next_step(&self) -> Step {
+        let mut line = self.line();
+        loop {
+            match line.next_step() {
+                Step::Wait => line = self.handed.wait(line).unwrap_or_else(PoisonError::into_inner),
+                step => return step,
             }
         }
     }
 
-    /// Waits until everybody has been told.
-    pub(crate) fn end(self) {
-        drop(self.news);
-        // One that panicked has said so, and the answers it held are closed.
-        let _ = self.thread.join();
+    /// Tells everybody whose commit is safe.
+    fn tell(&self) {
+        let telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut line = self.line();
+            let Some(next) = line.take_safe() else { break };
+            let is_last = line.waiting.is_empty() && line.is_closed;
+            drop(line);
+            self.told.notify_one();
+            if is_last {
+                self.handed.notify_all();
+            }
+            // What has failed meanwhile stays failed.
+            self.safe.send_if_modified(|safe| safe.as_mut().map(|safe| *safe = next.commits).is_some());
+            self.audience.tell(next.news);
+        }
+        drop(telling);
+    }
+
+    /// Nothing is called safe from here on: a system that failed to write a page may call it written at the next sync.
+    fn fail(&self, error: &dyn std::fmt::Display) {
+        let mut line = self.line();
+        let is_first = !std::mem::replace(&mut line.has_failed, true);
+        let refused = std::mem::take(&mut line.waiting);
+        drop(line);
+        if !is_first {
+            return;
+        }
+        let log = self.log.display();
+        tracing::error!(%error, %log, "store.sync_failed: nothing is stored from here on; restart when the disk is mended");
+        let what = format!("{log} could not be synced ({error}); the change may be there all the same");
+        self.safe.send_replace(None);
+        self.audience.end_writer(&what);
+        let error = StoreError::Unavailable { what };
+        for one in refused {
+            one.news.refuse(&error);
+        }
+        self.handed.notify_all();
+        self.told.notify_all();
+    }
+}
+
+/// What a thread that panicked was at is not known to be safe.
+struct Panics<'a>(&'a Shared);
+
+impl Drop for Panics<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(&"the thread panicked");
+        }
     }
 }
 
@@ -123,49 +324,20 @@ fn gone() -> StoreError {
     StoreError::Unavailable { what: "the disk failed before; restart when it is mended".to_owned() }
 }
 
-fn sync_and_tell(
-    log: &Path,
-    handed: &Receiver<Handed>,
-    audience: &Audience,
-    safe: &watch::Sender<u64>,
-    sync: impl Fn(&Path) -> io::Result<()>,
-) {
-    while let Ok(first) = handed.recv() {
-        // What was committed before the sync begins is made safe by it.
-        let mut all = vec![first];
-        all.extend(handed.try_iter());
-        let commits = all.iter().map(|one| one.commits).max().unwrap_or_default();
-        let synced = if commits > *safe.borrow() { sync(log) } else { Ok(()) };
-        if let Err(error) = synced {
-            let what = format!(
-                "{} could not be synced ({error}); the change may be there all the same",
-                log.display()
-            );
-            tracing::error!(%error, log = %log.display(), "store.sync_failed: nothing is stored from here on; restart when the disk is mended");
-            audience.end_writer(&what);
-            let refused = StoreError::Unavailable { what };
-            for one in all {
-                one.news.refuse(&refused);
-            }
-            // A system that failed to write a page may call it written at the next sync: what comes later is not known to be safe.
-            return;
-        }
-        safe.send_replace(commits);
-        for one in all {
-            audience.tell(one.news);
-        }
+/// Syncs the log, if it is still there: one that somebody took away is not safe, however often the file without a name is synced.
+pub(crate) fn sync(log: &Path, file: &File) -> io::Result<()> {
+    file.sync_data()?;
+    let number = |data: &Metadata| (data.dev(), data.ino());
+    if number(&std::fs::metadata(log)?) == number(&file.metadata()?) {
+        Ok(())
+    } else {
+        Err(io::Error::other("it is another file than the one that was opened"))
     }
-}
-
-/// Syncs the log by its name: a log that somebody took away is not safe, however often the file without a name is synced.
-pub(crate) fn sync(log: &Path) -> io::Result<()> {
-    File::open(log)?.sync_data()
 }
 
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc;
 
     use futures::poll;
@@ -189,47 +361,79 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nobody_is_told_before_a_sync_that_began_after_the_commit_and_one_is_enough_for_all_of_them() {
-        let (began, begun) = mpsc::channel();
-        let (allow, allowed) = mpsc::channel::<()>();
-        let mut syncs = Syncs::start(Path::new("/"), Audience::empty(), move |_| {
-            began.send(()).unwrap();
-            allowed.recv().unwrap();
-            Ok(())
-        })
-        .unwrap();
-        let (first, mut first_answer) = news();
-        assert!(syncs.commit(first));
-        begun.recv().unwrap();
-        // These are committed while the disk is at the first.
-        let (second, mut second_answer) = news();
-        let (third, mut third_answer) = news();
-        let (only_read, mut read_answer) = news();
-        assert!(syncs.commit(second));
-        assert!(syncs.commit(third));
-        assert!(syncs.hand_over(only_read));
-        assert!(first_answer.try_recv().is_err(), "the disk has not said that it is safe");
-        allow.send(()).unwrap();
-        begun.recv().unwrap();
-        assert!(first_answer.blocking_recv().unwrap().is_ok());
-        for answer in [&mut second_answer, &mut third_answer, &mut read_answer] {
-            assert!(answer.try_recv().is_err(), "the sync before began too early for it");
+    /// Starts over a log of its own.
+    fn start(sync: impl SyncLog) -> (Syncs, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("t.db");
+        for name in [&database, &folder.path().join("t.db-wal")] {
+            File::create(name).unwrap();
         }
-        allow.send(()).unwrap();
-        for answer in [second_answer, third_answer, read_answer] {
+        (Syncs::start(&database, Audience::empty(), sync).unwrap(), folder)
+    }
+
+    /// A disk that ends each sync when and as it is told: the begin of each comes with the way to end it.
+    fn disk() -> (impl SyncLog, mpsc::Receiver<mpsc::Sender<io::Result<()>>>) {
+        let (began, begun) = mpsc::channel();
+        let sync = move |_: &Path, _: &File| {
+            let (end, ended) = mpsc::channel();
+            began.send(end).unwrap();
+            ended.recv().unwrap()
+        };
+        (sync, begun)
+    }
+
+    fn broken() -> io::Result<()> {
+        Err(io::Error::other("the disk is gone"))
+    }
+
+    #[test]
+    fn nobody_is_told_before_a_sync_that_began_after_the_commit_and_one_is_enough_for_all_before_it() {
+        let (sync, begun) = disk();
+        let (mut syncs, _folder) = start(sync);
+        let mut waiting = Vec::new();
+        let mut under_way = Vec::new();
+        for _ in 0..SYNCS_MAX {
+            let (news, answer) = news();
+            assert!(syncs.commit(news));
+            waiting.push(answer);
+            under_way.push(begun.recv().unwrap());
+        }
+        // These are committed while the disk has its hands full.
+        for _ in 0..2 {
+            let (news, answer) = news();
+            assert!(syncs.commit(news));
+            waiting.push(answer);
+        }
+        let (only_read, answer) = news();
+        assert!(syncs.hand_over(only_read));
+        waiting.push(answer);
+        assert!(begun.try_recv().is_err(), "more syncs at once than there may be");
+        for answer in &mut waiting {
+            assert!(answer.try_recv().is_err(), "the disk has not said that it is safe");
+        }
+        // The second ends before the first: it began after the commit for which that one is.
+        under_way[1].send(Ok(())).unwrap();
+        let last = begun.recv().unwrap();
+        for answer in waiting.drain(..2) {
             assert!(answer.blocking_recv().unwrap().is_ok());
         }
+        for answer in &mut waiting {
+            assert!(answer.try_recv().is_err(), "the sync that ended began too early for it");
+        }
+        under_way[0].send(Ok(())).unwrap();
+        last.send(Ok(())).unwrap();
+        for answer in waiting {
+            assert!(answer.blocking_recv().unwrap().is_ok());
+        }
+        under_way[2].send(Ok(())).unwrap();
         syncs.end();
-        assert!(begun.recv().is_err(), "two syncs were enough");
+        assert!(begun.recv().is_err(), "one was enough for what was committed before it");
     }
 
     #[test]
     fn what_only_read_after_a_safe_commit_needs_no_sync() {
-        let mut syncs = Syncs::start(Path::new("/"), Audience::empty(), |_| {
-            Err(io::Error::other("nothing is to be synced"))
-        })
-        .unwrap();
+        let (mut syncs, _folder) =
+            start(|_: &Path, _: &File| Err(io::Error::other("nothing is to be synced")));
         let (only_read, answer) = news();
         assert!(syncs.hand_over(only_read));
         assert!(answer.blocking_recv().unwrap().is_ok());
@@ -237,41 +441,73 @@ mod tests {
     }
 
     #[test]
-    fn after_a_sync_that_failed_nothing_is_called_safe_again() {
-        let fails = AtomicBool::new(true);
-        let mut syncs = Syncs::start(Path::new("/"), Audience::empty(), move |_| {
-            if fails.swap(false, Ordering::Relaxed) {
-                Err(io::Error::other("the disk is gone"))
-            } else {
-                Ok(())
+    fn the_writer_is_only_so_far_ahead_of_the_disk() {
+        let (sync, begun) = disk();
+        let (mut syncs, _folder) = start(sync);
+        let (handed, is_handed) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0..=AHEAD_MAX {
+                    assert!(syncs.commit(News::default()));
+                    handed.send(number).unwrap();
+                }
+            });
+            let first = begun.recv().unwrap();
+            for number in 0..AHEAD_MAX {
+                assert_eq!(is_handed.recv().unwrap(), number);
             }
-        })
-        .unwrap();
+            assert!(is_handed.try_recv().is_err(), "further than it may");
+            first.send(Ok(())).unwrap();
+            assert_eq!(is_handed.recv().unwrap(), AHEAD_MAX);
+            while let Ok(end) = begun.try_recv() {
+                end.send(Ok(())).unwrap();
+            }
+        });
+        let ends = std::thread::spawn(move || syncs.end());
+        while let Ok(end) = begun.recv() {
+            end.send(Ok(())).unwrap();
+        }
+        ends.join().unwrap();
+    }
+
+    #[test]
+    fn after_a_sync_that_failed_nothing_is_called_safe_again() {
+        let (sync, begun) = disk();
+        let (mut syncs, _folder) = start(sync);
+        let (first, first_answer) = news();
+        assert!(syncs.commit(first));
+        let of_first = begun.recv().unwrap();
+        let (second, second_answer) = news();
+        assert!(syncs.commit(second));
+        let of_second = begun.recv().unwrap();
+        of_first.send(broken()).unwrap();
+        let refused = first_answer.blocking_recv().unwrap().unwrap_err();
+        assert!(refused.to_string().contains("the disk is gone"), "{refused}");
+        assert!(second_answer.blocking_recv().unwrap().is_err());
+        // The other says that all is well, as systems do that have dropped what they could not write.
+        of_second.send(Ok(())).unwrap();
+        let (later, answer) = news();
+        assert!(!syncs.commit(later));
+        assert!(answer.blocking_recv().unwrap().is_err(), "called safe after the disk has failed");
+        syncs.end();
+        assert!(begun.recv().is_err(), "nothing more is tried");
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_a_disk_that_failed() {
+        let (mut syncs, _folder) = start(|_: &Path, _: &File| panic!("a fault of ours"));
         let (lost, answer) = news();
         assert!(syncs.commit(lost));
-        let refused = answer.blocking_recv().unwrap().unwrap_err();
-        assert!(refused.to_string().contains("the disk is gone"), "{refused}");
-        // The next sync would say that all is well, as systems do that have dropped what they could not write.
-        loop {
-            let (later, answer) = news();
-            let taken = syncs.commit(later);
-            let refused = match answer.blocking_recv() {
-                Ok(answer) => answer.is_err(),
-                Err(_) => true,
-            };
-            assert!(refused, "called safe after the disk has failed");
-            if !taken {
-                break;
-            }
-        }
+        assert!(answer.blocking_recv().unwrap().is_err());
+        let (later, _) = news();
+        assert!(!syncs.commit(later));
         syncs.end();
     }
 
     #[tokio::test]
     async fn who_has_read_a_commit_waits_until_it_is_safe() {
-        let (allow, allowed) = mpsc::channel::<io::Result<()>>();
-        let mut syncs =
-            Syncs::start(Path::new("/"), Audience::empty(), move |_| allowed.recv().unwrap()).unwrap();
+        let (sync, begun) = disk();
+        let (mut syncs, _folder) = start(sync);
         let safe = syncs.safe();
         safe.wait().await.unwrap();
         syncs.begin();
@@ -282,14 +518,14 @@ mod tests {
         assert!(syncs.hand_over(News::default()));
         assert!(!syncs.is_due());
         assert!(poll!(&mut of_first).is_pending(), "the disk has not said that it is safe");
-        allow.send(Ok(())).unwrap();
+        begun.recv().unwrap().send(Ok(())).unwrap();
         of_first.await.unwrap();
         safe.wait().await.unwrap();
 
         let (second, _) = news();
         assert!(syncs.commit(second));
         let of_second = safe.wait();
-        allow.send(Err(io::Error::other("the disk is gone"))).unwrap();
+        begun.recv().unwrap().send(broken()).unwrap();
         assert!(of_second.await.is_err(), "nobody knows whether the disk has it");
         assert!(safe.wait().await.is_err());
         syncs.end();
@@ -297,11 +533,23 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_safe_at_the_end_stays_so() {
-        let mut syncs = Syncs::start(Path::new("/"), Audience::empty(), |_| Ok(())).unwrap();
+        let (mut syncs, _folder) = start(|_: &Path, _: &File| Ok(()));
         let safe = syncs.safe();
         let (only, _) = news();
         assert!(syncs.commit(only));
         syncs.end();
         safe.wait().await.unwrap();
+    }
+
+    #[test]
+    fn a_log_that_was_taken_away_or_changed_for_another_is_not_safe() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("t.db-wal");
+        let file = File::create(&log).unwrap();
+        sync(&log, &file).unwrap();
+        std::fs::rename(&log, folder.path().join("elsewhere")).unwrap();
+        assert_eq!(sync(&log, &file).unwrap_err().kind(), io::ErrorKind::NotFound);
+        File::create(&log).unwrap();
+        assert!(sync(&log, &file).unwrap_err().to_string().contains("another file"));
     }
 }
