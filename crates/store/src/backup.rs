@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::{OpenError, sqlite, url};
 
 /// What a copy holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copy {
     /// Its size.
     pub bytes: u64,
@@ -16,6 +16,8 @@ pub struct Copy {
     pub audit_entries: i64,
     /// The seal of the last of them.
     pub last_seal: [u8; 32],
+    /// Where the database is kept in whose place it was put.
+    pub replaced: Option<PathBuf>,
 }
 
 /// Why there is no copy, or nothing was restored. The database is then as it was.
@@ -57,7 +59,7 @@ pub async fn backup(url: &str, file: PathBuf, force: bool) -> Result<Copy, Backu
 }
 
 /// Puts a copy in the place of the database, which nobody may be using. One that is there is replaced only if `force` says so, and is kept
-/// beside.
+/// beside, under a name that nothing has.
 ///
 /// # Errors
 /// What is in the way.

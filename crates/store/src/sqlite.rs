@@ -225,8 +225,9 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        // The connection that is closed last copies the log back, which one that only reads cannot do: the file is then whole by itself.
+        self.readers.close().await;
         self.queue.close().await;
-        self.readers.close();
     }
 
     async fn ended(&self) {

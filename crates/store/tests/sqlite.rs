@@ -90,6 +90,35 @@ mod engine {
         assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_store_that_was_closed_is_one_whole_file_that_only_its_owner_reads() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        world.run(Notice::finished(1, legacy_ref(7)).command()).await;
+        // Readers have connections of their own, and keep them.
+        let reads =
+            (0..8).map(|_| world.store.snapshot(Notice::finished(1, legacy_ref(7)).command().needs()));
+        for read in futures::future::join_all(reads).await {
+            read.unwrap();
+        }
+        let path = database.0.path().join("tollhouse.db");
+        let log = database.0.path().join("tollhouse.db-wal");
+        for file in [&path, &log] {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{}", file.display());
+        }
+        world.store.close().await;
+        assert!(!log.exists(), "what was stored last is in another file");
+        let copy = database.0.path().join("copy.db");
+        std::fs::copy(&path, &copy).unwrap();
+        let payments: i64 = Connection::open(&copy)
+            .unwrap()
+            .query_row("SELECT count(*) FROM payments", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(payments, 1);
+    }
+
     #[tokio::test]
     async fn what_cannot_be_opened_says_why() {
         let folder = tempfile::tempdir().unwrap();

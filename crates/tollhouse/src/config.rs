@@ -20,6 +20,8 @@ pub use policies::share;
 const PREFIX: &str = "TOLLHOUSE_";
 /// The file that is read if there is one and no other is named.
 const FILE_DEFAULT: &str = "tollhouse.toml";
+/// The database if none is named, in the working folder.
+const DATABASE_FILE_DEFAULT: &str = "tollhouse.db";
 /// What the tests use is none of the configuration's business.
 const IGNORED_PREFIX: &str = "TOLLHOUSE_TEST_";
 /// How often the provider is asked for what is missing, in seconds, if nothing else is said. A buyer whose page is open is looked after
@@ -190,6 +192,14 @@ impl Values {
 }
 
 impl Config {
+    /// Whether no database is named, and there is none where it is then looked for.
+    #[must_use]
+    pub fn has_no_database(&self) -> bool {
+        self.database_url.expose_secret() == format!("sqlite://{DATABASE_FILE_DEFAULT}")
+            // Where there is its log the file was taken away, which the store has a better word for.
+            && ["", "-wal"].iter().all(|end| !Path::new(&format!("{DATABASE_FILE_DEFAULT}{end}")).exists())
+    }
+
     /// Reads the configuration from a file, if one is named or `tollhouse.toml` is there, and the environment.
     ///
     /// # Errors
@@ -276,7 +286,7 @@ impl Config {
         Ok(Self {
             database_url: values
                 .parse("database_url", database_url)?
-                .unwrap_or_else(|| "sqlite://tollhouse.db".into()),
+                .unwrap_or_else(|| format!("sqlite://{DATABASE_FILE_DEFAULT}").into()),
             listen,
             public_url,
             ipn_secrets,

@@ -119,7 +119,15 @@ async fn s32_a_backup_beside_a_busy_server_is_whole_and_can_be_restored() {
     assert_eq!(restored["audit_entries"], done["audit_entries"]);
     assert_eq!(payments(&url), held);
     let replaced = place(&town.database, "tollhouse.db.replaced");
-    assert_eq!(i64::try_from(payments(&format!("sqlite://{}", replaced.display())).len()).unwrap(), all);
+    assert_eq!(restored["replaced"], replaced.to_str().unwrap());
+    // It was the wrong one, and the next is not right either: each time what was there is kept.
+    let again = json(&url, &["restore", &kept, "--force"]);
+    let second = place(&town.database, "tollhouse.db.replaced-2");
+    assert_eq!(again["replaced"], second.to_str().unwrap());
+    for (replaced, count) in [(replaced, all), (second, i64::try_from(held.len()).unwrap())] {
+        let url = format!("sqlite://{}", replaced.display());
+        assert_eq!(i64::try_from(payments(&url).len()).unwrap(), count, "{url}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

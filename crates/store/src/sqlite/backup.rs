@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 use tollhouse_core::audit::{GENESIS, verify};
 
-use super::open::{applied, newest, opening_turn, unavailable};
+use super::open::{LOG, applied, newest, opening_turn, private, unavailable};
 use super::read;
 use super::rows::failure;
 use crate::backup::{BackupError, Copy};
@@ -19,8 +19,8 @@ use crate::migrate::{SQLITE, pending};
 use crate::{AuditFilter, PAGE_LENGTH_MAX};
 
 /// What stands beside a database and belongs to it.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
-/// Under which name a database that was replaced is kept.
+const COMPANIONS: [&str; 2] = [LOG, "-shm"];
+/// Under which name a database that was replaced is kept. If that is taken, by the one that was replaced before, a number follows.
 const REPLACED: &str = ".replaced";
 
 /// Copies the database into a file.
@@ -63,7 +63,7 @@ pub(crate) fn restore(database: &Path, file: &Path, force: bool) -> Result<Copy,
     if is_same(database, file) {
         return Err(BackupError::Refused(format!("{} is the database itself", file.display())));
     }
-    if has_content(&with(file, COMPANIONS[0])) {
+    if has_content(&with(file, LOG)) {
         return Err(BackupError::Refused(format!(
             "{} has a log beside it: it is a database at work, not a backup, and copying it would lose what is in the log; make a backup of it",
             file.display()
@@ -86,9 +86,9 @@ pub(crate) fn restore(database: &Path, file: &Path, force: bool) -> Result<Copy,
     let part = Part::beside(database)?;
     fs::copy(file, &part.path).map_err(|error| wrong(file, &error.to_string()))?;
     let copy = look(&part.path)?;
-    put_aside(database)?;
+    let replaced = put_aside(database)?;
     part.place(database)?;
-    Ok(copy)
+    Ok(Copy { replaced, ..copy })
 }
 
 /// A copy under way; removed unless it is placed.
@@ -125,12 +125,6 @@ impl Drop for Part {
     }
 }
 
-/// Makes an empty file that only its owner may read.
-fn private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    File::options().write(true).create_new(true).mode(0o600).open(path).map(|_| ())
-}
-
 fn sync_folder(file: &Path) -> std::io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
@@ -153,7 +147,7 @@ fn look(file: &Path) -> Result<Copy, BackupError> {
     pending(SQLITE, &applied)?;
     let (entries, seal) = seals(&connection, file)?;
     let bytes = fs::metadata(file).map_err(|error| wrong(file, &error.to_string()))?.len();
-    Ok(Copy { bytes, schema: newest(&applied), audit_entries: entries, last_seal: seal })
+    Ok(Copy { bytes, schema: newest(&applied), audit_entries: entries, last_seal: seal, replaced: None })
 }
 
 /// Opens a file that nobody changes: nothing is locked, and nothing is put beside it.
@@ -211,17 +205,24 @@ fn require_unused(database: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Keeps what is replaced, with its companions, for the case that the wrong file was named.
-fn put_aside(database: &Path) -> Result<(), BackupError> {
-    let kept = with(database, REPLACED);
-    for companion in [""].iter().chain(&COMPANIONS) {
-        let (from, to) = (with(database, companion), with(&kept, companion));
-        remove(&to)?;
+/// Keeps what is replaced, with its companions, for the case that the wrong file was named; under which name, if there was anything.
+/// What was kept before stays: it may be the only copy of what somebody looks for.
+fn put_aside(database: &Path) -> Result<Option<PathBuf>, BackupError> {
+    let whole = || [""].into_iter().chain(COMPANIONS);
+    if !whole().any(|end| has_content(&with(database, end))) {
+        return Ok(None);
+    }
+    let names = (2_u32..).map(|number| with(database, &format!("{REPLACED}-{number}")));
+    let is_free = |name: &PathBuf| !whole().any(|end| with(name, end).exists());
+    let kept = std::iter::once(with(database, REPLACED)).chain(names).find(is_free);
+    let Some(kept) = kept else { return Err(wrong(database, "every name for what is replaced is taken")) };
+    for end in whole() {
+        let (from, to) = (with(database, end), with(&kept, end));
         if from.exists() {
             fs::rename(&from, &to).map_err(|error| wrong(&from, &error.to_string()))?;
         }
     }
-    Ok(())
+    Ok(Some(kept))
 }
 
 fn with(path: &Path, end: &str) -> PathBuf {

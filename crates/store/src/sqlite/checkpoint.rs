@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::wait_patiently;
 
@@ -23,7 +24,8 @@ pub(crate) struct Checkpoints {
     pages: Arc<AtomicI32>,
     /// Whether the thread has copied since the writer did.
     copied: Arc<AtomicBool>,
-    begin: SyncSender<()>,
+    begin: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
     /// At how many pages the thread is asked next.
     next: i32,
 }
@@ -40,17 +42,19 @@ impl Checkpoints {
         let (begin, asked) = sync_channel(1);
         let thread = std::thread::Builder::new().name("store-checkpoint".to_owned()).spawn({
             let copied = Arc::clone(&copied);
-            move || copy_when_asked(&beside, &asked, &copied)
+            move || copy_when_asked(beside, &asked, &copied)
         });
-        thread.map_err(|error| format!("no thread for the checkpoints: {error}"))?;
-        Ok(Self { pages, copied, begin, next: LOG_PAGES })
+        let thread = thread.map_err(|error| format!("no thread for the checkpoints: {error}"))?;
+        Ok(Self { pages, copied, begin: Some(begin), thread: Some(thread), next: LOG_PAGES })
     }
 
     fn connections(
         connection: &mut Connection,
         path: &Path,
     ) -> rusqlite::Result<(Connection, Arc<AtomicI32>)> {
-        let mut beside = Connection::open(path)?;
+        // The file is there; if somebody has just taken it away none is made in its place.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut beside = Connection::open_with_flags(path, flags)?;
         wait_patiently(&mut beside)?;
         let pages = Arc::new(AtomicI32::new(0));
         // In the place of the automatic checkpoint, which is such a hook itself.
@@ -74,15 +78,26 @@ impl Checkpoints {
         if self.copied.swap(false, Ordering::Acquire) {
             copy(connection);
             self.next = pages + LOG_PAGES;
-        } else if pages >= self.next && self.begin.try_send(()).is_ok() {
+        } else if pages >= self.next && self.begin.as_ref().is_some_and(|begin| begin.try_send(()).is_ok()) {
             self.next = pages + LOG_PAGES;
         }
     }
 }
 
-fn copy_when_asked(connection: &Connection, asked: &Receiver<()>, copied: &AtomicBool) {
+impl Drop for Checkpoints {
+    /// Waits until its connection is closed: the connection that is closed last copies the log back whole.
+    fn drop(&mut self) {
+        drop(self.begin.take());
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn copy_when_asked(connection: Connection, asked: &Receiver<()>, copied: &AtomicBool) {
     while asked.recv().is_ok() {
-        copy(connection);
+        copy(&connection);
         copied.store(true, Ordering::Release);
     }
 }

@@ -15,6 +15,9 @@ const WAL_BYTES_KEPT_MAX: i64 = 64 * 1024 * 1024;
 /// The page cache of the writer, in KiB: holds the upper levels of every index at ten million rows.
 const CACHE_KIB: i64 = 16 * 1024;
 
+/// What is at the end of the name of a database's write-ahead log.
+pub(crate) const LOG: &str = "-wal";
+
 pub(crate) fn unavailable(path: &Path, what: &str) -> OpenError {
     OpenError::Unavailable { database: path.display().to_string(), what: what.to_owned() }
 }
@@ -22,6 +25,7 @@ pub(crate) fn unavailable(path: &Path, what: &str) -> OpenError {
 /// Opens the connection that writes.
 pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Connection, Checkpoints), OpenError> {
     if !options.migrate && !path.exists() {
+        require_no_orphaned_log(path)?;
         // Whoever may not change the schema makes no file either.
         return Err(OpenError::Older { found: 0, known: newest_known() });
     }
@@ -59,9 +63,45 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     // two that read wait for each other, so SQLite does not wait at all. Of several openers one goes after the other.
     let turn = opening_turn(path)
         .map_err(|error| unavailable(path, &format!("cannot lock it to open it: {error}")))?;
+    require_no_orphaned_log(path)?;
+    make_private(path).map_err(|error| unavailable(path, &format!("cannot make the file: {error}")))?;
     let connection = configured(path).map_err(|error| unavailable(path, &error.to_string()))?;
     drop(turn);
     Ok(connection)
+}
+
+/// Refuses a place from which the database was taken and its log was not. SQLite would make a new database there and empty the log, in
+/// which there may be all that was stored since the last checkpoint, also that of a process which still works with the file.
+fn require_no_orphaned_log(path: &Path) -> Result<(), OpenError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push(LOG);
+    let has_content = |path: &Path| std::fs::metadata(path).is_ok_and(|data| data.len() > 0);
+    if has_content(path) || !has_content(Path::new(&log)) {
+        return Ok(());
+    }
+    Err(unavailable(
+        path,
+        &format!(
+            "the file is away from its place, but {} is there, and holds what was stored last: put the file back before anything else. \
+             To begin a new database, move the log elsewhere, too",
+            Path::new(&log).display()
+        ),
+    ))
+}
+
+/// Makes a file that is not there, readable for its owner only: it says who paid, and lets people in. SQLite gives its companions the same
+/// rights.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match private(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes an empty file that only its owner may read.
+pub(crate) fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().write(true).create_new(true).mode(0o600).open(path).map(|_| ())
 }
 
 /// Waits until nobody else opens the database; the turn ends when the file is dropped, or with the process.

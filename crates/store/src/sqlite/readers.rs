@@ -13,7 +13,7 @@ use crate::StoreError;
 use crate::writer::Failure;
 
 /// How many may read at once. Each holds a connection of about 2 MB with its cache; more would not be faster on one disk.
-const READERS_MAX: usize = 4;
+const READERS_MAX: u32 = 4;
 
 /// The pool.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf, safe: Safe) -> Self {
-        let permits = Arc::new(Semaphore::new(READERS_MAX));
+        let permits = Arc::new(Semaphore::new(READERS_MAX as usize));
         Self { path: Arc::new(path), idle: Arc::default(), permits, safe }
     }
 
@@ -78,9 +78,12 @@ impl Readers {
         Ok(connection)
     }
 
-    /// Lets no new read begin and closes what is idle.
-    pub(crate) fn close(&self) {
-        self.permits.close();
+    /// Lets no new read begin, waits for those under way, and closes their connections.
+    pub(crate) async fn close(&self) {
+        if let Ok(all) = self.permits.acquire_many(READERS_MAX).await {
+            self.permits.close();
+            drop(all);
+        }
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
+use super::open::LOG;
 use crate::StoreError;
 use crate::queue::{Audience, News};
 
@@ -316,7 +317,7 @@ impl Drop for Panics<'_> {
 /// The write-ahead log of a database, which SQLite keeps beside it: beside the file itself, not a link to it.
 fn log_of(database: &Path) -> io::Result<PathBuf> {
     let mut log = database.canonicalize()?.into_os_string();
-    log.push("-wal");
+    log.push(LOG);
     Ok(log.into())
 }
 

@@ -28,7 +28,7 @@ pub(super) struct RestoreArgs {
     /// The backup
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Replace the database that is there; it is kept beside, with .replaced at the end of its name
+    /// Replace the database that is there; it is kept beside, with .replaced and if need be a number at the end of its name
     #[arg(long)]
     force: bool,
 }
@@ -42,6 +42,9 @@ struct Done {
     audit_entries: i64,
     /// Keep it in another place: an audit log that somebody made anew ends with another one.
     last_seal: String,
+    /// Where the database is now in whose place it was put.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<String>,
 }
 
 /// Makes a backup, beside a running `serve`.
@@ -70,17 +73,22 @@ fn done(file: String, copy: &Copy) -> Done {
         schema: copy.schema,
         audit_entries: copy.audit_entries,
         last_seal: view::hex(&copy.last_seal),
+        replaced: copy.replaced.as_ref().map(|path| path.display().to_string()),
     }
 }
 
 fn in_full(what: &str, done: &Done) -> String {
-    block(&[
+    let mut lines = vec![
         (what, done.file.clone()),
         ("Size", format!("{} bytes, every page read and found whole", done.bytes)),
         ("Schema", done.schema.to_string()),
         ("Audit log", format!("{} entries, every seal holds", done.audit_entries)),
         ("Last seal", done.last_seal.clone()),
-    ])
+    ];
+    if let Some(replaced) = &done.replaced {
+        lines.push(("Kept", format!("{replaced}: the database that was there")));
+    }
+    block(&lines)
 }
 
 fn told(error: BackupError) -> CliError {

@@ -146,6 +146,20 @@ fn the_environment_wins_over_the_file_that_is_named() {
 }
 
 #[test]
+fn who_forgot_to_say_which_database_is_not_told_that_all_is_well_in_a_new_one() {
+    let place = Place::new().without("TOLLHOUSE_DATABASE_URL");
+    for looks in [&["attention", "list"][..], &["payment", "list"], &["payment", "recover", "1"]] {
+        let said = place.run(looks);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{looks:?}: {}", said.stderr);
+        assert!(said.stderr.contains("--config"), "{}", said.stderr);
+    }
+    assert!(!place.has_file("tollhouse.db"), "a look made a database");
+    place.channel();
+    assert!(place.has_file("tollhouse.db"), "whoever registers a channel begins one");
+    assert_eq!(place.run(&["attention", "list"]).code, 0);
+}
+
+#[test]
 fn people_get_tables_and_no_log_lines_in_the_answer() {
     let place = Place::new();
     let empty = place.run(&["order", "list"]);

@@ -148,6 +148,20 @@ async fn a_database_file_that_is_moved_away_or_replaced_takes_nothing() {
     all_refused(&http, &url, 2..MEANWHILE).await;
     assert_eq!(status(&http, program.url("/readyz")).await, 503);
     program.says("is gone from its place").await;
+    // What was stored last is in the log, which stands there alone. A look at it must not cost it.
+    let log = || std::fs::metadata(format!("{path}-wal")).unwrap().len();
+    let before = log();
+    assert!(before > 0, "nothing is at stake");
+    for looks in [&["payment", "list"][..], &["attention", "list"], &["migrate"]] {
+        let output = setup.run(looks).await;
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{looks:?}: {said}");
+        assert!(said.contains("put the file back"), "{looks:?}: {said}");
+    }
+    let Err(said) = Program::try_start(&setup).await else { panic!("started beside a log without its file") };
+    assert!(said.contains("put the file back"), "{said}");
+    assert!(!std::path::Path::new(&path).exists(), "a new one in its place");
+    assert_eq!(log(), before);
     std::fs::write(&path, "").unwrap();
     all_refused(&http, &url, 2..MEANWHILE).await;
     program.says("is another file than the one that was opened").await;
