@@ -295,6 +295,17 @@ pub enum Command {
         /// The account.
         user: TelegramUserId,
     },
+    /// Bind an order to an account by hand, for a payer who cannot. The first account stays, as with [`Self::ClaimOrder`].
+    BindOrder {
+        /// Which.
+        order_id: OrderId,
+        /// The account.
+        user: TelegramUserId,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
     /// Give days by hand.
     GrantMembership {
         /// To whom.
@@ -531,6 +542,10 @@ impl Command {
             }
             Self::ClaimOrder { claim, user } => {
                 needs.claims.insert(*claim);
+                needs.users.insert(*user);
+            }
+            Self::BindOrder { order_id, user, .. } => {
+                needs.orders.insert(*order_id);
                 needs.users.insert(*user);
             }
             Self::GrantMembership { member, .. } | Self::RevokeMembership { member, .. } => match member {

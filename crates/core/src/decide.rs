@@ -85,6 +85,9 @@ pub fn decide(
         Command::ShowOrder { order_id, user } => progress::show(&mut work, *order_id, *user),
         Command::ChooseCoin { order_id, coin } => shop::choose_coin(&mut work, *order_id, coin.as_ref()),
         Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
+        Command::BindOrder { order_id, user, reason, actor } => {
+            access::bind_order(&mut work, *order_id, *user, reason, actor)
+        }
         Command::GrantMembership { member, duration, reason, actor } => {
             access::grant_by_hand(&mut work, *member, *duration, reason, actor)
         }

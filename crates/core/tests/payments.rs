@@ -461,6 +461,34 @@ fn an_order_without_an_account_is_granted_and_waits_for_its_claim() {
 }
 
 #[test]
+fn a_person_binds_what_its_payer_cannot_claim_and_the_claim_gives_nothing_more() {
+    let mut world = World::new();
+    let order = world.order("Month", None);
+    world.notify(&Note::for_order(1, "finished", order));
+    let claim = world.get(order).claim.unwrap();
+    world.now += days(3);
+    let bind = |user_id: i64, reason: &str| Command::BindOrder {
+        order_id: order,
+        user: user(user_id),
+        reason: reason.to_owned(),
+        actor: "cli:alice".to_owned(),
+    };
+    assert!(matches!(world.try_run(bind(BUYER, " ")), Err(Refusal::Invalid(_))), "without a reason");
+    for _ in 0..2 {
+        world.run(bind(BUYER, "ticket 12"));
+        assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
+    }
+    let bound: Vec<_> = world.rows.audit.iter().filter(|entry| entry.action == "order.bound").collect();
+    assert!(matches!(&bound[..], [entry] if entry.actor == "cli:alice" && entry.reason == "ticket 12"));
+    // Whoever has the page can do no more with it; whoever was bound may press it all the same.
+    assert!(matches!(world.try_run(Command::ClaimOrder { claim, user: user(5) }), Err(Refusal::Conflict(_))));
+    assert!(matches!(world.try_run(bind(5, "ticket 13")), Err(Refusal::Conflict(_))));
+    world.run(Command::ClaimOrder { claim, user: user(BUYER) });
+    assert_eq!(world.rows.grants.values().count(), 1);
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
+}
+
+#[test]
 fn f45_a_month_is_thirty_times_24_hours_across_a_clock_change() {
     let mut world = World::new();
     world.now = at("2025-10-20T23:30:00Z");

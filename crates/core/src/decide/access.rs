@@ -3,12 +3,13 @@
 use jiff::SignedDuration;
 
 use super::{Work, delivery, grants, reminders};
-use crate::attention::PERSON_REASON_LENGTH_MAX;
+use crate::attention::{PERSON_REASON_LENGTH_MAX, Subject};
 use crate::channel::PlanDuration;
 use crate::command::{Member, Outcome, Refusal};
-use crate::id::{ChannelId, ClaimToken, PrivateChatId, TelegramUserId};
+use crate::id::{ChannelId, ClaimToken, OrderId, PrivateChatId, TelegramUserId};
 use crate::job::JobKind;
 use crate::membership::{Grant, Membership, later};
+use crate::order::Order;
 
 /// How old an invite link must be before `/mylink` makes a new one, in minutes: whoever asks twice in a row gets the same.
 const REISSUE_AFTER_MINUTES: i64 = 60;
@@ -16,19 +17,50 @@ const REISSUE_AFTER_MINUTES: i64 = 60;
 /// How long after it was sent a link is not sent again, in seconds: it stands just above, and each sending is a message.
 const REISSUE_REST_SECONDS: i64 = 60;
 
-/// Binds an order to an account: once, and only to the first.
+/// Binds an order to the account of whoever holds its claim.
 pub(super) fn claim_order(
     work: &mut Work<'_>,
     claim: ClaimToken,
     user: TelegramUserId,
 ) -> Result<Outcome, Refusal> {
-    let mut order = work
+    let order = work
         .snapshot
         .orders
         .values()
         .find(|order| order.claim == Some(claim))
         .cloned()
         .ok_or_else(|| Refusal::NotFound("this link belongs to no order".to_owned()))?;
+    bind(work, order, user, &format!("telegram:{user}"), "claimed by its payer")
+}
+
+/// Binds an order to an account because a person says whose it is.
+pub(super) fn bind_order(
+    work: &mut Work<'_>,
+    order_id: OrderId,
+    user: TelegramUserId,
+    reason: &str,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
+    let reason = person_reason(reason)?.to_owned();
+    let order = work.snapshot.orders.get(&order_id).cloned();
+    let order = order.ok_or_else(|| Refusal::NotFound(format!("no order {order_id}")))?;
+    let is_new = order.user.is_none();
+    let outcome = bind(work, order, user, actor, &reason)?;
+    if is_new {
+        let detail = serde_json::json!({ "telegram_user": user });
+        work.audit(actor, "order.bound", Subject::Order(order_id).to_string(), &reason, &detail);
+    }
+    Ok(outcome)
+}
+
+/// Once, and only to the first.
+fn bind(
+    work: &mut Work<'_>,
+    mut order: Order,
+    user: TelegramUserId,
+    actor: &str,
+    reason: &str,
+) -> Result<Outcome, Refusal> {
     match order.user {
         Some(bound) if bound == user => return Ok(Outcome::Order(order.id)),
         Some(_) => {
@@ -46,7 +78,7 @@ pub(super) fn claim_order(
     if let Some(grant) = waiting
         && grant.revoked.is_none()
     {
-        grants::place(work, grant, user, &format!("telegram:{user}"), "claimed by its payer");
+        grants::place(work, grant, user, actor, reason);
     }
     Ok(Outcome::Order(order_id))
 }

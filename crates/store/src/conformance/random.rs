@@ -211,7 +211,12 @@ impl Player {
         {
             let coin = ["btc", "ltc", "usdttrc20"][self.below(3)];
             let coin = (self.below(5) != 0).then(|| Currency::new(coin).unwrap());
-            return Command::ChooseCoin { order_id, coin };
+            return if self.below(3) == 0 {
+                let (reason, actor) = ("ticket 12".to_owned(), "cli:alice".to_owned());
+                Command::BindOrder { order_id, user: self.user(), reason, actor }
+            } else {
+                Command::ChooseCoin { order_id, coin }
+            };
         }
         match (self.below(4), slug, plan, claim) {
             (0, Some(slug), ..) => Command::CreateOrder {

@@ -31,6 +31,19 @@ pub(super) enum OrderCommand {
         /// The order (ord_…), or a reference of the predecessor (PGP-…)
         order: String,
     },
+    /// Say whose a paid order is, for a buyer without a Telegram account who cannot press the button on its page
+    ///
+    /// The days of the order begin with it, and the button on the page gives nothing more. Once bound an order stays so.
+    Bind {
+        /// The order (ord_…)
+        order: OrderId,
+        /// The buyer's Telegram user id
+        #[arg(long, alias = "user", value_name = "TELEGRAM_ID")]
+        telegram_user: TelegramUserId,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
     /// Show orders, the newest first
     List {
         /// Only those of a channel
@@ -93,6 +106,13 @@ pub(super) async fn run(session: &Session, command: OrderCommand) -> Result<(), 
     match command {
         OrderCommand::Create(args) => create(session, args).await,
         OrderCommand::Show { order } => show(session, &order).await,
+        OrderCommand::Bind { order, telegram_user, reason } => {
+            let actor = session.actor.clone();
+            session
+                .submit(Command::BindOrder { order_id: order, user: telegram_user, reason, actor })
+                .await?;
+            show(session, &order.to_string()).await
+        }
         OrderCommand::List { channel, user, state, limit, before } => {
             let channel = session.channel_id(channel.as_ref()).await?;
             let state = state.map(core_state);

@@ -319,6 +319,27 @@ async fn money_that_names_no_order_is_bound_to_one_even_while_the_provider_is_aw
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_payer_cannot_claim_it_is_bound_by_hand() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let order = text(&place.json(&["order", "create", "--channel", &channel, "--plan", &plan])["order_id"]);
+    place.notify(&finished(4_479_119_533, Some(&order), "5.00")).await;
+    assert_eq!(place.json(&["membership", "list"]), json!([]), "nobody knows whose it is");
+    let bind = ["order", "bind", &order, "--telegram-user", "7", "--reason", "ticket 12"];
+    for _ in 0..2 {
+        assert_eq!(place.json(&bind)["telegram_user"], "7");
+    }
+    let memberships = place.json(&["membership", "list", "--user", "7"]);
+    assert_eq!(memberships[0]["grants"].as_array().unwrap().len(), 1, "{memberships}");
+    place
+        .run(&["order", "bind", &order, "--telegram-user", "8", "--reason", "ticket 13"])
+        .complains(1, &["another Telegram account"]);
+    let entries = place.json(&["audit", "list"]);
+    let bound = entries.as_array().unwrap().iter().find(|entry| entry["action"] == "order.bound").unwrap();
+    assert_eq!((&bound["actor"], &bound["reason"]), (&json!("cli:alice"), &json!("ticket 12")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_comes_with_its_invoice_while_a_worker_runs() {
     let sandbox = provider(6, None).await;
     let place = Place::new()
