@@ -13,6 +13,7 @@ use crate::bot::{Pace, Turns};
 use crate::clock::{Clock, Ids};
 use crate::coins::CoinList;
 use crate::config::{Config, ConfigError, TelegramMode};
+use crate::http::ipn::RefusedSignatures;
 use crate::http::live::Hub;
 use crate::metrics;
 use crate::provider::Provider;
@@ -52,6 +53,8 @@ pub struct App {
     pub pace: Pace,
     /// Whether the parts of this process are at work.
     pub pulse: Pulse,
+    /// Notifications that were refused for their signature.
+    pub refused_signatures: RefusedSignatures,
 }
 
 /// Why the program did not start.
@@ -138,6 +141,7 @@ impl App {
             turns: Turns::default(),
             pace,
             pulse,
+            refused_signatures: RefusedSignatures::default(),
         }))
     }
 

@@ -15,7 +15,7 @@ mod error;
 mod import;
 mod job;
 mod link;
-mod logging;
+pub(crate) mod logging;
 mod membership;
 mod migrate;
 mod offer;

@@ -16,12 +16,13 @@ mod story;
 mod timeline;
 mod troubles;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 
 use story::Story;
 use timeline::Timeline;
 
+use crate::cli::logging::may_colour;
 use crate::serve::signalled;
 
 /// How the demo is run.
@@ -39,7 +40,7 @@ pub struct Options {
 /// It could not be set up: an address that is taken, a folder that cannot be made.
 pub async fn run(options: Options) -> anyhow::Result<bool> {
     let out = std::io::stdout();
-    let is_coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let is_coloured = may_colour(&out);
     run_to(options, Box::new(out), is_coloured).await
 }
 

@@ -2,14 +2,16 @@
 
 mod prices;
 mod reconciler;
+mod service;
 mod telegram;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use nowpayments::client::ClientError;
 use nowpayments::{Verifier, sign};
+use rustix::fs::{Access, access};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tollhouse_core::id::ProviderPaymentId;
@@ -87,6 +89,7 @@ pub(super) async fn run(out: &Out, config: &Config) -> Result<ExitCode, CliError
     checks.push(database);
     checks.push(ipn_secret(config));
     checks.push(public_url(config));
+    checks.push(service::check(config.listen).await);
     let provider = provider(config).await;
     let answers = provider.status == Status::Ok;
     checks.push(provider);
@@ -126,19 +129,23 @@ fn text(checks: &[Check]) -> String {
 /// Opens the database as it is: a check changes nothing.
 async fn database(config: &Config) -> (Check, Option<Arc<dyn Store>>) {
     const NAME: &str = "database";
-    if is_to_be_made(config.database_url.expose_secret()) {
-        return (Check::warn(NAME, "there is none yet", MAKE_SCHEMA), None);
-    }
     let ports = Ports { now: Clock::default().as_fn(), ids: Box::new(Ids), on_batch: Arc::new(|_| ()) };
     let options = OpenOptions { migrate: false, ..OpenOptions::default() };
-    let opened = tollhouse_store::open_with(config.database_url.expose_secret(), ports, options).await;
+    let url = config.database_url.expose_secret();
+    // The address is looked at first: one that cannot be used names no file that could be made.
+    let opened = tollhouse_store::open_with(url, ports, options).await;
     let store = match opened {
         Ok(store) => store,
         Err(error @ OpenError::Older { .. }) => {
-            return (Check::warn(NAME, error.to_string(), MAKE_SCHEMA), None);
+            let check = match file_to_be_made(url) {
+                None => Check::warn(NAME, error.to_string(), MAKE_SCHEMA),
+                Some(file) => to_be_made(NAME, &file),
+            };
+            return (check, None);
         }
         Err(error) => {
             let mend = match &error {
+                OpenError::Url(_) => "set TOLLHOUSE_DATABASE_URL to such an address",
                 OpenError::Newer { .. } => "use the version of tollhouse that was used last",
                 OpenError::Migration { .. } => {
                     "use the version of tollhouse that made this database, or restore a backup"
@@ -158,14 +165,32 @@ async fn database(config: &Config) -> (Check, Option<Arc<dyn Store>>) {
     }
 }
 
-/// Whether the database is a file that opening it would make: a check leaves no file behind.
-fn is_to_be_made(url: &str) -> bool {
-    let Some(path) = url.strip_prefix("sqlite://").map(Path::new) else { return false };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    folder.is_dir() && path.file_name().is_some() && !path.exists()
+/// The SQLite file that is not there yet.
+fn file_to_be_made(url: &str) -> Option<PathBuf> {
+    let file = Path::new(url.trim().strip_prefix("sqlite://")?);
+    (!file.exists()).then(|| file.to_owned())
 }
 
-/// Signs a notification with each secret and verifies it, as the endpoint will.
+/// Whether the file could be made; it is not, since a check leaves none behind.
+fn to_be_made(name: &str, file: &Path) -> Check {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let shown = folder.display();
+    if !folder.is_dir() {
+        let message = format!("cannot open the database {}: there is no folder {shown}", file.display());
+        return Check::fail(name, message, "make the folder, or mend TOLLHOUSE_DATABASE_URL");
+    }
+    if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let message = format!(
+            "there is none yet, and this user may not make {}: {shown} is not theirs",
+            file.display()
+        );
+        let mend = "run this as the user of the service, or let this user write to the folder";
+        return Check::fail(name, message, mend);
+    }
+    Check::warn(name, "there is none yet", MAKE_SCHEMA)
+}
+
+/// Signs a notification with each secret and verifies it, as the endpoint will. Whose secret it is that shows only what NOWPayments signs.
 fn ipn_secret(config: &Config) -> Check {
     const NAME: &str = "ipn secret";
     const BODY: &[u8] = br#"{"payment_id":1,"payment_status":"finished"}"#;
@@ -190,10 +215,13 @@ fn ipn_secret(config: &Config) -> Check {
             "a notification that is signed with it is not accepted",
             "copy TOLLHOUSE_NOWPAYMENTS_IPN_SECRET anew from the NOWPayments dashboard",
         ),
-        (true, 1) => Check::ok(NAME, "signatures made with it are accepted"),
-        (true, count) => {
-            Check::ok(NAME, format!("signatures made with each of the {count} secrets are accepted"))
+        (true, 1) => {
+            Check::ok(NAME, "set; whether NOWPayments has the same one, its first notification shows")
         }
+        (true, count) => Check::ok(
+            NAME,
+            format!("{count} are set; whether NOWPayments has one of them, its next notification shows"),
+        ),
     }
 }
 

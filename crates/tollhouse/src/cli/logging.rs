@@ -1,5 +1,7 @@
 //! The log: on standard error, as the configuration says.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -28,12 +30,18 @@ pub(super) fn start(config: &Config, is_service: bool, environment: &[(String, S
             // It has no say in what the configuration leaves out: that is skipped before anybody is asked.
             .with_max_level_hint(LevelFilter::TRACE);
     let filter = EnvFilter::new(wanted).and(quiet);
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(may_colour(&std::io::stderr()));
     // An error says that there is a log already.
     let _ = match config.log_format {
         LogFormat::Text => registry().with(layer.with_filter(filter)).try_init(),
         LogFormat::Json => registry().with(layer.json().flatten_event(true).with_filter(filter)).try_init(),
     };
+}
+
+/// Whether colours help whoever reads this: only on a terminal, and not if `NO_COLOR` says something (no-color.org). In a journal or a file
+/// they are letters that no search finds its words between.
+pub(crate) fn may_colour(out: &impl IsTerminal) -> bool {
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty())
 }
 
 /// The parts of the program that a filter speaks of by name: `tokio_postgres` in `info,tokio_postgres=debug`.

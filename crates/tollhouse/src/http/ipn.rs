@@ -1,6 +1,6 @@
 //! The notification endpoint: 200 if and only if the notification is stored (I1).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 use nowpayments::verify::{Rejection, SIGNATURE_HEADER, SignatureError, single_signature};
 use nowpayments::{BODY_BYTES_MAX, Body as Said};
 use serde_json::json;
@@ -26,6 +27,10 @@ pub const ANSWER_MS_MAX: u64 = 2_500;
 const DRAIN_BYTES_MAX: usize = 1024 * 1024;
 /// Why a notification was refused whose signature is well-formed and wrong.
 const SIGNATURE_MISMATCH: &str = "signature_mismatch";
+/// How every reason begins that is about the signature.
+const SIGNATURE_REASONS: &str = "signature_";
+/// For how long the log says nothing more of refused signatures after a line about them, in seconds: anybody can send a flood of them.
+const REFUSED_QUIET_SECONDS: i64 = 60;
 /// The headers that are kept with an event. Never a cookie or an authorisation.
 const KEPT_HEADERS: [&str; 5] =
     [SIGNATURE_HEADER, "content-type", "user-agent", "x-forwarded-for", "x-request-id"];
@@ -40,8 +45,44 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
         Ok(json) => Json(json).into_response(),
         Err((reason, problem)) => {
             metrics::ipn_rejected(reason);
+            if reason.starts_with(SIGNATURE_REASONS)
+                && let Some(refused) = app.refused_signatures.count(app.clock.now())
+            {
+                tracing::warn!(
+                    refused,
+                    reason,
+                    "ipn.refused: notifications were refused for their signature; if they are the provider's, see that \
+                     TOLLHOUSE_NOWPAYMENTS_IPN_SECRET is the one of the dashboard and that no proxy rewrites bodies"
+                );
+            }
             problem.into_response()
         }
+    }
+}
+
+/// Notifications that were refused for their signature, as far as the log has not told of them.
+#[derive(Debug, Default)]
+pub struct RefusedSignatures(Mutex<Untold>);
+
+#[derive(Debug, Default)]
+struct Untold {
+    count: u64,
+    told_at: Option<Timestamp>,
+}
+
+impl RefusedSignatures {
+    /// Counts one more. How many there are to tell of, where it is time to: of the first at once, of others after
+    /// [`REFUSED_QUIET_SECONDS`].
+    fn count(&self, now: Timestamp) -> Option<u64> {
+        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.count += 1;
+        let is_quiet =
+            untold.told_at.is_some_and(|told| now.duration_since(told).as_secs() < REFUSED_QUIET_SECONDS);
+        if is_quiet {
+            return None;
+        }
+        untold.told_at = Some(now);
+        Some(std::mem::take(&mut untold.count))
     }
 }
 
@@ -205,4 +246,23 @@ fn kept(headers: &HeaderMap) -> String {
         })
         .collect();
     serde_json::Value::Object(kept).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn of_a_flood_of_wrong_signatures_the_log_tells_once_a_minute_with_their_number() {
+        let refused = RefusedSignatures::default();
+        let at = |seconds| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+        assert_eq!(refused.count(at(0)), Some(1));
+        for second in 1..REFUSED_QUIET_SECONDS {
+            assert_eq!(refused.count(at(second)), None, "{second}");
+        }
+        assert_eq!(refused.count(at(REFUSED_QUIET_SECONDS)), Some(60));
+        assert_eq!(refused.count(at(REFUSED_QUIET_SECONDS + 1)), None);
+    }
 }

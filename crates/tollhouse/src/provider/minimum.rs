@@ -17,6 +17,9 @@ use tollhouse_core::money::Money;
 const KEPT_SECONDS: i64 = 900;
 /// How many coins are asked for in one check. Nearly always the first one or two take the price; past this nothing is claimed.
 const COINS_ASKED_MAX: usize = 20;
+/// After how many coins that the provider sells, and for which it names no amount of the price, its currency counts as one that the provider
+/// does not know. A pair may be missing for a while; three in a row are not.
+const UNPRICED_COINS_MAX: usize = 3;
 /// How long a check may take, in seconds. It is a courtesy: the provider itself refuses what is too small, and a job's lease runs.
 const CHECK_SECONDS_MAX: u64 = 10;
 
@@ -30,19 +33,28 @@ pub enum Payable {
         /// The smallest price that one would take, where the provider says so.
         minimum: Option<Money>,
     },
+    /// The provider says of no coin how much of it the price is: it does not know the price's currency.
+    UnknownCurrency,
     /// The provider did not say.
     Unknown,
 }
 
 impl Payable {
-    /// The sentence for whoever sets the price; nothing unless it is too small.
+    /// The sentence for whoever sets the price; nothing unless nobody can pay it.
     #[must_use]
     pub fn warning(&self, price: &Money) -> Option<String> {
-        let Self::TooSmall { minimum } = self else { return None };
-        let least = minimum.as_ref().map_or_else(String::new, |minimum| format!(", {minimum}"));
-        Some(format!(
-            "{price} is below the smallest amount that NOWPayments takes now in any coin of this account{least}: nobody can pay it"
-        ))
+        match self {
+            Self::TooSmall { minimum } => {
+                let least = minimum.as_ref().map_or_else(String::new, |minimum| format!(", {minimum}"));
+                Some(format!(
+                    "{price} is below the smallest amount that NOWPayments takes now in any coin of this account{least}: nobody can pay it"
+                ))
+            }
+            Self::UnknownCurrency => Some(format!(
+                "NOWPayments does not know the currency of {price}, or has no rate for it: nobody can pay it"
+            )),
+            Self::Yes | Self::Unknown => None,
+        }
     }
 }
 
@@ -66,6 +78,8 @@ enum Floor {
     From(Decimal),
     /// Whether it takes the price; from where on is not known in the price's currency.
     Takes(bool),
+    /// It could be paid with, but the provider does not say how much of it the price is.
+    Unpriced,
     /// It cannot be paid with now.
     Off,
 }
@@ -104,6 +118,7 @@ impl Known {
     ) -> Result<Payable, ClientError> {
         let coins = self.coins(client, now, price).await?;
         let mut answered = false;
+        let mut unpriced = 0;
         let mut minimum: Option<Decimal> = None;
         for coin in coins.iter().take(COINS_ASKED_MAX) {
             match self.floor(client, payout, now, coin, price).await? {
@@ -111,9 +126,19 @@ impl Known {
                 Floor::Takes(true) => return Ok(Payable::Yes),
                 Floor::From(least) => minimum = Some(minimum.map_or(least, |known| known.min(least))),
                 Floor::Takes(false) => {}
+                Floor::Unpriced => {
+                    unpriced += 1;
+                    if !answered && unpriced == UNPRICED_COINS_MAX {
+                        break;
+                    }
+                    continue;
+                }
                 Floor::Off => continue,
             }
             answered = true;
+        }
+        if !answered && unpriced > 0 {
+            return Ok(Payable::UnknownCurrency);
         }
         if !answered || coins.len() > COINS_ASKED_MAX {
             return Ok(Payable::Unknown);
@@ -175,7 +200,7 @@ impl Known {
         }
         match client.estimate(price.amount, currency, coin).await {
             Ok(estimate) => Ok(Floor::Takes(estimate >= said.min_amount)),
-            Err(ClientError::BadRequest { .. } | ClientError::NotFound { .. }) => Ok(Floor::Off),
+            Err(ClientError::BadRequest { .. } | ClientError::NotFound { .. }) => Ok(Floor::Unpriced),
             Err(error) => Err(error),
         }
     }

@@ -1,7 +1,7 @@
 //! How the binary behaves when it is called, or configured, wrongly; the doctor; the sandbox.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStderr, Stdio};
 
 use nowpayments::sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tollhouse::clock::Clock;
 use tollhouse_telegram::fake::{FakeConfig, FakeTelegram, NewChat, NewUser};
 use tollhouse_telegram::{AdminRights, ChatId, UserId};
 
-use crate::support::{PRIVATE_CHAT, Place, text};
+use crate::support::{PRIVATE_CHAT, Place, finished, text};
 
 const CHANNEL: &str = "chn_00000000000000000000000000000001";
 const PLAN: &str = "pln_00000000000000000000000000000001";
@@ -207,6 +207,153 @@ fn the_doctor_fails_without_a_secret_and_leaves_nothing_behind() {
     let said = place.run(&["doctor"]);
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stdout.contains("FAIL") && said.stdout.contains("TOLLHOUSE_LISTEN"), "{said:?}");
+}
+
+#[test]
+fn the_doctor_fails_where_no_database_can_be_made() {
+    let place = Place::new();
+    let doctor = |url: &str| {
+        let place = Place::new().with("TOLLHOUSE_DATABASE_URL", url);
+        let said = place.run(&["doctor", "--json"]);
+        assert_eq!(said.code, 1, "{said:?}");
+        status_of(&serde_json::from_str(&said.stdout).unwrap(), "database").clone()
+    };
+    // A file in the place of a folder: nobody can make one there, root neither.
+    let file = place.file("file", "");
+    for (url, about) in [
+        (format!("sqlite://{file}.d/t.db"), "there is no folder"),
+        (format!("sqlite://{file}/t.db"), "there is no folder"),
+        (format!("sqlite://{file}.db?mode=ro"), "no options"),
+        ("sqlite://:memory:".to_owned(), "memory"),
+    ] {
+        let database = doctor(&url);
+        assert_eq!(database["status"], "fail", "{url}");
+        assert!(text(&database["message"]).contains(about), "{database}");
+        assert!(text(&database["mend"]).contains("TOLLHOUSE_DATABASE_URL"), "{database}");
+        let place = Place::new().with("TOLLHOUSE_DATABASE_URL", &url);
+        assert_ne!(place.run(&["migrate"]).code, 0, "{url}: the doctor and `migrate` agree");
+    }
+}
+
+/// A `serve` of the binary, until the value goes.
+struct Serving {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Serving {
+    /// Starts it and waits until it listens.
+    fn start(place: &Place) -> Self {
+        let mut child = place.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let listens = log.find(|line| line.as_ref().unwrap().contains("listening"));
+        assert!(listens.is_some(), "it ended instead");
+        Self { child, log }
+    }
+
+    /// The rest of its log.
+    fn end(mut self) -> Vec<String> {
+        self.child.kill().unwrap();
+        self.log.by_ref().map(Result::unwrap).collect()
+    }
+}
+
+/// A place with an address on which nothing listens yet, and the address.
+fn place_to_serve() -> (Place, String) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = format!("127.0.0.1:{port}");
+    let place =
+        Place::new().with("TOLLHOUSE_LISTEN", &listen).with("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "the-secret");
+    (place, listen)
+}
+
+#[test]
+fn the_doctor_warns_where_no_service_answers() {
+    let (place, listen) = place_to_serve();
+    let service = |place: &Place| {
+        let said = place.run(&["doctor", "--json"]);
+        // A warning is no failure: there is none before the first start.
+        status_of(&said.json(), "service").clone()
+    };
+    let quiet = service(&place);
+    assert_eq!(quiet["status"], "warn");
+    assert!(text(&quiet["message"]).contains(&format!("nothing answers at {listen}")), "{quiet}");
+    let serving = Serving::start(&place);
+    assert_eq!(service(&place)["status"], "ok");
+    serving.end();
+
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = place.with("TOLLHOUSE_LISTEN", &stranger.local_addr().unwrap().to_string());
+    let answer = std::thread::spawn(move || {
+        let (stream, _) = stranger.accept().unwrap();
+        let mut lines = BufReader::new(&stream).lines();
+        while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    });
+    let other = service(&place);
+    answer.join().unwrap();
+    assert!(text(&other["message"]).contains("not tollhouse"), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f07_the_log_tells_of_refused_signatures_once_and_without_a_secret() {
+    let (place, listen) = place_to_serve();
+    let serving = Serving::start(&place);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for _ in 0..3 {
+        let body = finished(6, None, "5.00");
+        let signature = nowpayments::sign("another-secret", body.as_bytes()).unwrap();
+        let answer = http
+            .post(format!("http://{listen}/webhooks/nowpayments"))
+            .header("x-nowpayments-sig", signature)
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 403);
+    }
+    let log = serving.end();
+    let told: Vec<&String> = log.iter().filter(|line| line.contains("ipn.refused")).collect();
+    assert_eq!(told.len(), 1, "{log:?}");
+    for part in ["WARN", "refused=1", "signature_mismatch", "TOLLHOUSE_NOWPAYMENTS_IPN_SECRET"] {
+        assert!(told[0].contains(part), "{part} in {told:?}");
+    }
+    assert!(!log.iter().any(|line| line.contains("the-secret")), "{log:?}");
+    assert!(!log.iter().any(|line| line.contains('\u{1b}')), "colours are for terminals: {log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_currency_that_the_provider_does_not_know_hides_no_other_price() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let now = Clock::default().as_fn();
+    let sandbox = Sandbox::start(SandboxConfig::new("the-key", "the-secret", now)).await.unwrap();
+    let place = Place::new()
+        .with("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "the-secret")
+        .with("TOLLHOUSE_NOWPAYMENTS_API_KEY", "the-key")
+        .with("TOLLHOUSE_NOWPAYMENTS_API_URL", &sandbox.api_url());
+    let (channel, _) = place.channel();
+    let add = |plan: &str| place.run(&["channel", "plan", "add", &channel, "--plan", plan]);
+    let prices = || status_of(&place.run(&["doctor", "--json"]).json(), "prices").clone();
+    assert_eq!(prices()["status"], "ok");
+    let odd = add("Odd=7 XXX/1d");
+    assert!(odd.stderr.contains("does not know the currency of 7 XXX"), "{odd:?}");
+    let found = prices();
+    assert!(text(&found["message"]).contains("7 XXX"), "{found}");
+    assert!(!text(&found["message"]).contains("USD"), "{found}");
+    add("Day=0.30 USD/1d");
+    let found = prices();
+    for part in ["7 XXX", "0.30 USD is below"] {
+        assert!(text(&found["message"]).contains(part), "{part} in {found}");
+    }
+    assert!(text(&found["mend"]).contains("another currency"), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
