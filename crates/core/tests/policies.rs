@@ -343,15 +343,20 @@ fn a_grant_that_would_give_nothing_is_refused_and_changes_nothing() {
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "finished", order));
     world.notify(&Note::for_order(1, "finished", order).price("99.99", "usd"));
+    let contradiction = item(&world, Reason::Contradiction);
+    let actions = |world: &World| world.rows.attention.get(&contradiction).unwrap().actions_in(&world.rows);
+    // What would be refused is not offered.
+    assert_eq!(actions(&world), [Resolution::Refund, Resolution::Dismiss]);
     assert!(matches!(
         resolve(&mut world, Reason::Contradiction, Resolution::Grant),
-        Err(Refusal::Invalid(text)) if text.contains("has its access already")
+        Err(Refusal::Conflict(text)) if text.contains("has its access already")
     ));
     world.notify(&Note::for_order(1, "refunded", order));
     assert!(matches!(
         resolve(&mut world, Reason::Contradiction, Resolution::Grant),
-        Err(Refusal::Invalid(text)) if text.contains("went back")
+        Err(Refusal::Conflict(text)) if text.contains("went back")
     ));
+    assert!(!actions(&world).contains(&Resolution::Grant));
     resolve(&mut world, Reason::Contradiction, Resolution::Dismiss).unwrap();
 }
 

@@ -7,6 +7,7 @@ use crate::id::{AttentionId, ChannelId, OrderId};
 use crate::job::{JobKind, OwnerNotice};
 use crate::order::{OrderState, Ruling, grant_holds};
 use crate::payment::Payment;
+use crate::snapshot::Snapshot;
 
 /// Makes the open items of a subject just those that are wanted; returns the reasons that are new. What a person has resolved stays
 /// resolved for as long as no more is known. Money after a noted refund is another room's. Of a reason that is `announced` in another
@@ -163,9 +164,9 @@ pub(super) fn resolve(
             resolved.by
         )));
     }
-    let order_id = order_of(work, item.subject);
+    let order_id = order_of(&work.snapshot, item.subject);
     if !item.reason.actions().contains(&resolution) {
-        let fit: Vec<&str> = item.actions().iter().map(|action| action.as_str()).collect();
+        let fit: Vec<&str> = item.actions_in(&work.snapshot).iter().map(|action| action.as_str()).collect();
         return Err(Refusal::Invalid(format!(
             "`{}` does not fit {}; what fits: {}. {}",
             resolution.as_str(),
@@ -174,9 +175,8 @@ pub(super) fn resolve(
             item.reason.sentence()
         )));
     }
-    let is_money = matches!(item.subject, Subject::Order(_) | Subject::Payment(_));
-    if resolution == Resolution::Grant && is_money {
-        can_be_granted(work, &item, order_id)?;
+    if resolution == Resolution::Grant {
+        can_be_granted(&work.snapshot, &item)?;
     }
     if let (Subject::Job(job_id), Resolution::Grant) = (item.subject, resolution) {
         jobs::revive(work, job_id)?;
@@ -218,22 +218,38 @@ pub(super) fn resolve(
     Ok(Outcome::Done)
 }
 
+impl Attention {
+    /// The ways of resolving that make sense for this item now, with the rows of its order at hand: granting is none where it would be
+    /// refused.
+    #[must_use]
+    pub fn actions_in(&self, rows: &Snapshot) -> Vec<Resolution> {
+        let mut actions = self.actions();
+        if self.is_open() && can_be_granted(rows, self).is_err() {
+            actions.retain(|action| *action != Resolution::Grant);
+        }
+        actions
+    }
+}
+
 /// Whether granting would give something: else the item would be closed, and nobody would have got anything.
-fn can_be_granted(work: &Work<'_>, item: &Attention, order_id: Option<OrderId>) -> Result<(), Refusal> {
-    let order = order_id.and_then(|id| work.snapshot.orders.get(&id)).ok_or_else(|| {
-        Refusal::Invalid(format!(
+fn can_be_granted(rows: &Snapshot, item: &Attention) -> Result<(), Refusal> {
+    if !matches!(item.subject, Subject::Order(_) | Subject::Payment(_)) {
+        return Ok(());
+    }
+    let order = order_of(rows, item.subject).and_then(|id| rows.orders.get(&id)).ok_or_else(|| {
+        Refusal::Conflict(format!(
             "{} belongs to no order yet; bind it with `payment recover … --order …`",
             item.subject
         ))
     })?;
     let days = "days are given by `membership grant`";
     if order.state == OrderState::Paid {
-        return Err(Refusal::Invalid(format!(
+        return Err(Refusal::Conflict(format!(
             "{} has its access already; dismiss, or note the refund. More {days}",
             order.id
         )));
     }
-    let mut payments: Vec<Payment> = work.snapshot.payments_of(order.id).into_iter().cloned().collect();
+    let mut payments: Vec<Payment> = rows.payments_of(order.id).into_iter().cloned().collect();
     for payment in &mut payments {
         if item.subject == Subject::Payment(payment.id) {
             payment.seen.take_back_refund_note();
@@ -242,7 +258,7 @@ fn can_be_granted(work: &Work<'_>, item: &Attention, order_id: Option<OrderId>) 
     if grant_holds(&payments.iter().collect::<Vec<_>>()) {
         Ok(())
     } else {
-        Err(Refusal::Invalid(format!(
+        Err(Refusal::Conflict(format!(
             "the money of {} went back; dismiss the item. All the same, {days}",
             order.id
         )))
@@ -295,10 +311,10 @@ fn refunded(work: &mut Work<'_>, item: &Attention, order_id: Option<OrderId>) {
     }
 }
 
-fn order_of(work: &Work<'_>, subject: Subject) -> Option<OrderId> {
+fn order_of(rows: &Snapshot, subject: Subject) -> Option<OrderId> {
     match subject {
         Subject::Order(id) => Some(id),
-        Subject::Payment(id) => work.snapshot.payments.get(&id).and_then(|payment| payment.order_id),
+        Subject::Payment(id) => rows.payments.get(&id).and_then(|payment| payment.order_id),
         Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => None,
     }
 }

@@ -82,14 +82,18 @@ async fn resolve(session: &Session, args: ResolveArgs) -> Result<(), CliError> {
     needs.attention.insert(id);
     let snapshot = session.app.store.snapshot(needs).await?;
     let missing = || CliError::Failed(format!("the item {id} is gone"));
-    let item = view::Attention::from(snapshot.attention.get(&id).ok_or_else(missing)?);
+    let item = view::Attention::among(snapshot.attention.get(&id).ok_or_else(missing)?, &snapshot);
     Ok(session.out.answer(&item, in_full)?)
 }
 
 async fn list(session: &Session, filter: AttentionFilter) -> Result<(), CliError> {
     let limit = filter.limit;
     let items = session.app.store.attention(filter).await?;
-    let rows: Vec<view::Attention> = items.iter().map(view::Attention::from).collect();
+    // What fits an item hangs on its order.
+    let open = items.iter().filter(|item| item.is_open()).map(|item| item.id);
+    let needs = Needs { attention: open.collect(), ..Needs::default() };
+    let about = session.app.store.snapshot(needs).await?;
+    let rows: Vec<view::Attention> = items.iter().map(|item| view::Attention::among(item, &about)).collect();
     let last = items.last().map(|item| item.id.to_string());
     session.list(&rows, limit, last, || {
         if rows.is_empty() {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tollhouse_core::attention::{Attention as CoreAttention, Reason, Resolution};
 use tollhouse_core::id::{AttentionId, ChannelId};
+use tollhouse_core::snapshot::Snapshot;
 
 /// An item of the attention list.
 #[derive(Debug, Clone, Serialize)]
@@ -51,5 +52,13 @@ impl From<&CoreAttention> for Attention {
             resolved_by: resolved.map(|resolved| resolved.by.clone()),
             resolved_reason: resolved.map(|resolved| resolved.reason.clone()),
         }
+    }
+}
+
+impl Attention {
+    /// An item with the ways of resolving that would not be refused, as the rows show that belong to it.
+    #[must_use]
+    pub fn among(item: &CoreAttention, rows: &Snapshot) -> Self {
+        Self { actions: item.actions_in(rows), ..Self::from(item) }
     }
 }
