@@ -299,7 +299,7 @@ async fn list(
                 channel.title.clone(),
                 channel.private_chat_id.to_string(),
                 or_nothing(channel.public_chat_id),
-                channel.plans.iter().filter(|plan| plan.active).map(on_sale).collect::<Vec<_>>().join("; "),
+                what_is_on_sale(channel),
                 when_or_nothing(channel.archived_at),
             ]
         });
@@ -368,6 +368,14 @@ fn on_sale(plan: &view::Plan) -> String {
     format!("{} {} for {}", plan.label, plan.price, plan.duration)
 }
 
+/// Every plan that can be bought now: of an archived channel none can.
+fn what_is_on_sale(channel: &view::Channel) -> String {
+    let is_sold = channel.archived_at.is_none();
+    let plans: Vec<String> =
+        channel.plans.iter().filter(|plan| is_sold && plan.active).map(on_sale).collect();
+    or_nothing(Some(plans.join("; ")).filter(|text| !text.is_empty()))
+}
+
 fn in_full(channel: &view::Channel) -> String {
     let mut lines = vec![
         ("Channel", channel.id.to_string()),
@@ -394,7 +402,11 @@ fn in_full(channel: &view::Channel) -> String {
     ]);
     let mut text = block(&lines);
     let plans = channel.plans.iter().map(|plan| {
-        let state = if plan.active { "on sale" } else { "retired" };
+        let state = match (plan.active, channel.archived_at) {
+            (true, None) => "on sale",
+            (true, Some(_)) => "not sold: the channel is archived",
+            (false, _) => "retired",
+        };
         [
             plan.id.to_string(),
             plan.label.clone(),

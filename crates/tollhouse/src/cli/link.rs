@@ -5,7 +5,7 @@ use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::id::{LinkId, PlanId};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::membership::later;
-use tollhouse_core::snapshot::Needs;
+use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::LinkFilter;
 
 use super::args::{ChannelArg, Limit, LinkArg, SpanArg};
@@ -70,7 +70,8 @@ pub(super) async fn run(session: &Session, command: LinkCommand) -> Result<(), C
         }
         LinkCommand::List { channel, limit, before } => list(session, channel.as_ref(), &limit, before).await,
         LinkCommand::Revoke { link } => {
-            let link_id = find(session, &link).await?.id;
+            let (link, _) = find(session, &link).await?;
+            let link_id = link.id;
             session.submit(Command::RevokeLink { link_id, actor: session.actor.clone() }).await?;
             show(session, link_id).await
         }
@@ -78,7 +79,8 @@ pub(super) async fn run(session: &Session, command: LinkCommand) -> Result<(), C
 }
 
 async fn show(session: &Session, id: LinkId) -> Result<(), CliError> {
-    let link = view_of(session, &find(session, &LinkArg::Id(id)).await?);
+    let (link, rows) = find(session, &LinkArg::Id(id)).await?;
+    let link = view_of(session, &link, &rows);
     Ok(session.out.answer(&link, in_full)?)
 }
 
@@ -90,7 +92,9 @@ async fn list(
 ) -> Result<(), CliError> {
     let channel = session.channel_id(channel).await?;
     let links = session.app.store.links(LinkFilter { channel, before, limit: limit.limit }).await?;
-    let rows: Vec<view::Link> = links.iter().map(|link| view_of(session, link)).collect();
+    let channels = links.iter().map(|link| link.channel_id).collect();
+    let sold = session.app.store.snapshot(Needs { channels, ..Needs::default() }).await?;
+    let rows: Vec<view::Link> = links.iter().map(|link| view_of(session, link, &sold)).collect();
     let last = links.last().map(|link| link.id.to_string());
     session.list(&rows, limit.limit, last, || {
         let cells = rows.iter().map(|link| {
@@ -108,7 +112,8 @@ async fn list(
     })
 }
 
-async fn find(session: &Session, named: &LinkArg) -> Result<PayLink, CliError> {
+/// A link, and the rows in which its channel is.
+async fn find(session: &Session, named: &LinkArg) -> Result<(PayLink, Snapshot), CliError> {
     let mut needs = Needs::default();
     let name = match named {
         LinkArg::Id(id) => {
@@ -122,11 +127,13 @@ async fn find(session: &Session, named: &LinkArg) -> Result<PayLink, CliError> {
     };
     let snapshot = session.app.store.snapshot(needs).await?;
     let missing = || CliError::Failed(format!("no payment link {name}; `tollhouse link list` shows them"));
-    snapshot.links.values().next().cloned().ok_or_else(missing)
+    let link = snapshot.links.values().next().cloned().ok_or_else(missing)?;
+    Ok((link, snapshot))
 }
 
-fn view_of(session: &Session, link: &PayLink) -> view::Link {
-    view::Link::new(link, session.app.public_url(&format!("/c/{}", link.slug)), session.now())
+fn view_of(session: &Session, link: &PayLink, rows: &Snapshot) -> view::Link {
+    let channel = rows.channels.get(&link.channel_id);
+    view::Link::new(link, channel, session.app.public_url(&format!("/c/{}", link.slug)), session.now())
 }
 
 fn uses(link: &view::Link) -> String {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tollhouse_core::channel::Channel;
 use tollhouse_core::id::{ChannelId, LinkId, PlanId};
 use tollhouse_core::link::{LinkState as CoreState, PayLink};
 
@@ -44,6 +45,10 @@ pub enum LinkState {
     Expired,
     /// It has made as many as it may.
     UsedUp,
+    /// Its plan is off sale.
+    PlanRetired,
+    /// Its channel is sold no more.
+    ChannelArchived,
 }
 
 impl LinkState {
@@ -55,6 +60,8 @@ impl LinkState {
             Self::Revoked => "revoked",
             Self::Expired => "expired",
             Self::UsedUp => "used_up",
+            Self::PlanRetired => "plan_retired",
+            Self::ChannelArchived => "channel_archived",
         }
     }
 }
@@ -71,16 +78,25 @@ impl From<CoreState> for LinkState {
 }
 
 impl Link {
-    /// A link as it is at a moment, under the address that the world sees.
+    /// A link as it is at a moment, under the address that the world sees. `channel` is what it sells.
     #[must_use]
-    pub fn new(link: &PayLink, url: String, now: Timestamp) -> Self {
+    pub fn new(link: &PayLink, channel: Option<&Channel>, url: String, now: Timestamp) -> Self {
+        let state = match (link.state(now), channel) {
+            (CoreState::Usable, Some(channel)) if channel.archived_at.is_some() => LinkState::ChannelArchived,
+            (CoreState::Usable, Some(channel))
+                if channel.plan(link.plan_id).is_none_or(|plan| !plan.active) =>
+            {
+                LinkState::PlanRetired
+            }
+            (state, _) => state.into(),
+        };
         Self {
             id: link.id,
             slug: link.slug.clone(),
             url,
             channel_id: link.channel_id,
             plan_id: link.plan_id,
-            state: link.state(now).into(),
+            state,
             expires_at: link.expires_at,
             max_uses: link.max_uses,
             uses: link.uses,

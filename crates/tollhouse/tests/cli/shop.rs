@@ -194,6 +194,19 @@ fn a_link_is_made_listed_and_taken_back() {
 
     place.run(&["channel", "plan", "retire", &plan]);
     place.run(&["link", "create", "--channel", &channel, "--plan", &plan]).complains(1, &["retired"]);
+    let states = || {
+        let links = place.json(&["link", "list"]);
+        [links[0]["state"].clone(), links[1]["state"].clone()]
+    };
+    assert_eq!(states(), [json!("plan_retired"), json!("revoked")]);
+    let another = text(&place.json(&["channel", "plan", "add", &channel, "--plan", "Week=2 USD/7d"])["id"]);
+    assert!(place.run(&["channel", "show", &channel]).stdout.contains("7 days    on sale"));
+    place.json(&["channel", "archive", &channel]);
+    assert_eq!(states(), [json!("channel_archived"), json!("revoked")]);
+    let shown = place.run(&["channel", "show", &channel]).stdout;
+    assert!(shown.contains(&another) && !shown.contains("on sale"), "{shown}");
+    let listed = place.run(&["channel", "list", "--archived"]).stdout;
+    assert!(!listed.contains("Week"), "{listed}");
 }
 
 #[test]
@@ -247,6 +260,8 @@ fn an_order_is_made_with_its_page() {
     assert_eq!(order["id"], order["order_id"]);
     assert_eq!(order["page_url"], format!("https://pay.example.org/o/{id}"));
     assert_eq!(order["invoice_url"], Value::Null);
+    assert_eq!(order["invoice_problem"]["problem"], "not_configured");
+    assert!(text(&order["invoice_problem"]["message"]).contains("TOLLHOUSE_NOWPAYMENTS_API_KEY"), "{order}");
     assert!(made.stderr.contains("TOLLHOUSE_NOWPAYMENTS_API_KEY"), "{made:?}");
     assert_eq!(
         (&order["telegram_user"], &order["source"], &order["state"], &order["kind"]),
