@@ -6,6 +6,7 @@ use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::event::{EventSource, Verdict};
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
 use tollhouse_core::order::OrderState;
+use tollhouse_core::snapshot::Needs;
 use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::{AttentionFilter, LoggedEvent, PAGE_LENGTH_MAX, StoreError};
 
@@ -28,8 +29,10 @@ pub struct Replayed {
     pub order_id: Option<OrderId>,
     /// The order's state afterwards.
     pub state: Option<OrderState>,
-    /// Whether it gave a grant.
+    /// Whether the order has given access, by this event or before.
     pub granted: bool,
+    /// Whether it was this event that gave it, now.
+    pub gave: bool,
 }
 
 /// A payment that has found its order.
@@ -84,6 +87,12 @@ pub async fn replay(app: &App, id: ProviderPaymentId) -> Result<Vec<Replayed>, R
     for event in events {
         replayed.push(replay_one(app, event).await?);
     }
+    let orders = replayed.iter().filter_map(|event| event.order_id).collect();
+    let rows = app.store.snapshot(Needs { orders, ..Needs::default() }).await?;
+    for event in &mut replayed {
+        let grant = event.order_id.and_then(|order_id| rows.grant_of(order_id));
+        event.granted = grant.is_some_and(|grant| grant.revoked.is_none());
+    }
     Ok(replayed)
 }
 
@@ -106,7 +115,8 @@ async fn replay_one(app: &App, event: LoggedEvent) -> Result<Replayed, ReplayErr
     let status = received.facts.status.clone();
     match app.submit(Command::Notification(Box::new(received))).await? {
         Outcome::Notification { verdict, reason, order_id, state, granted, .. } => {
-            Ok(Replayed { received_at: event.received_at, status, verdict, reason, order_id, state, granted })
+            let received_at = event.received_at;
+            Ok(Replayed { received_at, status, verdict, reason, order_id, state, granted, gave: granted })
         }
         other => Err(unreadable(format!("it came to {other:?}"))),
     }
@@ -145,7 +155,7 @@ pub async fn take_up(
                 continue;
             }
         };
-        let granted = replayed.iter().any(|event| event.granted);
+        let granted = replayed.iter().any(|event| event.gave);
         if let Some(last) = replayed.last()
             && let Some(order_id) = last.order_id
         {

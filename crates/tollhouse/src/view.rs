@@ -26,6 +26,6 @@ pub use job::Job;
 pub use link::{Link, LinkState};
 pub use membership::{Grant, Membership};
 pub use offer::Offer;
-pub use order::{Order, OrderDetail};
-pub use payment::{Amounts, Event, PAYMENT_ID_PREFIX, Payment, parse_payment_id, payment_id};
+pub use order::{InvoiceProblem, NoInvoice, Order, OrderDetail};
+pub use payment::{Amounts, Event, PAYMENT_ID_PREFIX, Payment, open_items, parse_payment_id, payment_id};
 pub use removal::{Freeze, Held, Leaver, LeftOut, Run, Undone};

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio::time::{Instant, MissedTickBehavior};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
+use tollhouse_core::money::Money;
 use tollhouse_core::order::{InvoiceProblem, Order, OrderKind, OrderSource, OrderState};
 use tollhouse_core::order_ref::OrderRef;
 use tollhouse_core::snapshot::{Needs, Snapshot};
@@ -15,7 +16,8 @@ use super::args::{ChannelArg, Limit};
 use super::error::CliError;
 use super::output::{self, block, or_nothing, table, when, when_or_nothing};
 use super::session::{Session, unexpected};
-use crate::view;
+use crate::provider::Payable;
+use crate::view::{self, NoInvoice};
 
 /// How long a new order is watched for its invoice, in seconds: the provider answers within one, and whoever called still waits.
 const INVOICE_WAIT_SECONDS_MAX: u64 = 5;
@@ -138,28 +140,41 @@ async fn create(session: &Session, args: CreateArgs) -> Result<(), CliError> {
     let Outcome::Order(id) = outcome else { return Err(unexpected(&outcome)) };
     let order = load(session, id).await?;
     // Asked before waiting: for an invoice that cannot come nobody has to wait.
-    let warning = match &session.app.provider {
-        Some(provider) => provider.payable(session.now(), &order.price).await.warning(&order.price),
+    let hopeless = match &session.app.provider {
+        Some(provider) => unpayable(provider.payable(session.now(), &order.price).await, &order.price),
         None => None,
     };
-    let order = if wants_invoice && warning.is_none() { with_invoice(session, id).await? } else { order };
+    let order = if wants_invoice && hopeless.is_none() { with_invoice(session, id).await? } else { order };
+    let mut shown = view_of(session, &order);
     if order.invoice.is_none() {
-        output::hint(&why_no_invoice(wants_invoice, warning, &order));
+        shown.invoice_problem = hopeless.or(shown.invoice_problem).or_else(|| Some(not_made_yet()));
     }
-    Ok(session.out.answer(&view_of(session, &order), in_full)?)
+    if let Some(problem) = &shown.invoice_problem {
+        output::hint(&problem.message);
+    }
+    Ok(session.out.answer(&shown, in_full)?)
 }
 
-/// What stands between a buyer and the invoice.
-fn why_no_invoice(wanted: bool, warning: Option<String>, order: &Order) -> String {
-    let problem = order.invoice_problem.as_ref().map(InvoiceProblem::sentence);
-    warning.or(problem).unwrap_or_else(|| {
-        let why = if wanted {
-            "the invoice is not made yet: `tollhouse serve` makes it, and the order's page then shows it"
-        } else {
-            "no invoice is made: set TOLLHOUSE_NOWPAYMENTS_API_KEY to have one made for every order"
-        };
-        why.to_owned()
-    })
+/// Why a price gets no invoice, as far as the provider says before it is asked for one.
+fn unpayable(payable: Payable, price: &Money) -> Option<view::InvoiceProblem> {
+    let message = payable.warning(price)?;
+    let problem = match payable {
+        Payable::TooSmall { minimum } => NoInvoice::BelowMinimum { minimum },
+        Payable::UnknownCurrency => NoInvoice::UnknownCurrency,
+        Payable::Yes | Payable::Unknown => return None,
+    };
+    Some(view::InvoiceProblem { problem, message })
+}
+
+fn not_made_yet() -> view::InvoiceProblem {
+    let message =
+        "the invoice is not made yet: `tollhouse serve` makes it, and the order's page then shows it";
+    view::InvoiceProblem { problem: NoInvoice::NotMadeYet, message: message.to_owned() }
+}
+
+fn not_configured() -> view::InvoiceProblem {
+    let message = "no invoice is made: set TOLLHOUSE_NOWPAYMENTS_API_KEY to have one made for every order";
+    view::InvoiceProblem { problem: NoInvoice::NotConfigured, message: message.to_owned() }
 }
 
 /// Looks at an order until its invoice is there, or is known not to come, for a bounded time.
@@ -198,7 +213,13 @@ fn missing(named: &str) -> CliError {
 
 /// An order as it is shown.
 pub(super) fn view_of(session: &Session, order: &Order) -> view::Order {
-    view::Order::new(order, session.app.public_url(&format!("/o/{}", order.id)), session.now())
+    let mut shown =
+        view::Order::new(order, session.app.public_url(&format!("/o/{}", order.id)), session.now());
+    let waits = shown.state == OrderState::Open && shown.invoice_url.is_none();
+    if waits && !session.app.config.has_provider() {
+        shown.invoice_problem.get_or_insert_with(not_configured);
+    }
+    shown
 }
 
 async fn show(session: &Session, named: &str) -> Result<(), CliError> {
@@ -262,12 +283,14 @@ fn in_full(order: &view::Order) -> String {
 }
 
 fn lines_of(order: &view::Order) -> Vec<(&'static str, String)> {
-    vec![
+    let mut lines = vec![
         ("Order", order.id.to_string()),
         ("State", order.state.as_str().to_owned()),
         ("Page", order.page_url.clone()),
         ("Pay at", or_nothing(order.invoice_url.as_ref())),
-        ("No invoice", or_nothing(order.invoice_problem.as_ref().map(|problem| &problem.message))),
+    ];
+    lines.extend(order.invoice_problem.as_ref().map(|problem| ("No invoice", problem.message.clone())));
+    lines.extend([
         ("Price", order.price.to_string()),
         ("Kind", order.kind.as_str().to_owned()),
         ("Gives", gives(order)),
@@ -282,20 +305,26 @@ fn lines_of(order: &view::Order) -> Vec<(&'static str, String)> {
         ("Made", when(order.created_at)),
         ("Waits until", when(order.expires_at)),
         ("Paid", when_or_nothing(order.paid_at)),
-    ]
+    ]);
+    lines
+}
+
+/// What an order gave, and whether it is still so.
+pub(super) fn given(grant: &view::Grant) -> String {
+    match (grant.revoked_at, &grant.membership_id) {
+        (Some(at), _) => {
+            format!("taken back {}: {}", when(at), grant.revoked_reason.as_deref().unwrap_or_default())
+        }
+        (None, Some(membership)) => format!("{} to {membership}", grant.duration),
+        (None, None) => format!("{}, waiting for the buyer to claim it", grant.duration),
+    }
 }
 
 fn in_detail(detail: &view::OrderDetail) -> String {
     let access = match &detail.grant {
         None if detail.order.kind == OrderKind::Donation => "nothing: it is a donation".to_owned(),
         None => "nothing yet".to_owned(),
-        Some(grant) => match (grant.revoked_at, &grant.membership_id) {
-            (Some(at), _) => {
-                format!("taken back {}: {}", when(at), grant.revoked_reason.as_deref().unwrap_or_default())
-            }
-            (None, Some(membership)) => format!("{} to {membership}", grant.duration),
-            (None, None) => format!("{}, waiting for the buyer to claim it", grant.duration),
-        },
+        Some(grant) => given(grant),
     };
     let payments = super::payment::payments_table(&detail.payments, "No payments.");
     let mut lines = lines_of(&detail.order);

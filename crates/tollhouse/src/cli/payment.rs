@@ -3,13 +3,13 @@
 use clap::Subcommand;
 use jiff::SignedDuration;
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
-use tollhouse_core::payment::Payment;
-use tollhouse_core::snapshot::Needs;
+use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::{PAGE_LENGTH_MAX, PaymentFilter, STUCK_AFTER_SECONDS};
 
 use super::args::{ChannelArg, Limit, payment_arg};
 use super::error::CliError;
+use super::order::given;
 use super::output::{block, or_nothing, table, when, when_or_nothing};
 use super::recover;
 use super::replay::{Replayed, replay};
@@ -85,21 +85,22 @@ pub(super) async fn run(session: &Session, command: PaymentCommand) -> Result<()
     }
 }
 
-/// A payment, if we know it.
-pub(super) async fn load(session: &Session, id: ProviderPaymentId) -> Result<Option<Payment>, CliError> {
+/// A payment, if we know it, with all that belongs to its order.
+pub(super) async fn story(session: &Session, id: ProviderPaymentId) -> Result<Snapshot, CliError> {
     let mut needs = Needs::default();
     needs.payments.insert(id);
-    Ok(session.app.store.snapshot(needs).await?.payments.get(&id).cloned())
+    Ok(session.app.store.snapshot(needs).await?)
 }
 
 async fn show(session: &Session, id: ProviderPaymentId, raw: bool) -> Result<(), CliError> {
     let events = session.app.store.events_of(id, PAGE_LENGTH_MAX).await?;
-    let Some(payment) = load(session, id).await? else {
+    let story = story(session, id).await?;
+    let Some(payment) = story.payments.get(&id) else {
         return Err(CliError::Failed(format!(
             "no payment {id} is recorded; `tollhouse payment recover {id}` asks the provider"
         )));
     };
-    let shown = view::Payment::from(&payment).with_events(&events, raw);
+    let shown = view::Payment::from(payment).with_standing(&story).with_events(&events, raw);
     Ok(session.out.answer(&shown, in_full)?)
 }
 
@@ -147,7 +148,10 @@ fn in_full(payment: &view::Payment) -> String {
         ("Payment", payment.id.clone()),
         ("Status", payment.status.to_string()),
         ("Order", or_nothing(payment.order_id)),
+        ("Buyer", or_nothing(payment.telegram_user.flatten())),
         ("Channel", or_nothing(payment.channel_id)),
+        ("Gave", or_nothing(payment.grant.as_ref().and_then(Option::as_ref).map(given))),
+        ("For a person", items_in_short(payment.attention.as_deref().unwrap_or_default())),
         ("Price", or_nothing(amounts.price.as_ref())),
         ("Asked for", or_nothing(amounts.pay.as_ref())),
         ("Paid", or_nothing(amounts.actually_paid.as_ref())),
@@ -190,6 +194,13 @@ fn in_full(payment: &view::Payment) -> String {
     text
 }
 
+/// Open items of the attention list, each with why it is there.
+pub(super) fn items_in_short(items: &[view::Attention]) -> String {
+    let items: Vec<String> =
+        items.iter().map(|item| format!("{} ({})", item.id, item.reason.as_str())).collect();
+    or_nothing(Some(items.join(", ")).filter(|text| !text.is_empty()))
+}
+
 fn replayed_text(replayed: &[Replayed]) -> String {
     let cells = replayed.iter().map(|event| {
         [
@@ -199,7 +210,12 @@ fn replayed_text(replayed: &[Replayed]) -> String {
             or_nothing(event.reason.as_ref()),
             or_nothing(event.order_id),
             or_nothing(event.state.map(tollhouse_core::order::OrderState::as_str)),
-            if event.granted { "access given" } else { "-" }.to_owned(),
+            match (event.gave, event.granted) {
+                (true, _) => "given now",
+                (false, true) => "given",
+                (false, false) => "-",
+            }
+            .to_owned(),
         ]
     });
     let headline = ["RECEIVED", "STATUS", "CAME TO", "WHY", "ORDER", "ORDER IS", "ACCESS"];

@@ -42,7 +42,7 @@ pub struct Order {
     pub invoice_url: Option<String>,
     /// The invoice at the provider.
     pub invoice_id: Option<String>,
-    /// Why there is no invoice; `null` where there is one, or nothing is wrong so far.
+    /// Why there is no invoice; `null` where there is one, or nothing is known to be wrong.
     pub invoice_problem: Option<InvoiceProblem>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -83,10 +83,7 @@ impl Order {
             page_url,
             invoice_url: order.invoice.as_ref().map(|invoice| invoice.url.clone()),
             invoice_id: order.invoice.as_ref().map(|invoice| invoice.id.clone()),
-            invoice_problem: order
-                .invoice_problem
-                .as_ref()
-                .map(|problem| InvoiceProblem { problem: problem.clone(), message: problem.sentence() }),
+            invoice_problem: order.invoice_problem.as_ref().map(InvoiceProblem::from),
             created_at: order.created_at,
             expires_at: order.expires_at,
             paid_at: order.paid_at,
@@ -103,11 +100,45 @@ impl Order {
 /// Why an order has no invoice.
 #[derive(Debug, Clone, Serialize)]
 pub struct InvoiceProblem {
-    /// `unavailable`, `below_minimum` (with the `minimum`, if known) or `given_up`.
+    /// The word for it.
     #[serde(flatten)]
-    pub problem: CoreInvoiceProblem,
+    pub problem: NoInvoice,
     /// The same in words.
     pub message: String,
+}
+
+/// What stands between an order and its invoice: what is recorded of it, and what is seen from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
+pub enum NoInvoice {
+    /// The provider gave none so far; it is asked again.
+    Unavailable,
+    /// The price is too small in every coin.
+    BelowMinimum {
+        /// The smallest price that the provider takes, where it says so.
+        minimum: Option<Money>,
+    },
+    /// Given up; a person has been called.
+    GivenUp,
+    /// The provider does not know the price's currency.
+    UnknownCurrency,
+    /// There is no API key, so nobody makes one.
+    NotConfigured,
+    /// `serve` has not made it yet.
+    NotMadeYet,
+}
+
+impl From<&CoreInvoiceProblem> for InvoiceProblem {
+    fn from(problem: &CoreInvoiceProblem) -> Self {
+        let word = match problem {
+            CoreInvoiceProblem::Unavailable => NoInvoice::Unavailable,
+            CoreInvoiceProblem::BelowMinimum { minimum } => {
+                NoInvoice::BelowMinimum { minimum: minimum.clone() }
+            }
+            CoreInvoiceProblem::GivenUp => NoInvoice::GivenUp,
+        };
+        Self { problem: word, message: problem.sentence() }
+    }
 }
 
 /// An order with what belongs to it.

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tollhouse_core::attention::{Attention as CoreAttention, Subject};
 use tollhouse_core::event::{EventSource, Parent, Verdict};
-use tollhouse_core::id::{ChannelId, IdError, OrderId, ProviderPaymentId};
+use tollhouse_core::id::{ChannelId, IdError, OrderId, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::payment::Payment as CorePayment;
+use tollhouse_core::snapshot::Snapshot;
 use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::LoggedEvent;
 
 use super::differences::differences;
+use super::{Attention, Grant};
 
 /// What our id of a payment begins with: its provider. What follows is the provider's own number.
 pub const PAYMENT_ID_PREFIX: &str = "np_";
@@ -72,6 +75,15 @@ pub struct Payment {
     pub credited_at: Option<Timestamp>,
     /// When we last learned something.
     pub updated_at: Timestamp,
+    /// Who bought its order; `null` while that is not known, absent in a listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telegram_user: Option<Option<TelegramUserId>>,
+    /// What its order gave; `null` if it gave nothing, absent in a listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Option<Grant>>,
+    /// What waits for a person about it or its order; absent in a listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<Vec<Attention>>,
     /// In what its events contradict each other, with the values that were named; absent where they do not, and in a listing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub differences: BTreeMap<&'static str, BTreeSet<String>>,
@@ -149,13 +161,37 @@ impl From<&CorePayment> for Payment {
             on_chain_at: payment.on_chain_at,
             credited_at: payment.credited_at,
             updated_at: payment.updated_at,
+            telegram_user: None,
+            grant: None,
+            attention: None,
             differences: BTreeMap::new(),
             events: None,
         }
     }
 }
 
+/// The open items about a payment or its order, the oldest first.
+#[must_use]
+pub fn open_items(rows: &Snapshot, id: ProviderPaymentId, order_id: Option<OrderId>) -> Vec<&CoreAttention> {
+    let about = [Some(Subject::Payment(id)), order_id.map(Subject::Order)];
+    let is_about = |item: &&CoreAttention| item.is_open() && about.contains(&Some(item.subject));
+    let mut items: Vec<&CoreAttention> = rows.attention.values().filter(is_about).collect();
+    items.sort_by_key(|item| (item.opened_at, item.id));
+    items
+}
+
 impl Payment {
+    /// Adds what came of it, from the rows of its order.
+    #[must_use]
+    pub fn with_standing(mut self, rows: &Snapshot) -> Self {
+        let order = self.order_id.and_then(|id| rows.orders.get(&id));
+        self.telegram_user = Some(order.and_then(|order| order.user));
+        self.grant = Some(self.order_id.and_then(|id| rows.grant_of(id)).map(Grant::from));
+        let items = open_items(rows, self.provider_payment_id, self.order_id);
+        self.attention = Some(items.into_iter().map(|item| Attention::among(item, rows)).collect());
+        self
+    }
+
     /// Adds the log, which the store gives with the newest first.
     #[must_use]
     pub fn with_events(mut self, newest_first: &[LoggedEvent], with_body: bool) -> Self {

@@ -117,8 +117,17 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
             "on_chain_at",
             "credited_at",
             "updated_at",
+            "telegram_user",
+            "grant",
+            "attention",
             "events",
         ],
+    );
+    assert_eq!((&payment["telegram_user"], &payment["attention"]), (&json!("7"), &json!([])));
+    let said = place.run(&["payment", "show", "4479119533"]).stdout;
+    assert!(
+        said.contains("Buyer           7\n") && said.contains("Gave            30 days to mem_"),
+        "{said}"
     );
     assert_eq!(
         (&payment["id"], &payment["provider_payment_id"]),
@@ -142,16 +151,23 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
     assert_eq!(place.json(&["payment", "show", "4479119533", "--raw"])["events"][0]["body"], json!(body));
 
     let mut listed = payment.clone();
-    listed.as_object_mut().unwrap().remove("events");
+    for only_shown in ["telegram_user", "grant", "attention", "events"] {
+        listed.as_object_mut().unwrap().remove(only_shown);
+    }
     assert_eq!(place.json(&["payment", "list", "--status", "finished"]), json!([listed]));
     assert_eq!(place.json(&["payment", "list", "--status", "waiting"]), json!([]));
     assert_eq!(place.json(&["payment", "list", "--stuck"]), json!([]));
     let shown = place.json(&["order", "show", &order_id]);
     assert_eq!((&shown["state"], &shown["payments"]), (&json!("paid"), &json!([listed])));
     let grant = shown["grant"].clone();
+    assert_eq!(payment["grant"], grant);
 
     let replayed = place.json(&["payment", "replay", "np_4479119533"]);
     assert_eq!(replayed.as_array().unwrap().len(), 2);
+    // Who reads that nothing was given gives the days a second time.
+    assert_eq!((&replayed[0]["granted"], &replayed[0]["gave"]), (&json!(true), &json!(false)));
+    let said = place.run(&["payment", "replay", "4479119533"]).stdout;
+    assert!(said.lines().nth(1).unwrap().ends_with("paid      given"), "{said}");
     assert_eq!((&replayed[0]["verdict"], &replayed[0]["order_id"]), (&json!("duplicate"), &json!(order_id)));
     assert_eq!(place.json(&["payment", "show", "4479119533"]), payment, "a replay is not logged again");
     assert_eq!(place.json(&["order", "show", &order_id])["grant"], grant);
@@ -215,7 +231,15 @@ async fn f26_what_two_notifications_contradict_each_other_in_is_said() {
     assert!(said.contains(&format!("order donation_default or {order}; price 5 USD or 99 USD")), "{said}");
     let items = place.json(&["attention", "list"]);
     assert_eq!(items[0]["reason"], "contradiction");
-    assert_eq!(items[0]["actions"], json!(["grant", "refund", "dismiss"]));
+    // Granting would be refused: the order has its access.
+    assert_eq!(items[0]["actions"], json!(["refund", "dismiss"]));
+    let item = text(&items[0]["id"]);
+    place
+        .run(&["attention", "resolve", &item, "--as", "grant", "--reason", "kind"])
+        .complains(1, &["has its access already"]);
+    assert_eq!(place.json(&["payment", "show", "5"])["attention"], items);
+    let said = place.run(&["payment", "show", "5"]).stdout;
+    assert!(said.contains(&format!("For a person    {item} (contradiction)")), "{said}");
     assert_eq!(place.json(&["order", "show", &order])["state"], "paid", "what was given stays");
 }
 
@@ -257,10 +281,13 @@ async fn a_payment_without_its_notification_is_recovered_once() {
             "order_id",
             "order_state",
             "granted",
+            "gave",
             "changed",
+            "attention",
         ],
     );
     assert_eq!((&first["verdict"], &first["changed"]), (&json!("applied"), &json!(true)));
+    assert_eq!((&first["gave"], &first["attention"]), (&json!(true), &json!([])));
     assert_eq!(
         (&first["order_id"], &first["order_state"], &first["granted"]),
         (&order["order_id"], &json!("paid"), &json!(true))
@@ -270,7 +297,8 @@ async fn a_payment_without_its_notification_is_recovered_once() {
 
     let mut second = place.json(&["payment", "recover", "4479119533"]);
     assert_eq!((&second["verdict"], &second["changed"]), (&json!("duplicate"), &json!(false)));
-    for member in ["verdict", "reason", "changed"] {
+    assert_eq!((&second["granted"], &second["gave"]), (&json!(true), &json!(false)));
+    for member in ["verdict", "reason", "changed", "gave"] {
         second[member] = first[member].clone();
     }
     assert_eq!(second, first);
@@ -337,6 +365,40 @@ async fn an_order_whose_payer_cannot_claim_it_is_bound_by_hand() {
     let entries = place.json(&["audit", "list"]);
     let bound = entries.as_array().unwrap().iter().find(|entry| entry["action"] == "order.bound").unwrap();
     assert_eq!((&bound["actor"], &bound["reason"]), (&json!("cli:alice"), &json!("ticket 12")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f32_a_second_payment_that_is_bound_says_that_it_gave_nothing_and_who_is_called() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let order =
+        place.json(&["order", "create", "--channel", &channel, "--plan", &plan, "--telegram-user", "7"]);
+    let order = text(&order["order_id"]);
+    let sandbox = provider(6, None).await;
+    let another = nowpayments::ProviderPaymentId::new(7).unwrap();
+    let price: rust_decimal::Decimal = "5.00".parse().unwrap();
+    sandbox.create_payment(NewPayment { id: Some(another), ..NewPayment::usd(price) }).unwrap();
+    let paid = Change { actually_paid: Some(price), without_notification: true, ..Change::default() };
+    sandbox.set_status(another, Status::Finished, paid).unwrap();
+    let place = place
+        .with("TOLLHOUSE_NOWPAYMENTS_API_KEY", "the-key")
+        .with("TOLLHOUSE_NOWPAYMENTS_API_URL", &sandbox.api_url());
+
+    let first = place.json(&["payment", "recover", "6", "--order", &order]);
+    // By itself the provider's answer names no order; with the binding it is worked in.
+    assert_eq!((&first["verdict"], &first["reason"]), (&json!("applied"), &Value::Null));
+    assert_eq!((&first["granted"], &first["gave"]), (&json!(true), &json!(true)));
+    let said = place.run(&["payment", "recover", "7", "--order", &order]);
+    assert!(said.stdout.contains("it gave nothing, since the order had given access before"), "{said:?}");
+    let items = place.json(&["attention", "list"]);
+    assert_eq!((&items[0]["reason"], items.as_array().unwrap().len()), (&json!("paid_twice"), 1));
+    assert!(said.stdout.contains(&format!("{} (paid_twice)", text(&items[0]["id"]))), "{said:?}");
+
+    let repeated = place.json(&["payment", "recover", "7", "--order", &order]);
+    assert_eq!((&repeated["changed"], &repeated["gave"]), (&json!(false), &json!(false)));
+    assert_eq!((&repeated["granted"], &repeated["attention"]), (&json!(true), &items));
+    let memberships = place.json(&["membership", "list"]);
+    assert_eq!(memberships[0]["grants"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

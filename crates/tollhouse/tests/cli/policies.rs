@@ -103,7 +103,13 @@ async fn a_price_that_nobody_can_pay_is_told_when_it_is_set_and_when_it_is_order
     let day = text(&channel["plans"][1]["id"]);
     let ordered = place.run(&["order", "create", "--channel", &id, "--plan", &day, "--json"]);
     assert!(ordered.stderr.contains("below the smallest amount"), "{ordered:?}");
-    assert_eq!(ordered.json()["invoice_url"], json!(null));
+    let order = ordered.json();
+    assert_eq!(order["invoice_url"], json!(null));
+    assert_eq!(
+        (&order["invoice_problem"]["problem"], &order["invoice_problem"]["minimum"]["amount"]),
+        (&json!("below_minimum"), &json!("0.5"))
+    );
+    assert!(text(&order["invoice_problem"]["message"]).contains("nobody can pay it"), "{order}");
 
     let checks = place.run(&["doctor", "--json"]);
     let checks: serde_json::Value = serde_json::from_str(&checks.stdout).unwrap();
