@@ -127,9 +127,12 @@ pub enum Missing {
     /// The chat.
     #[error("chat")]
     Chat,
-    /// The person, or that person in this chat.
-    #[error("person")]
+    /// The person: this bot has never met them, which says nothing about whether they are in a chat.
+    #[error("person known to this bot")]
     User,
+    /// The person in this chat: Telegram knows them, and they are not inside.
+    #[error("member")]
+    Member,
     /// The message.
     #[error("message")]
     Message,
@@ -240,8 +243,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("chat not found", Meaning::ChatNotFound),
     ("peer_id_invalid", Meaning::ChatNotFound),
     ("channel_invalid", Meaning::ChatNotFound),
+    // The only one that says where somebody is: of a basic group's member. Of a channel's TDLib makes `left` of it.
+    ("user_not_participant", Meaning::NotFound(Missing::Member)),
+    // To a bot who never met somebody they have no number, inside or not: <https://github.com/tdlib/telegram-bot-api/issues/332>.
     ("participant_id_invalid", Meaning::NotFound(Missing::User)),
-    ("user_not_participant", Meaning::NotFound(Missing::User)),
     ("user_id_invalid", Meaning::NotFound(Missing::User)),
     ("invalid user_id specified", Meaning::NotFound(Missing::User)),
     ("user not found", Meaning::NotFound(Missing::User)),
@@ -331,6 +336,22 @@ mod tests {
         let text = "Bad Request: chat not found";
         assert_eq!(described(ChatId(5), 400, text), Error::Blocked(Blocked::NeverStarted));
         assert_eq!(described(CHANNEL, 400, text), Error::NotFound(Missing::Chat));
+    }
+
+    #[test]
+    fn f44_who_is_unknown_to_the_bot_is_not_taken_for_outside() {
+        let outside = described(CHANNEL, 400, "Bad Request: USER_NOT_PARTICIPANT");
+        assert_eq!(outside, Error::NotFound(Missing::Member));
+        for text in [
+            "user not found",
+            "member not found",
+            "invalid user_id specified",
+            "USER_ID_INVALID",
+            "PARTICIPANT_ID_INVALID",
+        ] {
+            let unknown = described(CHANNEL, 400, &format!("Bad Request: {text}"));
+            assert_eq!(unknown, Error::NotFound(Missing::User), "{text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ use tokio::task::{JoinError, JoinSet};
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
-use tollhouse_telegram::{Button, ChatId, Error as TelegramError, Gateway, Html, Keyboard, UserId};
+use tollhouse_telegram::{
+    Blocked, Button, ChatId, Error as TelegramError, Gateway, Html, Keyboard, Missing, UserId,
+};
 
 use crate::app::App;
 use crate::bot::{self, owner::standing};
@@ -337,7 +339,8 @@ async fn renewal_button(
 /// chat's owner hears of the missing right by the next removal.
 async fn lift(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<(), Failure> {
     match gateway.unban_chat_member(chat_id(chat), UserId(user.get())).await {
-        Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => Ok(()),
+        // Whom the bot never met it has not banned either.
+        Ok(()) | Err(TelegramError::NotFound(Missing::User | Missing::Member)) => Ok(()),
         Err(error @ (TelegramError::RetryAfter { .. } | TelegramError::Transient { .. })) => {
             Err(failure(&error, Some(chat.into())))
         }
@@ -390,6 +393,10 @@ async fn decline(
     }
 }
 
+/// What helps where Telegram does not show somebody out: Telegram lets a person do by hand what it does not let a bot do.
+const BY_HAND: &str =
+    "look in the chat whether they are inside, and remove them there by hand; then run this again";
+
 /// Bans, then lifts the ban, so that the member is out and may come back. Both are safe to repeat; only after both is it done (I9).
 async fn remove(
     gateway: &Gateway,
@@ -397,19 +404,38 @@ async fn remove(
     user: TelegramUserId,
 ) -> Result<Outcome, TelegramError> {
     let (chat, user) = (chat_id(chat), UserId(user.get()));
-    match gateway.get_chat_member(chat, user).await {
+    let inside = match gateway.get_chat_member(chat, user).await {
         Ok(member) if member.status.is_admin() => return Ok(Outcome::NotRemovable),
-        Ok(_) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => {}
-        Err(error) => return Err(error),
-    }
+        Ok(member) => member.status.is_inside(),
+        Err(TelegramError::NotFound(Missing::Member)) => false,
+        Err(error) => return not_removed(user, error),
+    };
     match gateway.ban_chat_member(chat, user).await {
-        Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => {}
+        Ok(()) | Err(TelegramError::NotFound(Missing::Member)) => {}
+        // An account that is gone, and not inside: that is all there is to reach.
+        Err(TelegramError::Blocked(Blocked::Deactivated)) if !inside => return Ok(Outcome::Done),
         Err(TelegramError::ProtectedMember) => return Ok(Outcome::NotRemovable),
-        Err(error) => return Err(error),
+        Err(error) => return not_removed(user, error),
     }
     match gateway.unban_chat_member(chat, user).await {
-        Ok(()) | Err(TelegramError::NotFound(tollhouse_telegram::Missing::User)) => Ok(Outcome::Done),
-        Err(error) => Err(error),
+        Ok(()) | Err(TelegramError::NotFound(Missing::Member)) => Ok(Outcome::Done),
+        Err(error) => not_removed(user, error),
+    }
+}
+
+/// Why somebody is not out yet. Whom the bot never met it cannot remove, and they may be inside: that passes when they write to it, or
+/// when the chat tells of them, and ends in the list if it does not (F44).
+fn not_removed(user: UserId, error: TelegramError) -> Result<Outcome, TelegramError> {
+    match error {
+        TelegramError::NotFound(Missing::User) => Ok(Outcome::Failed(Failure::Transient {
+            error: format!(
+                "the bot never met the Telegram user {user}, so Telegram does not let it remove them: {BY_HAND}"
+            ),
+        })),
+        TelegramError::Blocked(why) => {
+            Ok(Outcome::Failed(Failure::Permanent { error: format!("{why}: {BY_HAND}") }))
+        }
+        error => Err(error),
     }
 }
 
@@ -425,7 +451,7 @@ fn failure(error: &TelegramError, chat: Option<TelegramChatId>) -> Failure {
         TelegramError::Transient { .. }
         | TelegramError::Conflict { .. }
         | TelegramError::NoRights { .. }
-        | TelegramError::NotFound(tollhouse_telegram::Missing::Chat)
+        | TelegramError::NotFound(Missing::Chat)
         | TelegramError::InvalidToken => Failure::Transient { error: error.to_string() },
         TelegramError::NotFound(_)
         | TelegramError::Migrated { .. }

@@ -8,11 +8,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tollhouse::serve::Roles;
 use tollhouse::worker;
+use tollhouse_core::attention::{Reason, Resolution};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member};
 use tollhouse_core::id::PrivateChatId;
+use tollhouse_core::import::{ImportMember, Origin};
 use tollhouse_core::membership::{Membership, MembershipStatus};
 use tollhouse_core::snapshot::Needs;
+use tollhouse_store::AttentionFilter;
 use tollhouse_telegram::fake::{Fault, NewChat, NewUser, World};
 use tollhouse_telegram::{AdminRights, ChatId, ChatKind, Limits, MemberStatus, Rate, UserId};
 use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, Town, user};
@@ -74,10 +77,14 @@ impl Gate {
     }
 
     async fn membership(&self) -> Membership {
+        self.membership_of(BEN).await
+    }
+
+    async fn membership_of(&self, who: UserId) -> Membership {
         let mut needs = Needs::default();
-        needs.members.insert((self.town.channel, user(BUYER)));
+        needs.members.insert((self.town.channel, user(who.0)));
         let snapshot = self.town.store().snapshot(needs).await.unwrap();
-        snapshot.membership_of(self.town.channel, user(BUYER)).unwrap().clone()
+        snapshot.membership_of(self.town.channel, user(who.0)).unwrap().clone()
     }
 
     async fn come_in(&self) {
@@ -106,6 +113,12 @@ async fn f44_whatever_telegram_answers_a_member_is_out_only_when_they_are_out() 
         ("banChatMember", Fault::close_after()),
         ("unbanChatMember", Fault::close_before()),
         ("getChatMember", Fault::server_error()),
+        ("getChatMember", Fault::answer(400, "Bad Request: user not found")),
+        ("getChatMember", Fault::answer(400, "Bad Request: PARTICIPANT_ID_INVALID")),
+        ("getChatMember", Fault::answer(400, "Bad Request: member not found")),
+        ("banChatMember", Fault::answer(400, "Bad Request: invalid user_id specified")),
+        ("banChatMember", Fault::answer(400, "Bad Request: USER_ID_INVALID")),
+        ("unbanChatMember", Fault::answer(400, "Bad Request: PARTICIPANT_ID_INVALID")),
     ] {
         let mut gate = Gate::new(ChatKind::Channel).await;
         gate.give(30).await;
@@ -124,6 +137,95 @@ async fn f44_whatever_telegram_answers_a_member_is_out_only_when_they_are_out() 
         assert!(membership.removed_at.is_some());
         let status = gate.town.telegram.read(|world| world.status(CHAT, BEN));
         assert_eq!(status, MemberStatus::Left, "out, and free to come back");
+        gate.town.stop().await;
+    }
+}
+
+/// Three who came in by another bot and were carried over: this one has never met them, and their time is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn f44_whom_a_new_bot_never_met_is_not_written_down_as_out() {
+    const WRITES: UserId = UserId(8_001);
+    const IS_SILENT: UserId = UserId(8_002);
+    const HOURS_UNTIL_GIVEN_UP: i64 = 20;
+    let mut gate = Gate::new(ChatKind::Channel).await;
+    let telegram = gate.town.telegram.clone();
+    // A bot without rights is told nothing of who comes.
+    telegram.demote_bot(CHAT, UserId(OWNER)).unwrap();
+    for who in [WRITES, IS_SILENT] {
+        telegram.add_user(NewUser::new(who.0, "Member")).unwrap();
+        telegram.forget(who).unwrap();
+        telegram.add_member(CHAT, UserId(OWNER), who).unwrap();
+    }
+    telegram.make_bot_admin(CHAT, UserId(OWNER), AdminRights::gatekeeper()).unwrap();
+    let now = gate.town.clock.now();
+    for who in [WRITES, IS_SILENT] {
+        let member = ImportMember {
+            private_chat: PrivateChatId::new(PRIVATE_CHAT).unwrap(),
+            user: user(who.0),
+            ends_at: now - SignedDuration::from_hours(24 * 7),
+            granted_at: now - SignedDuration::from_hours(24 * 37),
+            duration: PlanDuration::Days(30),
+            price: None,
+            is_out: false,
+            is_undelivered: false,
+            payment: None,
+            invoice_id: None,
+            origin: Origin { actor: "cli:test".into(), row: "a row".into() },
+        };
+        gate.town.app.submit(Command::ImportMember(Box::new(member))).await.unwrap();
+    }
+    gate.pass(1).await;
+    telegram.start(WRITES, "").unwrap();
+    for _ in 0..HOURS_UNTIL_GIVEN_UP {
+        gate.pass(1).await;
+    }
+    assert!(!telegram.read(|world| world.is_inside(CHAT, WRITES)), "known by a word, and shown out");
+    assert_eq!(gate.membership_of(WRITES).await.status, MembershipStatus::Expired);
+
+    assert!(telegram.read(|world| world.is_inside(CHAT, IS_SILENT)));
+    let membership = gate.membership_of(IS_SILENT).await;
+    assert_eq!((membership.status, membership.removed_at), (MembershipStatus::Grace, None));
+    let open = gate.town.store().attention(AttentionFilter { limit: 10, ..AttentionFilter::default() });
+    let open = open.await.unwrap();
+    assert_eq!(open.iter().map(|item| item.reason).collect::<Vec<_>>(), [Reason::JobDead]);
+    assert!(open[0].detail.contains("remove them there by hand"), "{}", open[0].detail);
+
+    // The owner does it by hand, and has it looked at again.
+    telegram.ban(CHAT, UserId(OWNER), IS_SILENT).unwrap();
+    gate.settle().await;
+    let resolve = Command::ResolveAttention {
+        attention_id: open[0].id,
+        resolution: Resolution::Grant,
+        reason: "removed by hand".into(),
+        actor: "cli:test".into(),
+    };
+    gate.town.app.submit(resolve).await.unwrap();
+    gate.settle().await;
+    let membership = gate.membership_of(IS_SILENT).await;
+    assert_eq!(membership.status, MembershipStatus::Expired);
+    assert!(membership.removed_at.is_some());
+    gate.town.stop().await;
+}
+
+/// A deleted account that is still among the members is for a person to remove; one that is not is out.
+#[tokio::test(flavor = "multi_thread")]
+async fn f44_an_account_that_is_gone_is_out_only_where_telegram_says_so() {
+    let gone = Fault::answer(400, "Bad Request: INPUT_USER_DEACTIVATED");
+    for is_inside in [true, false] {
+        let mut gate = Gate::new(ChatKind::Channel).await;
+        gate.give(30).await;
+        gate.come_in().await;
+        if !is_inside {
+            gate.town.telegram.leave(BEN, CHAT).unwrap();
+        }
+        gate.town.telegram.fault("banChatMember", &gone, 1);
+        gate.pass(31 * 24 + 1).await;
+        let membership = gate.membership().await;
+        assert_eq!(membership.removed_at.is_none(), is_inside);
+        let open = gate.town.store().attention(AttentionFilter { limit: 10, ..AttentionFilter::default() });
+        let details: Vec<String> = open.await.unwrap().into_iter().map(|item| item.detail).collect();
+        assert_eq!(details.len(), usize::from(is_inside), "{details:?}");
+        assert!(details.iter().all(|detail| detail.contains("deactivated") && detail.contains("by hand")));
         gate.town.stop().await;
     }
 }

@@ -136,6 +136,10 @@ pub(super) enum Act {
         user: UserId,
         chat: ChatId,
     },
+    /// Has the bot never have met somebody.
+    Forget {
+        user: UserId,
+    },
     Block {
         user: UserId,
     },
@@ -208,6 +212,7 @@ impl World {
             Act::Unban { chat, by, user } => self.unban_by_hand(now, chat, by, user)?,
             Act::WithdrawRequest { user, chat } => self.withdraw_request(user, chat)?,
             Act::Leave { user, chat } => self.leave(now, user, chat)?,
+            Act::Forget { user } => self.forget(user)?,
             Act::Block { user } => self.block(now, user, true)?,
             Act::Unblock { user } => self.block(now, user, false)?,
             Act::Deactivate { user } => self.deactivate(user)?,

@@ -65,6 +65,7 @@ impl World {
             false if bot_may_know => "chat_member",
             false => return,
         };
+        self.meet(user);
         let link = through.and_then(|url| self.wire_link_of(chat, &url));
         let update = wire::ChatMemberUpdated::builder()
             .chat(self.wire_chat(chat))
@@ -102,6 +103,7 @@ impl World {
         if !self.status(chat, self.bot.id).can(Right::InviteUsers) {
             return;
         }
+        self.meet(user);
         let update = wire::ChatJoinRequest::builder()
             .chat(self.wire_chat(chat))
             .from(self.wire_user(user))
@@ -130,6 +132,9 @@ impl World {
             }
             Some(_) => return,
         };
+        if let ("message", Author::User(author)) = (kind, post.author) {
+            self.meet(author);
+        }
         let message = self.wire_post(chat, post);
         self.queue.push(now, kind, &message);
     }

@@ -14,6 +14,8 @@ use crate::model::{Chat, ChatKind, User};
 pub struct Person {
     /// Who.
     pub user: User,
+    /// Whether the bot has met them: they wrote or pressed, or it was told of them. Of others it is told nothing by any call.
+    pub met: bool,
     /// Whether they ever pressed Start; only then may the bot write first.
     pub started: bool,
     /// Whether they blocked the bot.

@@ -332,6 +332,14 @@ impl FakeHandle {
         self.shared.act(|world, now| world.leave(now, user, chat))
     }
 
+    /// Has the bot forget a person, as a bot with another token has never met them, until they or the chats tell of them.
+    ///
+    /// # Errors
+    /// [`Refused::NoSuchUser`].
+    pub fn forget(&self, user: UserId) -> Result<(), Refused> {
+        self.shared.act(|world, _now| world.forget(user))
+    }
+
     /// Blocks the bot.
     ///
     /// # Errors

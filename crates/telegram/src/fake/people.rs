@@ -81,6 +81,7 @@ impl World {
         let user = User { id, is_bot: false, first_name, last_name: None, username, language_code };
         let person = Person {
             user,
+            met: true,
             started: false,
             blocked: false,
             deactivated: false,
@@ -167,6 +168,19 @@ impl World {
         Ok(copy.id)
     }
 
+    /// Has the bot forget somebody, as a bot with another token has never met them.
+    pub(super) fn forget(&mut self, user: UserId) -> Result<(), Refused> {
+        self.person_mut(user)?.met = false;
+        Ok(())
+    }
+
+    /// The bot is told of somebody.
+    pub(super) fn meet(&mut self, user: UserId) {
+        if let Some(person) = self.people.get_mut(&user) {
+            person.met = true;
+        }
+    }
+
     fn write(&mut self, now: Timestamp, chat: ChatId, user: UserId, text: String) -> MessageId {
         let post = self.add_post(now, chat, Author::User(user), Words::plain(text), Vec::new());
         self.tell_post(now, chat, &post);
@@ -203,6 +217,7 @@ impl World {
             .chat_instance(chat.to_string())
             .data(data)
             .build();
+        self.meet(user);
         self.queue.push(now, "callback_query", &query);
         let press =
             Press { user, chat, message, data: data.to_owned(), at: now, answer: None, dismissed: false };

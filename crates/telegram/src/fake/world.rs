@@ -274,6 +274,11 @@ impl World {
         self.queue.len()
     }
 
+    /// Whether the bot can name somebody to Telegram: itself, and whom it has met.
+    pub(super) fn is_known(&self, id: UserId) -> bool {
+        id == self.bot.id || self.people.get(&id).is_some_and(|person| person.met)
+    }
+
     pub(super) fn user(&self, id: UserId) -> Option<&User> {
         if id == self.bot.id { Some(&self.bot) } else { self.people.get(&id).map(|person| &person.user) }
     }

@@ -247,7 +247,7 @@ impl Gateway {
     /// Removes somebody, and keeps them out until [`Gateway::unban_chat_member`].
     ///
     /// # Errors
-    /// [`Error::ProtectedMember`], [`Error::NoRights`], [`Error::NotFound`] (person), [`Error::Migrated`], the transient ones.
+    /// [`Error::ProtectedMember`], [`Error::NoRights`], [`Error::NotFound`] (person, member), [`Error::Migrated`], the transient ones.
     pub async fn ban_chat_member(&self, chat: ChatId, user: UserId) -> Result<(), Error> {
         let parameters = BanChatMemberParams::builder().chat_id(chat.0).user_id(id_of(user)?).build();
         self.call::<Yes>(Method::BanChatMember, Some(chat), &parameters).await.map(drop)
@@ -275,7 +275,8 @@ impl Gateway {
         self.call(Method::GetChat, Some(chat), &parameters).await
     }
 
-    /// How somebody stands to a chat. Who was never there is `Left`, or [`Error::NotFound`] (person).
+    /// How somebody stands to a chat. Who was never there is `Left`, or [`Error::NotFound`] (member); [`Error::NotFound`] (person) is
+    /// somebody whom the bot never met, and who may be inside.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::NoRights`], [`Error::Migrated`], the transient ones.

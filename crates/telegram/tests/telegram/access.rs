@@ -267,3 +267,23 @@ async fn somebody_whom_telegram_does_not_know_is_not_found() {
     world.fake.add_user(NewUser::new(404, "Nora")).unwrap();
     assert_eq!(world.gateway.get_chat_member(CHANNEL, nobody).await.unwrap().status, MemberStatus::Left);
 }
+
+#[tokio::test]
+async fn f44_who_never_met_the_bot_is_unknown_to_it_wherever_they_are() {
+    let world = World::new().await;
+    world.let_in(BUYER).await;
+    world.updates().await;
+    world.fake.forget(BUYER).unwrap();
+    let unknown = Err(Error::NotFound(Missing::User));
+    assert_eq!(world.gateway.get_chat_member(CHANNEL, BUYER).await.map(drop), unknown);
+    assert_eq!(world.gateway.ban_chat_member(CHANNEL, BUYER).await, unknown);
+    assert_eq!(world.gateway.unban_chat_member(CHANNEL, BUYER).await, unknown);
+    assert!(world.fake.read(|state| state.is_inside(CHANNEL, BUYER)));
+    // A word of theirs is enough, and so is what the chat tells of them.
+    world.fake.say(BUYER, "hello").unwrap();
+    assert_eq!(world.gateway.get_chat_member(CHANNEL, BUYER).await.unwrap().status, MemberStatus::Member);
+    world.fake.forget(BUYER).unwrap();
+    world.fake.ban(CHANNEL, OWNER, BUYER).unwrap();
+    let status = world.gateway.get_chat_member(CHANNEL, BUYER).await.unwrap().status;
+    assert_eq!(status, MemberStatus::Kicked { until: None });
+}

@@ -95,6 +95,7 @@ async fn ask(session: &Session, gateway: &Gateway, channel: &Channel) -> Result<
     let users: std::collections::BTreeSet<TelegramUserId> =
         known.members.keys().chain(known.presences.keys()).copied().collect();
     let chat = ChatId(channel.private_chat.get());
+    let mut unknown = 0_u32;
     for user in users {
         let standing = match gateway.get_chat_member(chat, UserId(user.get())).await {
             Ok(member) => match member.status {
@@ -103,11 +104,21 @@ async fn ask(session: &Session, gateway: &Gateway, channel: &Channel) -> Result<
                 status if status.is_inside() => Standing::Inside,
                 _ => Standing::Outside,
             },
-            Err(TelegramError::NotFound(Missing::User)) => Standing::Outside,
+            Err(TelegramError::NotFound(Missing::Member)) => Standing::Outside,
+            // Whom the bot never met may be inside all the same: what is known of them stays as it is.
+            Err(TelegramError::NotFound(Missing::User)) => {
+                unknown += 1;
+                continue;
+            }
             Err(error) => return Err(CliError::Failed(format!("asking about {user}: {error}"))),
         };
         let seen = Command::MemberSeen { chat: channel.private_chat, user, standing, at: session.now() };
         session.submit(seen).await?;
+    }
+    if unknown > 0 {
+        super::output::hint(&format!(
+            "Telegram tells nothing of {unknown} of them, since the bot never met them; they may be inside"
+        ));
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ pub(super) fn get_chat_member(
         Target::Person(_) => Err(ApiError::bad_request("member not found")),
         Target::Room(chat) => {
             world.check_sees_members(chat)?;
-            if world.user(user).is_none() {
+            if !world.is_known(user) {
                 return Err(ApiError::bad_request("PARTICIPANT_ID_INVALID"));
             }
             to_result(&world.wire_member(user, world.status(chat, user)))
@@ -128,7 +128,7 @@ impl World {
             return Err(ApiError::bad_request("can't restrict self"));
         }
         self.check_right(chat, Right::RestrictMembers, NO_BAN_RIGHTS)?;
-        if self.user(user).is_none() {
+        if !self.is_known(user) {
             return Err(ApiError::bad_request("PARTICIPANT_ID_INVALID"));
         }
         match self.status(chat, user) {

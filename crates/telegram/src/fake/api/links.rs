@@ -79,7 +79,7 @@ fn decide(world: &mut World, now: Timestamp, params: &Params, approve: bool) -> 
     if world.is_inside(chat, user) {
         return Err(ApiError::bad_request("USER_ALREADY_PARTICIPANT"));
     }
-    if world.user(user).is_none() {
+    if !world.is_known(user) {
         return Err(ApiError::bad_request("user not found"));
     }
     let request = world.rooms.get_mut(&chat).and_then(|room| room.requests.remove(&user));

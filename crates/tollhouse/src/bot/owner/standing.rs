@@ -44,7 +44,7 @@ pub async fn bot_rights(
 async fn member(gateway: &Gateway, chat: TelegramChatId, user: UserId) -> Result<Option<Member>, Error> {
     match gateway.get_chat_member(tollhouse_telegram::ChatId(chat.get()), user).await {
         Ok(member) => Ok(Some(member)),
-        Err(Error::NotFound(Missing::User)) => Ok(None),
+        Err(Error::NotFound(Missing::User | Missing::Member)) => Ok(None),
         Err(error) => Err(error),
     }
 }

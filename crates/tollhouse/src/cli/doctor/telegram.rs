@@ -64,7 +64,7 @@ async fn rights(gateway: &Gateway, bot: UserId, channel: &Channel) -> Check {
     let chat = channel.private_chat;
     let member = match gateway.get_chat_member(ChatId(chat.get()), bot).await {
         Ok(member) => member,
-        Err(Error::NotFound(Missing::Chat | Missing::User) | Error::NoRights { .. }) => {
+        Err(Error::NotFound(Missing::Chat | Missing::User | Missing::Member) | Error::NoRights { .. }) => {
             return Check::fail(&name, format!("the bot is not in the chat {chat}"), make_admin());
         }
         Err(Error::Migrated { to }) => {
