@@ -192,6 +192,7 @@ fn f44_a_removal_that_telegram_did_not_do_is_not_recorded() {
         Failure::Transient { error: "500".into() },
         Failure::Later { seconds: 30 },
         Failure::Permanent { error: "not enough rights".into() },
+        Failure::Unreachable { error: "the account is deactivated".into() },
     ] {
         let mut world = World::new();
         paid(&mut world, 1);
@@ -202,7 +203,10 @@ fn f44_a_removal_that_telegram_did_not_do_is_not_recorded() {
         world.finish(&job, JobOutcome::Failed(failure.clone()));
         let membership = world.membership(BUYER).unwrap();
         assert_eq!((membership.removed_at, membership.joined_at.is_some()), (None, true), "{failure:?}");
-        assert_eq!(world.open_reasons() == [Reason::JobDead], matches!(failure, Failure::Permanent { .. }));
+        let is_for_a_person = matches!(failure, Failure::Permanent { .. } | Failure::Unreachable { .. });
+        assert_eq!(world.open_reasons() == [Reason::JobDead], is_for_a_person, "{failure:?}");
+        let state = world.rows.jobs.get(&job.id).unwrap().state;
+        assert_eq!(state, if is_for_a_person { JobState::Dead } else { JobState::Ready }, "{failure:?}");
     }
 }
 

@@ -196,7 +196,7 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             let next = if asked_again { Some(work.now) } else { reminders::unreachable(work, &mut job) };
             return put(work, job, next);
         }
-        Failure::Unreachable { error } => {
+        Failure::Unreachable { error } if !job.kind.shows_out() => {
             // Nobody to write to: the page shows the link, and the next /start arms the job again (F42), also one that came
             // while we were finding out.
             job.last_error = Some(bounded(error));
@@ -208,7 +208,10 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             job.attempt += 1;
             (job.attempt < ATTEMPTS_MAX).then(|| backoff(job.attempt, work.ids.random()))
         }
-        Failure::Permanent { error } | Failure::BelowMinimum { error, .. } => {
+        // A removal writes to nobody: it was not done, and is for a person (F44).
+        Failure::Permanent { error }
+        | Failure::BelowMinimum { error, .. }
+        | Failure::Unreachable { error } => {
             job.last_error = Some(bounded(error));
             job.attempt += 1;
             None

@@ -161,6 +161,12 @@ names! {
 }
 
 impl JobKind {
+    /// Whether it shows somebody out of a chat.
+    #[must_use]
+    pub fn shows_out(&self) -> bool {
+        matches!(self, Self::EndMembership { .. } | Self::ExpelStranger { .. })
+    }
+
     /// What must be loaded to decide the next step.
     #[must_use]
     pub fn needs(&self) -> Needs {

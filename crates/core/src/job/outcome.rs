@@ -110,7 +110,7 @@ pub enum Failure {
         /// Which.
         right: BotRight,
     },
-    /// The person cannot be written to: never started the bot, or blocked it (F42).
+    /// The person cannot be written to: never started the bot, or blocked it (F42). Of a job that writes to nobody it is permanent.
     Unreachable {
         /// What went wrong.
         error: String,
