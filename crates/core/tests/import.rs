@@ -199,6 +199,95 @@ fn a_payment_without_its_number_is_recognised_by_its_invoice_or_its_time() {
     }
 }
 
+/// Every order of some things.
+fn orders_of<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    if all.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut orders = Vec::new();
+    for index in 0..all.len() {
+        let mut rest = all.to_vec();
+        let first = rest.remove(index);
+        for mut order in orders_of(&rest) {
+            order.insert(0, first.clone());
+            orders.push(order);
+        }
+    }
+    orders
+}
+
+#[test]
+fn f31_an_attempt_that_was_given_up_does_not_take_the_place_of_the_payment_that_paid() {
+    let bought = at(END) - days(30);
+    let note = |id, status, minutes| Note {
+        updated_at_ms: Some((bought + SignedDuration::from_mins(minutes)).as_millisecond()),
+        ..Note::new(id, status, SEED_REF)
+    };
+    // The second payment paid.
+    let abandoned = ["waiting", "confirming", "expired", "failed", "cancelled", "partially_paid"];
+    for (word, invoice) in abandoned.into_iter().flat_map(|word| [(word, false), (word, true)]) {
+        let given_up = note(1, word, -60).paid("0.000002");
+        let notes = [given_up, note(2, "waiting", -20), note(2, "finished", -5)];
+        for order in orders_of(&notes) {
+            let mut world = World::new();
+            let invoice_id = invoice.then(|| "777".to_owned());
+            import(&mut world, ImportMember { invoice_id: invoice_id.clone(), ..member(END, None) });
+            for note in &order {
+                let mut received = note.received(world.now);
+                received.facts.invoice_id = invoice_id.clone();
+                world.run(Command::Notification(Box::new(received)));
+            }
+            let context = format!("{word}: {:?}", order.iter().map(|note| note.status).collect::<Vec<_>>());
+            assert_eq!(end_of(&world), at(END), "{context}");
+            let grant = grants(&world).remove(0);
+            let paid = world.rows.payments.get(&payment_id(2)).unwrap().order_id;
+            assert_eq!((grant.order_id, grants(&world).len()), (paid, 1), "{context}");
+            assert_eq!(world.get(paid.unwrap()).state, OrderState::Paid, "{context}");
+            let sales =
+                world.told().into_iter().filter(|notice| matches!(notice, OwnerNotice::Sale { .. })).count();
+            assert_eq!(sales, 0, "the predecessor has sold it: {context}");
+        }
+    }
+}
+
+#[test]
+fn f31_a_payment_of_another_price_is_recognised_when_it_is_finished_whatever_came_before() {
+    let bought = at(END) - days(30);
+    for before in [None, Some("waiting"), Some("expired")] {
+        let mut world = World::new();
+        import(&mut world, member(END, None));
+        for status in before.into_iter().chain(["finished"]) {
+            // Less than every plan here: the predecessor had other prices.
+            world.notify(&Note {
+                updated_at_ms: Some(bought.as_millisecond()),
+                ..Note::new(1, status, SEED_REF).price("1.20", "usd")
+            });
+        }
+        assert_eq!(end_of(&world), at(END), "{before:?}");
+        assert_eq!(world.open_reasons(), [], "{before:?}");
+        assert!(world.rows.orders.values().all(|order| order.state == OrderState::Paid), "{before:?}");
+    }
+}
+
+#[test]
+fn f09_a_refund_takes_back_what_the_recognised_payment_gave_whichever_came_first() {
+    let bought = at(END) - days(30);
+    let note = |status, hours| Note {
+        updated_at_ms: Some((bought + SignedDuration::from_hours(hours)).as_millisecond()),
+        ..Note::new(1, status, SEED_REF)
+    };
+    for order in orders_of(&[note("waiting", -1), note("finished", 0), note("refunded", 100)]) {
+        let mut world = World::new();
+        import(&mut world, member(END, None));
+        for note in &order {
+            world.notify(note);
+        }
+        let context = format!("{:?}", order.iter().map(|note| note.status).collect::<Vec<_>>());
+        assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked, "{context}");
+        assert!(world.rows.orders.values().all(|order| order.state == OrderState::Refunded), "{context}");
+    }
+}
+
 #[test]
 fn what_was_lengthened_here_is_neither_shortened_nor_lengthened_again() {
     let mut world = World::new();
@@ -438,7 +527,7 @@ fn a_channel_is_filled_in_and_never_overwritten() {
 enum Step {
     Row { end_day: i64, paid_by: Option<i64>, is_out: bool },
     Processed { id: i64 },
-    Notice { id: i64, status: &'static str },
+    Notice { id: i64, status: &'static str, end_day: Option<i64> },
     Gift { days: u32 },
     Wait { hours: i64 },
 }
@@ -455,7 +544,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (-40_i64..80, prop::option::of(1_i64..6), any::<bool>()).prop_map(|(end_day, paid_by, is_out)| Step::Row { end_day, paid_by, is_out }),
         2 => (1_i64..8).prop_map(|id| Step::Processed { id }),
-        3 => (1_i64..10, status).prop_map(|(id, status)| Step::Notice { id, status }),
+        3 => (1_i64..10, status, prop::option::of(-40_i64..80)).prop_map(|(id, status, end_day)| Step::Notice { id, status, end_day }),
         1 => (1_u32..40).prop_map(|days| Step::Gift { days }),
         1 => (1_i64..24 * 20).prop_map(|hours| Step::Wait { hours }),
     ]
@@ -477,8 +566,10 @@ fn take(world: &mut World, step: &Step) {
         Step::Processed { id } => {
             note(world, granted(*id));
         }
-        Step::Notice { id, status } => {
-            world.notify(&Note::new(*id, status, SEED_REF));
+        Step::Notice { id, status, end_day } => {
+            // About when a member's row with that end was given, by the provider's time.
+            let said_at = end_day.map(|day| (begin + days(day - 30)).as_millisecond());
+            world.notify(&Note { updated_at_ms: said_at, ..Note::new(*id, status, SEED_REF) });
         }
         Step::Gift { days } => {
             world.run(Command::GrantMembership {
@@ -501,6 +592,32 @@ fn seen(world: &World) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// One payment paid, any number of attempts came to nothing: the end is the predecessor's, in whatever order they are told.
+    #[test]
+    fn f31_abandoned_attempts_around_a_finished_payment_give_no_time(
+        attempts in prop::collection::vec((2_i64..6, prop::sample::select(vec!["waiting", "confirming", "expired", "failed", "cancelled"]), -20_i64..2), 0..8),
+        place in any::<prop::sample::Index>(),
+        waited in any::<bool>(),
+    ) {
+        let bought = at(END) - days(30);
+        let note = |id, status, hours| Note {
+            updated_at_ms: Some((bought + SignedDuration::from_hours(hours)).as_millisecond()),
+            ..Note::new(id, status, SEED_REF)
+        };
+        let mut notes: Vec<Note> = attempts.iter().map(|(id, status, hours)| note(*id, status, *hours)).collect();
+        notes.insert(place.index(notes.len() + 1), note(1, "finished", 0));
+        if waited {
+            notes.insert(0, note(1, "waiting", -1));
+        }
+        let mut world = World::new();
+        import(&mut world, member(END, None));
+        for note in &notes {
+            world.notify(note);
+            prop_assert_eq!(end_of(&world), at(END));
+        }
+        prop_assert_eq!(grants(&world)[0].order_id, world.rows.payments.get(&payment_id(1)).unwrap().order_id);
+    }
 
     #[test]
     fn an_end_only_moves_forward_and_the_same_rows_again_change_nothing(steps in prop::collection::vec(step(), 1..25)) {

@@ -7,7 +7,9 @@ use rust_decimal::Decimal;
 use super::{Work, access, delivery, grants, notification, offers, reminders, shop};
 use crate::channel::{Channel, Plan, PlanDuration};
 use crate::command::{NewPlan, Outcome, Refusal};
-use crate::id::{ChannelId, GrantId, MembershipId, OrderId, PrivateChatId, TelegramUserId};
+use crate::id::{
+    ChannelId, GrantId, MembershipId, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId,
+};
 use crate::import::{
     ImportChange, ImportChannel, ImportGranted, ImportMember, Imported, ImportedPayment, Origin,
     PAID_AFTER_HOURS_MAX, PAID_BEFORE_HOURS_MAX, Remark,
@@ -16,7 +18,7 @@ use crate::membership::{
     Carried, Fold, Grant, Membership, MembershipStatus, Period, Revocation, fold, later,
 };
 use crate::money::{Currency, Money};
-use crate::order::{Order, OrderKind, OrderSource, assess};
+use crate::order::{Order, OrderKind, OrderSource, Ruling, assess};
 use crate::order_ref::OrderRef;
 use crate::payment::Payment;
 use crate::status::PaymentStatus;
@@ -565,9 +567,7 @@ pub(super) fn order_of_carried(
     reference: &str,
     price: &Money,
 ) -> Option<Order> {
-    let membership = work.snapshot.membership_of(channel.id, user)?;
-    let mut grant =
-        work.snapshot.grants_of(membership.id).into_iter().find(|grant| fits(grant, payment))?.clone();
+    let grant = carried_for(work, payment, channel.id, user)?;
     let id = OrderId(work.ids.uuid());
     let order = notification::new_order(
         grant.granted_at,
@@ -577,14 +577,58 @@ pub(super) fn order_of_carried(
         Some(grant.duration),
         OrderSource::Import,
     );
-    grant.order_id = Some(id);
+    name(work, grant, payment, id);
+    Some(Order { user: Some(user), legacy_ref: Some(reference.to_owned()), updated_at: work.now, ..order })
+}
+
+/// The same of a payment that had got an order before it was finished, when nobody could know whether it ever would be. Only what was
+/// finished was granted there: an attempt that was given up must not take the place of the payment that paid.
+pub(super) fn recognise(work: &mut Work<'_>, id: ProviderPaymentId) {
+    let Some(payment) = work.snapshot.payments.get(&id).filter(|payment| !payment.is_child()) else { return };
+    let order = payment.order_id.and_then(|id| work.snapshot.orders.get(&id));
+    let is_open = |order: &&Order| {
+        order.source == OrderSource::Notification
+            && order.ruling.is_none()
+            && work.snapshot.grant_of(order.id).is_none()
+    };
+    let Some((order, user)) = order.filter(is_open).and_then(|order| Some((order, order.user?))) else {
+        return;
+    };
+    let Some(grant) = carried_for(work, payment, order.channel_id, user) else { return };
+    let (payment, mut order) = (payment.clone(), order.clone());
+    let granted_at = grant.granted_at;
+    name(work, grant, &payment, order.id);
+    // The other system has given the access for whatever it asked.
+    if !payment.price.as_ref().is_some_and(|price| price.same_as(&order.price)) {
+        order.ruling = Some(Ruling::Grant);
+    }
+    // Its state is set first: nobody is told of a sale that the other system made.
+    let policies = work.snapshot.channels.get(&order.channel_id).map(|channel| channel.policies.clone());
+    order.state = assess(&order, &work.snapshot.payments_of(order.id), &policies.unwrap_or_default()).state;
+    order.paid_at.get_or_insert(granted_at);
+    work.snapshot.orders.put(order.id, order);
+}
+
+/// The access that waits for just this payment.
+fn carried_for(
+    work: &Work<'_>,
+    payment: &Payment,
+    channel: ChannelId,
+    user: TelegramUserId,
+) -> Option<Grant> {
+    let membership = work.snapshot.membership_of(channel, user)?;
+    work.snapshot.grants_of(membership.id).into_iter().find(|grant| fits(grant, payment)).cloned()
+}
+
+/// Gives the access that waited for a payment to that payment's order.
+fn name(work: &mut Work<'_>, mut grant: Grant, payment: &Payment, order_id: OrderId) {
+    grant.order_id = Some(order_id);
     if let Some(carried) = &mut grant.carried {
         carried.awaits_payment = false;
     }
     let reason = format!("payment {} is the one that the other system has granted", payment.id);
     grants::audit_grant(work, "grant.named", &grant, super::SYSTEM, &reason);
     work.snapshot.grants.put(grant.id, grant);
-    Some(Order { user: Some(user), legacy_ref: Some(reference.to_owned()), updated_at: work.now, ..order })
 }
 
 fn fits(grant: &Grant, payment: &Payment) -> bool {
@@ -594,16 +638,26 @@ fn fits(grant: &Grant, payment: &Payment) -> bool {
     if grant.order_id.is_some() || grant.revoked.is_some() {
         return false;
     }
+    if !payment.seen.contains(&PaymentStatus::Finished) {
+        return false;
+    }
     if let (Some(theirs), Some(ours)) = (&carried.invoice_id, &payment.invoice_id) {
         return theirs == ours;
     }
-    // 0: the provider did not say when it was. Then nothing speaks for it being the same payment.
-    let Some(at) =
-        Timestamp::from_millisecond(payment.head_updated_at_ms).ok().filter(|at| at.as_second() > 0)
-    else {
+    let Some(at) = finished_at(payment) else {
         return false;
     };
     let earliest = later(grant.granted_at, SignedDuration::from_hours(-PAID_BEFORE_HOURS_MAX));
     let latest = later(grant.granted_at, SignedDuration::from_hours(PAID_AFTER_HOURS_MAX));
     (earliest..=latest).contains(&at)
+}
+
+/// When a payment was finished; none where the provider did not say when that was: then nothing speaks for it being the one.
+fn finished_at(payment: &Payment) -> Option<Timestamp> {
+    if payment.status == PaymentStatus::Finished {
+        let at = Timestamp::from_millisecond(payment.head_updated_at_ms).ok();
+        return at.filter(|at| at.as_second() > 0);
+    }
+    // Refunded since, and only the time of that is kept: the money was there about when it was first seen.
+    payment.on_chain_at
 }

@@ -56,6 +56,7 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
 
     if let Some(order_id) = order_id {
         adopt_children(work, id, order_id);
+        import::recognise(work, id);
     }
     if let Some(reason) = unmatched {
         let wanted = unmatched_attention(work, id, reason);
