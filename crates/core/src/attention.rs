@@ -19,6 +19,8 @@ pub enum Subject {
     Job(JobId),
     /// A run of removals.
     Run(RunId),
+    /// A channel.
+    Channel(ChannelId),
     /// Somebody in a channel.
     Member {
         /// The channel.
@@ -35,6 +37,7 @@ impl std::fmt::Display for Subject {
             Self::Order(id) => write!(f, "order:{id}"),
             Self::Job(id) => write!(f, "job:{id}"),
             Self::Run(id) => write!(f, "run:{id}"),
+            Self::Channel(id) => write!(f, "channel:{id}"),
             Self::Member { channel_id, user } => write!(f, "member:{channel_id}:{user}"),
         }
     }
@@ -49,6 +52,7 @@ impl std::str::FromStr for Subject {
             ("order", id) => id.parse().map(Self::Order).map_err(|_| refuse()),
             ("job", id) => id.parse().map(Self::Job).map_err(|_| refuse()),
             ("run", id) => id.parse().map(Self::Run).map_err(|_| refuse()),
+            ("channel", id) => id.parse().map(Self::Channel).map_err(|_| refuse()),
             ("member", both) => {
                 let (channel, user) = both.split_once(':').ok_or_else(refuse)?;
                 let channel_id = channel.parse().map_err(|_| refuse())?;
@@ -139,6 +143,8 @@ reasons! {
     DonationAfterRefund = "donation_after_refund", "More money arrived for a donation after its refund was noted. Note this refund too, or dismiss.";
     /// The offer could not be posted.
     OfferNotPosted = "offer_not_posted", "The offer could not be posted, or brought up to date, in the public chat. Make the bot an administrator there who may post messages; then resolve as grant to try again now, or dismiss. A scheduled offer is tried again at its next time.";
+    /// Jobs wait for a right that the bot does not have.
+    RightsMissing = "rights_missing", "The bot lacks a right in a chat of the channel, and what needs it waits. Make it an administrator there with that right (`doctor` names all that are missing); what waits then goes on by itself. Dismissed, it comes back within a day for as long as something waits.";
     /// A notification could not be processed because of a fault of ours.
     Internal = "internal", "The notification is stored, but processing it failed. `payment replay PAYMENT` tries again; please report the error in the log.";
 }
@@ -156,6 +162,12 @@ impl Reason {
         matches!(self, Self::JobDead | Self::BelowMinimum | Self::InvoiceNotMade | Self::OfferNotPosted)
     }
 
+    /// Whether it comes back after a person has resolved it, though nothing more is known: it goes on being wrong.
+    #[must_use]
+    pub fn comes_back(self) -> bool {
+        self.is_about_a_job() || self == Self::RightsMissing
+    }
+
     /// Whether it grows worse by the hour, or keeps somebody out who has paid: the owner's quiet hours do not hold it back, unless they are
     /// set to.
     #[must_use]
@@ -169,6 +181,7 @@ impl Reason {
                 | Self::RemovalsStopped
                 | Self::BelowMinimum
                 | Self::InvoiceNotMade
+                | Self::RightsMissing
         )
     }
 
@@ -201,7 +214,7 @@ impl Reason {
             | Self::Overpaid
             | Self::DonationOdd
             | Self::DonationAfterRefund => &[Resolution::Refund, Resolution::Dismiss],
-            Self::MemberBanned | Self::Internal => &[Resolution::Dismiss],
+            Self::MemberBanned | Self::RightsMissing | Self::Internal => &[Resolution::Dismiss],
         }
     }
 }

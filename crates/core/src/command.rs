@@ -609,6 +609,10 @@ impl Command {
                 needs.jobs.insert(job.id);
                 if let JobOutcome::Failed(Failure::NoRights { chat, .. }) = outcome {
                     needs.bot_chats.insert(*chat);
+                    needs.rights_of.extend(job.channel_id);
+                }
+                if job.is_held() {
+                    needs.rights_of.extend(job.channel_id);
                 }
                 if let JobOutcome::Migrated { to } = outcome {
                     needs.private_chats.insert(*to);

@@ -15,6 +15,7 @@ pub use outcome::{Failure, Outcome};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::bot_chat::HELD_ERROR;
 use crate::id::{ChannelId, JobId, LeaseToken};
 
 /// How often one step of a job is tried before the job becomes a dead letter. With the backoff below that is two to four hours.
@@ -92,6 +93,14 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When it was done or given up.
     pub finished_at: Option<Timestamp>,
+}
+
+impl Job {
+    /// Whether it waited for a right of the bot when it was taken, or does so now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.last_error.as_deref() == Some(HELD_ERROR)
+    }
 }
 
 /// The right to finish a job.

@@ -40,7 +40,8 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// 6. `presences` by member, of `presence_of` and `departures`, and of `joiners`; `runs` by id, and of `departures` the newest of the
 ///    channel; `switches`, and all of them for `departures`; `bot_chats`; `dialogues`;
 ///    channel; `switches`, and all of them for `departures`; `offers`, with their links;
-/// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs;
+/// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs, or one of the channels
+///    of `rights_of` and `bot_chats`;
 /// 8. `jobs` by id; `held_jobs`; `due_jobs`, skipping what another process has locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Needs {
@@ -90,6 +91,8 @@ pub struct Needs {
     pub bot_chats: BTreeSet<TelegramChatId>,
     /// The same of all chats in which this person gave the rights.
     pub bot_chats_by: BTreeSet<TelegramUserId>,
+    /// What the attention list says of the bot's rights in the chats of a channel; also of the channels of `bot_chats`.
+    pub rights_of: BTreeSet<ChannelId>,
     /// Jobs of a channel that wait for a right of the bot, at most [`crate::bot_chat::HELD_JOBS_MAX`].
     pub held_jobs: BTreeSet<ChannelId>,
     /// The dialogue with somebody.
@@ -139,6 +142,7 @@ impl Needs {
         self.switches.extend(other.switches);
         self.bot_chats.extend(other.bot_chats);
         self.bot_chats_by.extend(other.bot_chats_by);
+        self.rights_of.extend(other.rights_of);
         self.held_jobs.extend(other.held_jobs);
         self.dialogues.extend(other.dialogues);
         self.offers.extend(other.offers);

@@ -4,12 +4,14 @@
 
 mod world;
 
-use tollhouse_core::attention::{PERSON_REASON_LENGTH_MAX, Reason, Resolution};
-use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{Command, Member, Outcome, Refusal};
-use tollhouse_core::id::PrivateChatId;
+use jiff::SignedDuration;
+use tollhouse_core::attention::{Attention, PERSON_REASON_LENGTH_MAX, Reason, Resolution, Subject};
+use tollhouse_core::bot_chat::{BotRight, RIGHTS_WAIT_MINUTES};
+use tollhouse_core::channel::{Channel, PlanDuration};
+use tollhouse_core::command::{BotSeen, Command, Member, Outcome, Refusal};
+use tollhouse_core::id::{PrivateChatId, TelegramChatId};
 use tollhouse_core::job::{
-    ATTEMPTS_MAX, Action, Failure, Job, JobKind, JobState, Outcome as JobOutcome, action,
+    ATTEMPTS_MAX, Action, Failure, Job, JobKind, JobState, Outcome as JobOutcome, OwnerNotice, action,
 };
 use tollhouse_core::membership::MembershipStatus;
 use world::{BUYER, Note, PRIVATE_CHAT, World, days, user};
@@ -461,4 +463,134 @@ fn f41_a_job_that_kills_its_worker_is_given_up() {
     assert_eq!(world.open_reasons(), [Reason::JobDead]);
     world.now += days(1);
     assert!(world.claim().iter().all(|job| !matches!(job.kind, JobKind::DeliverAccess { .. })));
+}
+
+fn lacks(right: BotRight) -> JobOutcome {
+    let chat = TelegramChatId::new(PRIVATE_CHAT).unwrap();
+    JobOutcome::Failed(Failure::NoRights { chat, right })
+}
+
+/// Works what is due while the bot lacks a right for everything; how many calls were refused.
+fn refused(world: &mut World) -> usize {
+    let mut count = 0;
+    for job in world.claim() {
+        let is_call =
+            !matches!(action(world.now, &world.rows, &job), Action::Nothing | Action::Notify { .. });
+        count += usize::from(is_call);
+        world.finish(&job, if is_call { lacks(BotRight::InviteUsers) } else { JobOutcome::Nothing });
+    }
+    count
+}
+
+fn rights(world: &World, rights: &[BotRight], update_id: i64) -> Command {
+    Command::BotSeen(Box::new(BotSeen {
+        chat: TelegramChatId::new(PRIVATE_CHAT).unwrap(),
+        title: "Signals".into(),
+        is_channel: true,
+        is_public: false,
+        rights: rights.iter().copied().collect(),
+        by: None,
+        at: world.now,
+        update_id,
+        greets: true,
+    }))
+}
+
+fn lost(world: &World) -> usize {
+    world.told().iter().filter(|notice| matches!(notice, OwnerNotice::RightsLost { .. })).count()
+}
+
+fn rights_missing(world: &World) -> Option<Attention> {
+    world.rows.attention_on(Subject::Channel(world.channel), Reason::RightsMissing).cloned()
+}
+
+/// Nobody sells here in particular, so there are only the operators to hear of it.
+fn without_owner() -> World {
+    let mut world = World::new();
+    let channel = world.rows.channels.get(&world.channel).cloned().unwrap();
+    world.rows.channels.put(channel.id, Channel { owner: None, ..channel });
+    world
+}
+
+#[test]
+fn f41_f44_f104_a_right_that_stops_jobs_is_on_the_list_and_told_once_whoever_sells() {
+    for mut world in [World::new(), without_owner()] {
+        let owner = world.rows.channels.get(&world.channel).unwrap().owner;
+        paid(&mut world, 1);
+        assert_eq!(refused(&mut world), 1);
+        assert_eq!(world.open_reasons(), [Reason::RightsMissing], "{owner:?}");
+        let item = rights_missing(&world).unwrap();
+        assert_eq!(item.channel_id, Some(world.channel));
+        assert_eq!(item.detail, format!("invite_users in chat {PRIVATE_CHAT} (Signals)"));
+        assert_eq!(lost(&world), 1, "{owner:?}");
+        let whom = world.rows.jobs.values().find_map(|job| match &job.kind {
+            JobKind::NotifyOwner { owner, notice: OwnerNotice::RightsLost { .. }, .. } => Some(*owner),
+            _ => None,
+        });
+        assert_eq!(whom, Some(owner), "operators are told where nobody owns it");
+        // Refused again and again: the same item, no further word, no attempt.
+        for _ in 0..5 {
+            world.now += SignedDuration::from_mins(RIGHTS_WAIT_MINUTES);
+            assert_eq!(refused(&mut world), 1);
+        }
+        assert_eq!((rights_missing(&world).unwrap(), lost(&world)), (item, 1), "{owner:?}");
+        // The right is back: settled, and everything goes on.
+        world.run(rights(&world, &BotRight::GATE, 7));
+        assert_eq!(world.open_reasons(), [], "{owner:?}");
+        assert_eq!(rights_missing(&world).unwrap().resolved.unwrap().resolution, Resolution::Settled);
+        world.now += SignedDuration::from_secs(1);
+        assert_eq!(sends(&work(&mut world)), 1, "{owner:?}");
+    }
+}
+
+#[test]
+fn f44_a_right_that_telegram_took_is_on_the_list_before_anything_needs_it() {
+    let mut world = without_owner();
+    world.run(rights(&world, &BotRight::GATE, 1));
+    assert_eq!(world.open_reasons(), []);
+    world.now += SignedDuration::from_secs(1);
+    world.run(rights(&world, &[BotRight::Administrator, BotRight::InviteUsers], 2));
+    assert_eq!(world.open_reasons(), [Reason::RightsMissing]);
+    assert!(rights_missing(&world).unwrap().detail.starts_with("restrict_members in chat "));
+    assert_eq!(lost(&world), 1);
+}
+
+#[test]
+fn f44_a_right_whose_return_nobody_told_is_off_the_list_when_a_job_went_through() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    refused(&mut world);
+    world.now += SignedDuration::from_mins(RIGHTS_WAIT_MINUTES);
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    let Action::CreateInvite { chat, .. } = action(world.now, &world.rows, &job) else { panic!("{job:?}") };
+    assert_eq!(world.open_reasons(), [Reason::RightsMissing]);
+    world.finish(&job, JobOutcome::InviteCreated { chat, link: LINK.into() });
+    assert_eq!(world.open_reasons(), []);
+    // And it is gone again.
+    paid(&mut world, 2);
+    world.run(rights(&world, &[BotRight::Administrator], 9));
+    assert_eq!(world.open_reasons(), [Reason::RightsMissing]);
+}
+
+#[test]
+fn f44_a_dismissed_lack_of_a_right_comes_back_with_the_next_word_about_it() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    refused(&mut world);
+    let dismiss = Command::ResolveAttention {
+        attention_id: rights_missing(&world).unwrap().id,
+        resolution: Resolution::Dismiss,
+        reason: "I know".into(),
+        actor: "cli:test".into(),
+    };
+    world.run(dismiss);
+    for minutes in [0, RIGHTS_WAIT_MINUTES, 24 * 60 - RIGHTS_WAIT_MINUTES] {
+        let told = lost(&world);
+        world.now += SignedDuration::from_mins(minutes);
+        refused(&mut world);
+        let is_open = rights_missing(&world).unwrap().is_open();
+        assert_eq!(is_open, lost(&world) > told, "{minutes}");
+        assert_eq!(is_open, minutes > RIGHTS_WAIT_MINUTES, "{minutes}");
+    }
 }

@@ -222,6 +222,9 @@ impl Closure {
         for id in needs.runs {
             closure.want_run(id);
         }
+        for id in needs.rights_of {
+            closure.subjects.want(Subject::Channel(id));
+        }
         for (channel, user) in needs.presences {
             closure.want_presence(channel, user);
         }
@@ -394,6 +397,10 @@ impl Closure {
                 Subject::Order(id) => self.want_order(id),
                 Subject::Job(id) => self.want_job(id),
                 Subject::Run(id) => self.want_run(id),
+                Subject::Channel(id) => {
+                    self.channels.want(id);
+                    self.subjects.want(item.subject);
+                }
                 Subject::Member { channel_id, user } => {
                     self.members.want((channel_id, user));
                     self.want_presence(channel_id, user);
@@ -477,6 +484,11 @@ impl Closure {
         let id = channel.id;
         self.channels.asked.insert(id);
         self.channels.wanted.remove(&id);
+        let chats = [Some(channel.private_chat.get()), channel.public_chat.map(|chat| chat.get())];
+        let keys = self.bot_chats.wanted.iter().chain(&self.bot_chats.asked);
+        if keys.into_iter().any(|chat| chats.contains(&Some(chat.get()))) {
+            self.subjects.want(Subject::Channel(id));
+        }
         for (chat, user) in &self.legacy_members {
             if channel.public_chat == Some(*chat) {
                 self.members.want((id, *user));

@@ -54,6 +54,7 @@ macro_rules! conformance_suite {
             entities::f50_an_archived_channel_keeps_its_members,
             entities::small_texts_are_kept_under_their_keys,
             entities::a_row_that_cannot_be_read_is_named,
+            entities::what_a_newer_program_put_into_the_list_is_left_to_it,
             random::random_commands_end_as_in_the_model,
             thousands::f26_f28_ten_thousand_orders_of_every_kind_end_as_predicted,
             concurrency::f32_fifty_identical_at_once_give_one_grant,

@@ -12,6 +12,7 @@ pub(crate) use read::{
 };
 pub(crate) use write::{ArmRow, AuditRow, PaymentRow, PlanRow, Record, Sink, without_nul};
 
+use tollhouse_core::attention::Reason;
 use tollhouse_core::job::JobKind;
 
 use Change::{Changes, Fixed, Indexed};
@@ -68,6 +69,12 @@ impl Table {
 pub(crate) fn known_kinds(filter: &str) -> String {
     let names: Vec<String> = JobKind::NAMES.iter().map(|name| format!("'{name}'")).collect();
     filter.replace("KNOWN_KINDS", &names.join(", "))
+}
+
+/// The reasons for attention that this program knows, as a condition. Those of a newer one are left to it.
+pub(crate) fn known_reasons() -> String {
+    let words: Vec<String> = Reason::ALL.iter().map(|reason| format!("'{}'", reason.as_str())).collect();
+    format!("reason IN ({})", words.join(", "))
 }
 
 pub(crate) static CHANNELS: Table = Table {

@@ -163,7 +163,8 @@ impl Store for PostgresStore {
     }
 
     async fn attention(&self, filter: AttentionFilter) -> Result<Vec<Attention>, StoreError> {
-        Ok(read::list(&self.pool, POSTGRES.attention(&filter), |row| layout::attention(row)).await?)
+        let found = read::list(&self.pool, POSTGRES.attention(&filter), |row| layout::attention(row)).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn jobs(&self, filter: JobFilter) -> Result<Vec<Job>, StoreError> {

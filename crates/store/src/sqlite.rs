@@ -179,7 +179,8 @@ impl Store for SqliteStore {
 
     async fn attention(&self, filter: AttentionFilter) -> Result<Vec<Attention>, StoreError> {
         let listing = SQLITE.attention(&filter);
-        self.readers.read(move |c| read::list(c, &listing, |row| layout::attention(row))).await
+        let found = self.readers.read(move |c| read::list(c, &listing, |row| layout::attention(row))).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn jobs(&self, filter: JobFilter) -> Result<Vec<Job>, StoreError> {

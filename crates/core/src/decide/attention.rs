@@ -77,9 +77,15 @@ pub(super) fn open(
     }
 }
 
-/// The same about a message to owner and operators that could not be sent: they must not be told that they could not be told.
-pub(super) fn open_quietly(work: &mut Work<'_>, subject: Subject, reason: Reason, detail: String) {
-    let _ = opened(work, subject, reason, detail, None);
+/// The same without a word to owner and operators: they hear of it in another way, or could not be told at all.
+pub(super) fn open_quietly(
+    work: &mut Work<'_>,
+    subject: Subject,
+    reason: Reason,
+    detail: String,
+    channel_id: Option<ChannelId>,
+) {
+    let _ = opened(work, subject, reason, detail, channel_id);
 }
 
 /// The item, if it is newly open, and whether a person had resolved it before.
@@ -100,7 +106,7 @@ fn opened(
         }
         Some(known) => {
             let by_person = known.resolved.as_ref().is_some_and(|r| r.resolution != Resolution::Settled);
-            if by_person && known.detail == detail && !reason.is_about_a_job() {
+            if by_person && known.detail == detail && !reason.comes_back() {
                 return None;
             }
             // An offer is posted for as long as its channel lives: each time that it fails is worth a word.
@@ -307,7 +313,11 @@ fn refunded(work: &mut Work<'_>, item: &Attention, order_id: Option<OrderId>) {
         Subject::Order(_) if !matches!(item.reason, Reason::PaidTwice | Reason::Overpaid) => {
             rule(work, order_id, Ruling::Refund);
         }
-        Subject::Order(_) | Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => {}
+        Subject::Order(_)
+        | Subject::Job(_)
+        | Subject::Run(_)
+        | Subject::Channel(_)
+        | Subject::Member { .. } => {}
     }
 }
 
@@ -315,6 +325,6 @@ fn order_of(rows: &Snapshot, subject: Subject) -> Option<OrderId> {
     match subject {
         Subject::Order(id) => Some(id),
         Subject::Payment(id) => rows.payments.get(&id).and_then(|payment| payment.order_id),
-        Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => None,
+        Subject::Job(_) | Subject::Run(_) | Subject::Channel(_) | Subject::Member { .. } => None,
     }
 }

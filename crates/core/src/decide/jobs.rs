@@ -59,6 +59,11 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
         return Outcome::LeaseLost;
     }
     job.lease = None;
+    if claimed.is_held()
+        && !matches!(outcome, JobOutcome::Failed(_) | JobOutcome::Migrated { .. } | JobOutcome::Nothing)
+    {
+        rights::worked(work, claimed);
+    }
     match outcome {
         JobOutcome::Failed(failure) => {
             let asked_again = job.run_at > claimed.run_at;
@@ -295,7 +300,8 @@ fn die(work: &mut Work<'_>, mut job: Job, failure: &Failure) {
         None => work.snapshot.jobs.put(id, job),
     }
     if about_owner {
-        attention::open_quietly(work, Subject::Job(id), reason, detail);
+        // They must not be told that they could not be told.
+        attention::open_quietly(work, Subject::Job(id), reason, detail, None);
     } else {
         attention::open(work, Subject::Job(id), reason, detail, channel_id);
     }

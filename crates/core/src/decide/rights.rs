@@ -1,11 +1,12 @@
-//! The bot's rights in chats: a chat that it may keep is offered to whoever gave it the rights; an owner hears of a right that is gone, and
-//! the jobs that need it wait until it is back.
+//! The bot's rights in chats: a chat that it may keep is offered to whoever gave it the rights; owner and operators hear of a right that is
+//! gone, the list says so, and the jobs that need it wait until it is back.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Work;
+use super::{Work, attention};
+use crate::attention::{Reason, Resolution, Subject};
 use crate::bot_chat::{BotChat, BotRight, HELD_JOBS_MAX, RIGHTS_TOLD_AGAIN_HOURS, needed};
 use crate::channel::Channel;
 use crate::command::{BotSeen, Outcome};
@@ -42,8 +43,11 @@ pub(super) fn seen(work: &mut Work<'_>, seen: &BotSeen) -> Outcome {
         if missing.is_empty() {
             now.told_at = None;
             tell(work, channel, subject, OwnerNotice::RightsBack { chat: now.title.clone() });
+            // If its other chat lacks one, too, the next job that misses it says so again.
+            settle(work, channel.id, "the bot has its rights again");
         } else {
             now.told_at = Some(work.now);
+            list(work, channel, &now, &missing);
             tell(work, channel, subject, OwnerNotice::RightsLost { chat: now.title.clone(), missing });
         }
         // Which job needs which right only its next attempt shows.
@@ -72,7 +76,8 @@ pub(super) fn seen(work: &mut Work<'_>, seen: &BotSeen) -> Outcome {
     Outcome::Done
 }
 
-/// A call has failed for want of a right. The owner is told, once in a while for as long as it stops jobs.
+/// A call has failed for want of a right. Owner and operators are told, once in a while for as long as it stops jobs; the list says it all
+/// the time, or, where a person has dismissed that, from the next telling on.
 pub(super) fn missed(work: &mut Work<'_>, job: &Job, chat: TelegramChatId, right: BotRight) {
     let Some(channel) = job.channel_id.and_then(|id| work.snapshot.channels.get(&id)).cloned() else {
         return;
@@ -95,22 +100,45 @@ pub(super) fn missed(work: &mut Work<'_>, job: &Job, chat: TelegramChatId, right
     }
     let again = SignedDuration::from_hours(RIGHTS_TOLD_AGAIN_HOURS);
     let is_told = !had && row.told_at.is_some_and(|at| work.now < later(at, again));
+    let missing = row.missing(&[BotRight::Administrator, right]);
+    if !is_told || !is_dismissed(work, channel.id) {
+        list(work, &channel, &row, &missing);
+    }
     if !is_told {
         row.told_at = Some(work.now);
         let subject = format!("rights:{chat}:{}:{}", right.as_str(), work.now.as_microsecond());
-        let missing = row.missing(&[BotRight::Administrator, right]);
         tell(work, &channel, subject, OwnerNotice::RightsLost { chat: row.title.clone(), missing });
     }
     work.snapshot.bot_chats.put(chat, row);
 }
 
+/// A job that had waited for a right has done its work: the right is back, though no update said so.
+pub(super) fn worked(work: &mut Work<'_>, job: &Job) {
+    if let Some(id) = job.channel_id {
+        settle(work, id, "what waited for the right went through");
+    }
+}
+
+fn list(work: &mut Work<'_>, channel: &Channel, chat: &BotChat, missing: &[BotRight]) {
+    let rights: Vec<&str> = missing.iter().map(|right| right.as_str()).collect();
+    let detail = format!("{} in chat {} ({})", rights.join(", "), chat.chat, chat.title);
+    let subject = Subject::Channel(channel.id);
+    attention::open_quietly(work, subject, Reason::RightsMissing, detail, Some(channel.id));
+}
+
+fn settle(work: &mut Work<'_>, id: ChannelId, why: &str) {
+    attention::close(work, Subject::Channel(id), Reason::RightsMissing, why);
+}
+
+fn is_dismissed(work: &Work<'_>, id: ChannelId) -> bool {
+    let item = work.snapshot.attention_on(Subject::Channel(id), Reason::RightsMissing);
+    let resolved = item.and_then(|item| item.resolved.as_ref());
+    resolved.is_some_and(|resolved| resolved.resolution != Resolution::Settled)
+}
+
 /// Lets waiting jobs try again, some at a time; when to go on with the next.
 pub(super) fn wake(work: &mut Work<'_>, id: ChannelId) -> Option<Timestamp> {
-    let is_held = |job: &&Job| {
-        job.channel_id == Some(id)
-            && job.state == JobState::Ready
-            && job.last_error.as_deref() == Some(crate::bot_chat::HELD_ERROR)
-    };
+    let is_held = |job: &&Job| job.channel_id == Some(id) && job.state == JobState::Ready && job.is_held();
     let held: Vec<Job> = work.snapshot.jobs.values().filter(is_held).cloned().collect();
     let is_all = held.len() < HELD_JOBS_MAX as usize;
     for mut job in held {
@@ -138,16 +166,10 @@ fn channels_of(work: &Work<'_>, chat: TelegramChatId) -> Vec<Channel> {
     sold.into_iter().chain(offered).filter(|channel| channel.archived_at.is_none()).cloned().collect()
 }
 
+/// Tells the owner, where there is one, and the operators.
 fn tell(work: &mut Work<'_>, channel: &Channel, subject: String, notice: OwnerNotice) {
-    let Some(owner) = channel.owner else {
-        return;
-    };
     let subject = format!("{subject}:{}", channel.id);
-    work.arm(
-        JobKind::NotifyOwner { owner: Some(owner), channel_id: Some(channel.id), notice, told: Vec::new() },
-        subject,
-        channel.id,
-        work.now,
-        false,
-    );
+    let kind =
+        JobKind::NotifyOwner { owner: channel.owner, channel_id: Some(channel.id), notice, told: Vec::new() };
+    work.arm(kind, subject, channel.id, work.now, false);
 }

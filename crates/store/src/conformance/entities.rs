@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
+use tollhouse_core::attention::Resolution;
 use tollhouse_core::channel::{PLAN_DAYS_MAX, Payout, PlanDuration};
 use tollhouse_core::command::{Command, Member, NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use tollhouse_core::event::{Parent, PaymentFacts, ReportedMoney, Verdict};
@@ -19,7 +20,7 @@ use uuid::Uuid;
 use super::Fresh;
 use super::model::Model;
 use super::world::{Clock, Notice, World, add_channel, legacy_ref};
-use crate::{AuditFilter, ChannelFilter, StoreError};
+use crate::{AttentionFilter, AuditFilter, ChannelFilter, StoreError};
 
 const SEED: u64 = 7;
 /// The largest amount that can be held, the smallest step, and zeros at the end that must stay.
@@ -325,4 +326,33 @@ pub async fn a_row_that_cannot_be_read_is_named(database: &dyn Fresh) {
     database.execute("UPDATE orders SET price_currency = 'usd'").await;
     let outcome = world.run(notice.command()).await;
     assert!(matches!(outcome, Outcome::Notification { granted: true, .. }), "{outcome:?}");
+}
+
+/// A newer program has put things into the list that this one does not know: they are left to it, and stand in the way of nothing.
+pub async fn what_a_newer_program_put_into_the_list_is_left_to_it(database: &dyn Fresh) {
+    let world = World::open(database, SEED).await;
+    let channel = world.channel().await;
+    for (payment, unknown) in
+        [(5, "reason = 'to_come'"), (6, "reason = 'to_come', subject = 'to_come:' || subject")]
+    {
+        // Money without an order, and beside it an item of the same payment that only the newer program knows.
+        let order = world.order(channel, Some(payment)).await;
+        let notice = Notice { order: Some("nobody".to_owned()), ..Notice::finished(payment, order) };
+        world.run(notice.command()).await;
+        let items = async || world.store.attention(AttentionFilter::default()).await.unwrap();
+        let item = items().await.remove(0);
+        database.execute(&format!("UPDATE attention SET {unknown} WHERE reason = 'unknown_order'")).await;
+        assert_eq!(items().await, []);
+        let payment_id = ProviderPaymentId::new(payment).unwrap();
+        let bind = Command::BindPayment { payment_id, order_id: order, actor: "cli:test".to_owned() };
+        assert_eq!(world.run(bind).await, Outcome::Order(order));
+        let resolve = Command::ResolveAttention {
+            attention_id: item.id,
+            resolution: Resolution::Dismiss,
+            reason: "test".to_owned(),
+            actor: "cli:test".to_owned(),
+        };
+        let refused = world.store.submit(resolve).await.unwrap();
+        assert!(matches!(refused, Err(Refusal::NotFound(_))), "{refused:?}");
+    }
 }

@@ -177,7 +177,7 @@ impl Model {
                     Subject::Payment(id) => {
                         snapshot.payments.get(&id).is_some_and(|p| p.order_id == Some(order.id))
                     }
-                    Subject::Job(_) | Subject::Run(_) | Subject::Member { .. } => false,
+                    Subject::Job(_) | Subject::Run(_) | Subject::Channel(_) | Subject::Member { .. } => false,
                 });
                 items.map(|item| format!("{item:?}")).collect()
             };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
+use tollhouse_core::attention::{Reason, Subject};
 use tollhouse_core::bot_chat::{BotChat, BotRight, HELD_ERROR, HELD_JOBS_MAX, RIGHTS_WAIT_MINUTES};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{BotSeen, Command, Member, Outcome};
@@ -12,7 +13,7 @@ use tollhouse_core::snapshot::Needs;
 
 use super::Fresh;
 use super::world::{PRIVATE_CHAT, World};
-use crate::{JobFilter, PAGE_LENGTH_MAX};
+use crate::{AttentionFilter, JobFilter, PAGE_LENGTH_MAX};
 
 fn user(number: i64) -> TelegramUserId {
     TelegramUserId::new(number).unwrap()
@@ -123,11 +124,17 @@ pub async fn jobs_that_wait_for_a_right_are_woken_together(database: &dyn Fresh)
     assert_eq!(jobs.len(), count as usize);
     let again = world.clock.now() + SignedDuration::from_mins(RIGHTS_WAIT_MINUTES);
     assert!(jobs.iter().all(|job| job.attempt == 0 && job.run_at == again));
+    let listed = async || {
+        let items = world.store.attention(AttentionFilter::default()).await.unwrap();
+        items.iter().map(|item| (item.subject, item.reason)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [(Subject::Channel(channel_id), Reason::RightsMissing)]);
     let told = claim(&world).await;
     let told: Vec<&Job> = told.iter().filter(|job| matches!(job.kind, JobKind::NotifyOwner { .. })).collect();
     assert_eq!(told.len(), 1, "however many jobs miss it");
     world.clock.advance(SignedDuration::from_secs(1));
     world.run(Command::BotSeen(Box::new(seen(&world, PRIVATE_CHAT, BotRight::ALL, 9)))).await;
+    assert_eq!(listed().await, [], "the right is back");
     // Some at a time: the job that wakes them goes on at once.
     for left in [10, 0] {
         let jobs = claim(&world).await;

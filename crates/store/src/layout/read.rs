@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use tollhouse_core::attention::{Attention, Reason, Resolution, Resolved};
+use tollhouse_core::attention::{Attention, Reason, Resolution, Resolved, Subject};
 use tollhouse_core::audit::{AuditEntry, Sealed};
 use tollhouse_core::bot_chat::{BotChat, BotRight};
 use tollhouse_core::channel::{Channel, Payout, Plan, PlanDuration};
@@ -456,11 +456,20 @@ pub(crate) fn due_job(row: &mut impl Columns) -> Option<Job> {
         .ok()
 }
 
-pub(crate) fn attention(row: &mut impl Columns) -> Result<Attention, Failure> {
-    Ok(Attention {
-        id: AttentionId(row.must_uuid()?),
-        subject: row.must_word(|text| text.parse().ok())?,
-        reason: row.must_word(Reason::from_word)?,
+/// An item of the attention list; `None` if a newer program made it about something that this one does not know: it is left to that one, and
+/// keeps this one from nothing.
+pub(crate) fn attention(row: &mut impl Columns) -> Result<Option<Attention>, Failure> {
+    let id = AttentionId(row.must_uuid()?);
+    let subject: Option<Subject> = row.must_word(|text| Some(text.parse().ok()))?;
+    let reason = row.must_word(|text| Some(Reason::from_word(text)))?;
+    let (Some(subject), Some(reason)) = (subject, reason) else {
+        tracing::warn!(%id, "store.attention_unknown: an item of the attention list is left to a newer version");
+        return Ok(None);
+    };
+    Ok(Some(Attention {
+        id,
+        subject,
+        reason,
         detail: row.must_text()?,
         channel_id: row.uuid()?.map(ChannelId),
         opened_at: row.must_time()?,
@@ -471,7 +480,7 @@ pub(crate) fn attention(row: &mut impl Columns) -> Result<Attention, Failure> {
             let reason = row.owned()?.unwrap_or_default();
             at.zip(resolution).map(|(at, resolution)| Resolved { at, resolution, by, reason })
         },
-    })
+    }))
 }
 
 /// An event with its number in front.

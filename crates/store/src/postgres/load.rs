@@ -251,7 +251,8 @@ fn read(ask: &Ask, answers: &[Vec<Row>]) -> Result<Found, Failure> {
     let last = answers.last().map_or(&[][..], Vec::as_slice);
     Ok(match ask {
         Ask::PeekAttention(_) | Ask::AttentionBySubject(_) => {
-            Found::Attention(each(last, |row| layout::attention(row))?)
+            let found = each(last, |row| layout::attention(row))?;
+            Found::Attention(found.into_iter().flatten().collect())
         }
         Ask::LinksById(_) | Ask::LinksBySlug(_) => Found::Links(each(last, |row| layout::link(row))?),
         Ask::Payments { .. } | Ask::PaymentsByOrder { .. } => {

@@ -119,9 +119,9 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
     let c = connection;
     Ok(match ask {
         Ask::PeekAttention(ids) => {
-            Found::Attention(each(c, &ATTENTION_BY_ID, ids.iter().map(|id| id.0), |row| {
-                layout::attention(row)
-            })?)
+            let ids = ids.iter().map(|id| id.0);
+            let found = each(c, &ATTENTION_BY_ID, ids, |row| layout::attention(row))?;
+            Found::Attention(found.into_iter().flatten().collect())
         }
         Ask::LinksById(ids) => {
             Found::Links(each(c, &LINKS_BY_ID, ids.iter().map(|id| id.0), |row| layout::link(row))?)
@@ -228,7 +228,8 @@ fn answer(connection: &Connection, ask: &Ask) -> Result<Found, Failure> {
         }
         Ask::AttentionBySubject(subjects) => {
             let texts = subjects.iter().map(ToString::to_string);
-            Found::Attention(each(c, &ATTENTION_BY_SUBJECT, texts, |row| layout::attention(row))?)
+            let found = each(c, &ATTENTION_BY_SUBJECT, texts, |row| layout::attention(row))?;
+            Found::Attention(found.into_iter().flatten().collect())
         }
         Ask::JobsById(ids) => {
             Found::Jobs(each(c, &JOBS_BY_ID, ids.iter().map(|id| id.0), |row| layout::job(row))?)

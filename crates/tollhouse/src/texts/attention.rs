@@ -35,6 +35,7 @@ impl Language {
             Reason::DonationOdd => self.reason_donation_odd(),
             Reason::DonationAfterRefund => self.reason_donation_after_refund(),
             Reason::OfferNotPosted => self.reason_offer_not_posted(),
+            Reason::RightsMissing => self.reason_rights_missing(),
             Reason::Internal => self.reason_internal(),
         }
     }

@@ -240,6 +240,8 @@ messages!(plain ATTENTION {
     reason_internal();
     /// [`tollhouse_core::attention::Reason::OfferNotPosted`].
     reason_offer_not_posted();
+    /// The reason `rights_missing`.
+    reason_rights_missing();
     /// [`tollhouse_core::attention::Reason::DonationAfterRefund`].
     reason_donation_after_refund();
     /// [`tollhouse_core::attention::Reason::DonationOdd`].

@@ -26,3 +26,4 @@ reason_internal = A payment's report is stored, but working it in failed because
 reason_donation_odd = A donation did not arrive as donations do. No access hangs on it. Look at the payment, then give the money back or leave it.
 reason_donation_after_refund = More money arrived for a donation after its refund was noted. Give this money back, too, or leave it.
 reason_offer_not_posted = The offer could not be posted, or brought up to date, in the public chat. Make the bot an administrator there who may post messages. A scheduled offer is tried again at its next time.
+reason_rights_missing = The bot lacks a right in a chat of the channel, and what needs it waits. Give it that right in the list of administrators; what waits then goes on by itself.

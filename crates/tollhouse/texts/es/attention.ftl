@@ -26,3 +26,4 @@ reason_internal = El aviso de un pago está guardado, pero procesarlo falló por
 reason_donation_odd = Una donación no llegó como suelen llegar. Ningún acceso depende de ella. Mira el pago y luego devuelve el dinero o déjalo.
 reason_donation_after_refund = Llegó más dinero de una donación después de anotar su reembolso. Devuelve también este dinero o déjalo.
 reason_offer_not_posted = No se pudo publicar o actualizar la oferta en el chat público. Haz al bot administrador con permiso para publicar mensajes. Una oferta programada se intenta otra vez a su hora siguiente.
+reason_rights_missing = Al bot le falta un permiso en un chat del canal, y lo que lo necesita espera. Dáselo en la lista de administradores; lo que espera sigue entonces solo.
