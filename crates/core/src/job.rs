@@ -147,6 +147,35 @@ pub fn backoff(attempt: u32, random: u64) -> SignedDuration {
 mod tests {
     use super::*;
 
+    /// The words stand in the rows of every database, and in the conditions of its indexes.
+    #[test]
+    fn each_state_has_its_word() {
+        let words = ["ready", "leased", "done", "dead"];
+        assert_eq!(JobState::ALL.map(JobState::as_str), words);
+        assert_eq!(words.map(JobState::from_word), JobState::ALL.map(Some));
+        assert_eq!((JobState::from_word(""), JobState::from_word("Ready")), (None, None));
+    }
+
+    #[test]
+    fn f41_half_of_a_wait_is_fixed_and_the_other_half_drawn() {
+        for (attempt, least, most) in [
+            (0, 500, 1_000),
+            (1, 500, 1_000),
+            (2, 1_000, 2_000),
+            (5, 8_000, 16_000),
+            (12, 1_024_000, 2_048_000),
+            (13, 1_800_000, 3_600_000),
+            (u32::MAX, 1_800_000, 3_600_000),
+        ] {
+            let half = u64::try_from(most - least).unwrap();
+            for (random, wait) in
+                [(0, least), (1, least + 1), (half - 1, most - 1), (half, most), (half + 1, least)]
+            {
+                assert_eq!(backoff(attempt, random), SignedDuration::from_millis(wait), "{attempt} {random}");
+            }
+        }
+    }
+
     #[test]
     fn f41_the_wait_grows_and_is_bounded() {
         assert_eq!(backoff(1, 0), SignedDuration::from_millis(500));

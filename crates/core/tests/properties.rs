@@ -10,13 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use tollhouse_core::attention::{Reason, Subject};
+use tollhouse_core::attention::{Reason, Resolution, Subject};
 use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::command::{Command, OrderFrom};
+use tollhouse_core::id::OrderId;
+use tollhouse_core::job::JobKind;
 use tollhouse_core::membership::Fold;
 use tollhouse_core::money::{Money, exact_amount};
 use tollhouse_core::order::OrderState;
 use tollhouse_core::policy::{ChildPolicy, OverpaidPolicy, Policies, RefundPolicy, TopUpPolicy};
-use world::{Note, World};
+use tollhouse_core::presence::Standing;
+use world::{Note, World, user};
 
 /// One payment as the provider may tell of it: what stays the same in all its notifications.
 #[derive(Debug, Clone)]
@@ -275,6 +279,125 @@ fn watch(
     Ok((world, orders))
 }
 
+/// What anybody may do who pays nothing: buyers, strangers, Telegram, the provider, the clock, and an operator who gives nothing.
+#[derive(Debug, Clone)]
+enum Idle {
+    Notified { id: i64, status: &'static str, paid: &'static str, reference: usize, parent: Option<i64> },
+    Ordered { buyer: Option<i64> },
+    Bought { buyer: i64 },
+    Shown { buyer: i64 },
+    Claimed { buyer: i64 },
+    Asked { buyer: i64, update_id: i64 },
+    Started { buyer: i64 },
+    Reissued { buyer: i64 },
+    Seen { buyer: i64, standing: Standing },
+    Listed { buyer: i64, listed: bool },
+    Bound { id: i64 },
+    Resolved { resolution: Resolution },
+    Worked { hours: i64 },
+}
+
+fn idle() -> impl Strategy<Value = Idle> {
+    // Everything that is no word of money at the merchant.
+    let status = proptest::sample::select(
+        &[
+            "waiting",
+            "confirming",
+            "confirmed",
+            "sending",
+            "failed",
+            "expired",
+            "cancelled",
+            "refunded",
+            "wrong_asset_confirmed",
+            "spending",
+        ][..],
+    );
+    let standing = proptest::sample::select(
+        &[Standing::Inside, Standing::Outside, Standing::Banned, Standing::Admin][..],
+    );
+    let paid = proptest::sample::select(&["", "0", "10", "12"][..]);
+    let resolution = proptest::sample::select(&[Resolution::Dismiss, Resolution::Refund][..]);
+    let buyer = || 7_i64..9;
+    prop_oneof![
+        6 => (1_i64..5, status, paid, 0..REFERENCES.len(), proptest::option::weighted(0.2, 1_i64..3))
+            .prop_map(|(id, status, paid, reference, parent)| Idle::Notified { id, status, paid, reference, parent: parent.filter(|parent| *parent < id) }),
+        1 => proptest::option::of(buyer()).prop_map(|buyer| Idle::Ordered { buyer }),
+        1 => buyer().prop_map(|buyer| Idle::Bought { buyer }),
+        1 => buyer().prop_map(|buyer| Idle::Shown { buyer }),
+        1 => buyer().prop_map(|buyer| Idle::Claimed { buyer }),
+        1 => (buyer(), 1_i64..9).prop_map(|(buyer, update_id)| Idle::Asked { buyer, update_id }),
+        1 => buyer().prop_map(|buyer| Idle::Started { buyer }),
+        1 => buyer().prop_map(|buyer| Idle::Reissued { buyer }),
+        1 => (buyer(), standing).prop_map(|(buyer, standing)| Idle::Seen { buyer, standing }),
+        1 => (buyer(), any::<bool>()).prop_map(|(buyer, listed)| Idle::Listed { buyer, listed }),
+        2 => (1_i64..5).prop_map(|id| Idle::Bound { id }),
+        2 => resolution.prop_map(|resolution| Idle::Resolved { resolution }),
+        2 => (0_i64..40).prop_map(|hours| Idle::Worked { hours }),
+    ]
+}
+
+/// Does it. What is refused is as good: it changes nothing.
+fn idle_away(world: &mut World, orders: &mut Vec<OrderId>, act: &Idle) {
+    let (channel_id, chat) = (world.channel, world::life::chat());
+    let plan_id = world.rows.channels.get(&channel_id).unwrap().plans[0].id;
+    let newest = *orders.last().unwrap();
+    let command = match act {
+        Idle::Notified { id, status, paid, reference, parent } => {
+            let reference = match REFERENCES[*reference] {
+                "A" => orders[0].to_string(),
+                "B" => newest.to_string(),
+                other => other.to_owned(),
+            };
+            let note = Note::new(*id, status, reference).pay("10", "trx").paid(paid);
+            world.notify(&Note { parent: *parent, ..note });
+            return;
+        }
+        Idle::Worked { hours } => {
+            world.now += SignedDuration::from_hours(*hours);
+            world::life::work(world);
+            return;
+        }
+        Idle::Ordered { buyer } => {
+            orders.push(world.order("Month", *buyer));
+            return;
+        }
+        Idle::Bought { buyer } => {
+            let from = OrderFrom::Plan { channel_id, plan_id };
+            Command::Buy { from, plan_id, user: user(*buyer), wants_invoice: true }
+        }
+        Idle::Shown { buyer } => Command::ShowOrder { order_id: newest, user: user(*buyer) },
+        Idle::Claimed { buyer } => match world.get(newest).claim {
+            Some(claim) => Command::ClaimOrder { claim, user: user(*buyer) },
+            None => return,
+        },
+        Idle::Asked { buyer, update_id } => {
+            Command::JoinRequest { chat, user: user(*buyer), update_id: *update_id }
+        }
+        Idle::Started { buyer } => Command::UserStarted { user: user(*buyer) },
+        Idle::Reissued { buyer } => Command::ReissueInvites { user: user(*buyer) },
+        Idle::Seen { buyer, standing } => {
+            Command::MemberSeen { chat, user: user(*buyer), standing: *standing, at: world.now }
+        }
+        Idle::Listed { buyer, listed } => world::life::whitelist(world, *buyer, *listed),
+        Idle::Bound { id } => Command::BindPayment {
+            payment_id: world::payment_id(*id),
+            order_id: newest,
+            actor: "cli:test".into(),
+        },
+        Idle::Resolved { resolution } => {
+            let Some(item) = world.rows.attention.values().find(|item| item.is_open()) else { return };
+            Command::ResolveAttention {
+                attention_id: item.id,
+                resolution: *resolution,
+                reason: "test".into(),
+                actor: "cli:test".into(),
+            }
+        }
+    };
+    let _ = world.try_run(command);
+}
+
 fn shuffled(notes: &[Note], seed: u64) -> Vec<Note> {
     let mut state = seed | 1;
     let mut draw = || {
@@ -336,6 +459,24 @@ proptest! {
         let first = play(straight.into_iter().map(|note| (note, 1)), &set, &policies)?;
         let second = play(other.into_iter().map(|note| (note, gap)), &set, &policies)?;
         prop_assert_eq!(first, second);
+    }
+
+    /// The predecessor had a door beside the till: a request that wrote a paid subscription without a payment (F43).
+    #[test]
+    fn f43_without_money_or_a_persons_word_nothing_that_happens_makes_a_grant(acts in proptest::collection::vec(idle(), 1..30), policies in policies()) {
+        let mut world = World::with(policies);
+        let mut orders = vec![world.order("Month", Some(7))];
+        for act in &acts {
+            idle_away(&mut world, &mut orders, act);
+            prop_assert_eq!(world.rows.grants.values().count(), 0, "{:?}", act);
+            prop_assert_eq!(world.rows.memberships.values().count(), 0, "{:?}", act);
+        }
+        let in_vain = world.rows.jobs.values().any(|job| matches!(job.kind, JobKind::DeliverAccess { .. }));
+        prop_assert!(!in_vain, "an invite without a membership");
+        // The same world does give access for money.
+        let order = world.order("Month", Some(7));
+        world.notify(&Note::for_order(99, "finished", order));
+        prop_assert_eq!(world.rows.grants.values().count(), 1);
     }
 
     #[test]

@@ -351,23 +351,27 @@ fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
         })
     };
     let first = link(work(&mut world)).unwrap();
+    // The test's links carry the job's id, so a new one shows in when it was made.
+    let made_at = |world: &World| world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at;
+    let (begin, later) = (world.now, world.now + days(20) + jiff::SignedDuration::from_secs(60));
     let ask = || Command::ReissueInvites { user: user(BUYER) };
     let answer = |sent, rested| Outcome::Reissued { sent, rested };
     assert_eq!(world.run(ask()), answer(0, 1), "it stands just above");
     world.now += jiff::SignedDuration::from_secs(60);
     assert_eq!(world.run(ask()), answer(1, 0));
     assert_eq!(link(work(&mut world)).as_ref(), Some(&first), "soon: the same again");
+    assert_eq!(made_at(&world), begin);
     world.now += days(20);
     world.run(ask());
     let second = link(work(&mut world)).unwrap();
-    // The test's links carry the job's id; what counts is that a new one was made.
-    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
+    assert_eq!((made_at(&world), world.now), (later, later), "a new one was made");
     assert_eq!(second, world.membership(BUYER).unwrap().invite.as_ref().unwrap().link);
     // Who is inside needs no new one; theirs leads to the chat.
     seen(&mut world, BUYER, Standing::Inside);
     world.now += hours(2);
     assert_eq!(world.run(ask()), answer(1, 0));
     assert_eq!(link(work(&mut world)), Some(second));
+    assert_eq!(made_at(&world), later);
     world.now += days(20);
     assert_eq!(world.run(ask()), answer(0, 0));
     assert_eq!(world.run(Command::ReissueInvites { user: user(666) }), answer(0, 0));
