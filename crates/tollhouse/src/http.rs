@@ -13,13 +13,14 @@ pub mod problem;
 mod reader;
 mod stage;
 pub mod status;
+pub mod visit;
 mod wallet;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Request, Response, Uri, header};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
@@ -36,9 +37,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/webhooks/nowpayments", post(ipn::receive))
         .route("/webhooks/telegram", post(crate::bot::webhook::receive))
         .route("/api/payment-status", get(status::payment_status))
-        .route("/payment-processing", get(order::by_query))
+        .route(visit::BY_QUERY_PATH, get(order::by_query))
         .route("/o/{order}", get(order::show))
-        .route("/o/{order}/coin", post(order::choose_coin))
+        .route(
+            "/o/{order}/coin",
+            post(order::choose_coin).layer(DefaultBodyLimit::max(order::FORM_BYTES_MAX)),
+        )
         .route("/o/{order}/again", post(order::again))
         .route("/o/{order}/events", get(live::events))
         .route("/c/{slug}", get(link::show).post(link::buy))

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -46,8 +47,9 @@ pub(super) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../../assets/icon.svg")));
 
 /// Serves a file by its name.
-pub async fn serve(Path(name): Path<String>) -> Response {
-    let path = format!("/assets/{name}");
+pub async fn serve(name: Result<Path<String>, PathRejection>) -> Response {
+    // A name that is no text is the name of nothing.
+    let path = name.map_or_else(|_| String::new(), |Path(name)| format!("/assets/{name}"));
     let Some(asset) = [&SHEET, &SCRIPT, &ICON].into_iter().find(|asset| asset.path == path) else {
         return problem::not_found().await.into_response();
     };

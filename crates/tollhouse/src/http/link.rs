@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
@@ -11,7 +11,8 @@ use tollhouse_core::order::OrderSource;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 
 use super::page::{self, Reader};
-use super::reader::{self, Lang};
+use super::reader;
+use super::visit::LinkVisit;
 use crate::app::{App, SubmitError};
 
 /// Longest slug that is looked up, in characters; ours have 11.
@@ -40,18 +41,8 @@ fn unknown(reader: &Reader) -> Response {
     (StatusCode::NOT_FOUND, reader::HEADERS, page).into_response()
 }
 
-fn reader_of(app: &App, headers: &HeaderMap, lang: &Lang, slug: &str) -> Reader {
-    reader::of(app.base(), headers, lang.lang.as_deref(), &reader::link_path(slug))
-}
-
 /// Shows what one buys.
-pub async fn show(
-    State(app): State<Arc<App>>,
-    Path(slug): Path<String>,
-    Query(lang): Query<Lang>,
-    headers: HeaderMap,
-) -> Response {
-    let reader = reader_of(&app, &headers, &lang, &slug);
+pub async fn show(State(app): State<Arc<App>>, LinkVisit { slug, reader }: LinkVisit) -> Response {
     let snapshot = match load(&app, &slug, &reader).await {
         Ok(snapshot) => snapshot,
         Err(response) => return response,
@@ -74,11 +65,9 @@ fn shown(app: &App, snapshot: &Snapshot, slug: &str, reader: &Reader) -> Respons
 /// Makes an order and goes to its page.
 pub async fn buy(
     State(app): State<Arc<App>>,
-    Path(slug): Path<String>,
-    Query(lang): Query<Lang>,
+    LinkVisit { slug, reader }: LinkVisit,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader_of(&app, &headers, &lang, &slug);
     if reader::is_foreign(&app, &headers) {
         return reader::foreign(&reader);
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -182,7 +183,13 @@ async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
 
 /// The states of an order as they come, one JSON document each. The event's id is the revision of the page, so that a page that comes back
 /// with the last one that it saw hears only what is new.
-pub async fn events(State(app): State<Arc<App>>, Path(order): Path<String>, headers: HeaderMap) -> Response {
+pub async fn events(
+    State(app): State<Arc<App>>,
+    order: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let bad = || Problem::new(StatusCode::BAD_REQUEST, "this is no order id").into_response();
+    let Ok(Path(order)) = order else { return bad() };
     match ask(&app, &order).await {
         Ok(Asked::Known(story)) => {
             let Some(seat) = app.live.seat() else { return busy() };
@@ -200,7 +207,7 @@ pub async fn events(State(app): State<Arc<App>>, Path(order): Path<String>, head
             (headers, Body::from_stream(events_of(Listener { told, seen, asked, heard: None, _seat: seat })))
                 .into_response()
         }
-        Ok(Asked::Bad) => Problem::new(StatusCode::BAD_REQUEST, "this is no order id").into_response(),
+        Ok(Asked::Bad) => bad(),
         Ok(Asked::Unknown) => Problem::new(StatusCode::NOT_FOUND, "there is no such order").into_response(),
         Err(_) => busy(),
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,9 @@ use tollhouse_core::snapshot::Needs;
 use tollhouse_store::StoreError;
 
 use super::page::{self, Reader};
-use super::reader::{self, Lang};
+use super::reader;
 use super::stage::View;
+use super::visit::{OrderVisit, QueryVisit};
 use crate::app::{App, SubmitError};
 use crate::coins::CoinList;
 
@@ -96,13 +98,6 @@ impl OrderStory {
     }
 }
 
-/// `?order_id=…`
-#[derive(Debug, Deserialize)]
-pub struct OrderQuery {
-    pub(super) order_id: Option<String>,
-    lang: Option<String>,
-}
-
 /// What an order id in a query or a path comes to.
 pub(super) enum Asked {
     Known(Box<OrderStory>),
@@ -131,22 +126,18 @@ pub(super) async fn ask(app: &App, text: &str) -> Result<Asked, StoreError> {
 /// The page of an order.
 pub async fn show(
     State(app): State<Arc<App>>,
-    Path(order): Path<String>,
-    Query(lang): Query<Lang>,
+    OrderVisit { order, reader }: OrderVisit,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader::of(app.base(), &headers, lang.lang.as_deref(), &reader::order_path(&order));
     page_of(&app, &order, &reader, &headers).await
 }
 
 /// The same at the seed's address.
 pub async fn by_query(
     State(app): State<Arc<App>>,
-    Query(query): Query<OrderQuery>,
+    QueryVisit(OrderVisit { order, reader }): QueryVisit,
     headers: HeaderMap,
 ) -> Response {
-    let order = query.order_id.unwrap_or_default();
-    let reader = reader::of(app.base(), &headers, query.lang.as_deref(), &reader::order_path(&order));
     page_of(&app, &order, &reader, &headers).await
 }
 
@@ -187,6 +178,10 @@ fn busy(reader: &Reader) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, reader::HEADERS, page).into_response()
 }
 
+/// Most bytes that a form may have. Ours has some ten; a body up to here is read to its end before it is refused, so that its sender hears
+/// why.
+pub(super) const FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// What the form of the coins sends: a coin, or nothing to choose again.
 #[derive(Debug, Deserialize)]
 pub struct ChosenCoin {
@@ -197,15 +192,21 @@ pub struct ChosenCoin {
 /// Chooses a coin, or goes back to the choice. Only a coin that is offered is taken.
 pub async fn choose_coin(
     State(app): State<Arc<App>>,
-    Path(order): Path<String>,
-    Query(lang): Query<Lang>,
+    OrderVisit { order, reader }: OrderVisit,
     headers: HeaderMap,
-    Form(chosen): Form<ChosenCoin>,
+    chosen: Result<Form<ChosenCoin>, FormRejection>,
 ) -> Response {
-    let reader = reader::of(app.base(), &headers, lang.lang.as_deref(), &reader::order_path(&order));
     if reader::is_foreign(&app, &headers) {
         return reader::foreign(&reader);
     }
+    let chosen = match chosen {
+        Ok(Form(chosen)) => chosen,
+        Err(rejection) => {
+            let l = reader.language;
+            let page = page::message(&reader, &l.page_form_bad(), &l.page_form_bad_text());
+            return (rejection.status(), reader::HEADERS, page).into_response();
+        }
+    };
     let story = match ask(&app, &order).await {
         Ok(Asked::Known(story)) => story,
         // The page itself says what is wrong.
@@ -226,11 +227,9 @@ pub async fn choose_coin(
 /// A new order for the same thing, from an order that is over.
 pub async fn again(
     State(app): State<Arc<App>>,
-    Path(order): Path<String>,
-    Query(lang): Query<Lang>,
+    OrderVisit { order, reader }: OrderVisit,
     headers: HeaderMap,
 ) -> Response {
-    let reader = reader::of(app.base(), &headers, lang.lang.as_deref(), &reader::order_path(&order));
     if reader::is_foreign(&app, &headers) {
         return reader::foreign(&reader);
     }

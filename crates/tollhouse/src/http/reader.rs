@@ -2,7 +2,6 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::page::{self, Reader};
 use crate::app::App;
@@ -13,12 +12,6 @@ pub(super) const HEADERS: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::VARY, HeaderValue::from_static("accept-language, x-part")),
 ];
-
-/// `?lang=…`
-#[derive(Debug, Deserialize)]
-pub struct Lang {
-    pub(super) lang: Option<String>,
-}
 
 /// The reader of a page at this path, below the path of our public address.
 pub(super) fn of(base: &str, headers: &HeaderMap, asked: Option<&str>, path: &str) -> Reader {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tollhouse_core::order::OrderState;
 
-use super::order::{Asked, InviteStage, OrderQuery, OrderStory, ask};
+use super::order::{Asked, InviteStage, OrderStory, ask};
 use super::problem::Problem;
 use crate::app::App;
 
@@ -83,17 +84,34 @@ impl Status {
     }
 }
 
+/// `?order_id=…`
+#[derive(Debug, Deserialize)]
+pub struct StatusQuery {
+    order_id: Option<String>,
+}
+
 /// The status for programs.
-pub async fn payment_status(State(app): State<Arc<App>>, Query(query): Query<OrderQuery>) -> Response {
+pub async fn payment_status(
+    State(app): State<Arc<App>>,
+    query: Result<Query<StatusQuery>, QueryRejection>,
+) -> Response {
+    let Ok(Query(query)) = query else {
+        return answer(StatusCode::BAD_REQUEST, Status::error("order_id has to be given once."));
+    };
     let text = query.order_id.unwrap_or_default();
-    let (code, status) = match ask(&app, &text).await {
-        Ok(Asked::Known(story)) => (StatusCode::OK, Status::of(&story, &text, app.clock.now())),
-        Ok(Asked::Bad) => (StatusCode::BAD_REQUEST, Status::error("order_id is missing or is no order id.")),
-        Ok(Asked::Unknown) => (StatusCode::NOT_FOUND, Status::error("There is no such order.")),
+    match ask(&app, &text).await {
+        Ok(Asked::Known(story)) => answer(StatusCode::OK, Status::of(&story, &text, app.clock.now())),
+        Ok(Asked::Bad) => {
+            answer(StatusCode::BAD_REQUEST, Status::error("order_id is missing or is no order id."))
+        }
+        Ok(Asked::Unknown) => answer(StatusCode::NOT_FOUND, Status::error("There is no such order.")),
         Err(error) => {
             tracing::error!(%error, "a status could not be read");
-            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response();
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "please ask again").into_response()
         }
-    };
+    }
+}
+
+fn answer(code: StatusCode, status: Status) -> Response {
     ([("cache-control", "no-store")], (code, Json(status))).into_response()
 }

@@ -499,6 +499,12 @@ messages!(plain PAGE {
     page_order_unknown();
     /// What helps.
     page_order_open_again();
+    /// An address that says two things at once.
+    page_address_bad();
+    /// A form that is none of ours.
+    page_form_bad();
+    /// A form that is none of ours.
+    page_form_bad_text();
     /// The store is out of reach.
     page_busy();
     /// The store is out of reach.
