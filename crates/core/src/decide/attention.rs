@@ -170,9 +170,9 @@ pub(super) fn resolve(
             resolved.by
         )));
     }
-    let order_id = order_of(&work.snapshot, item.subject);
+    let order_id = order_of(work.snapshot, item.subject);
     if !item.reason.actions().contains(&resolution) {
-        let fit: Vec<&str> = item.actions_in(&work.snapshot).iter().map(|action| action.as_str()).collect();
+        let fit: Vec<&str> = item.actions_in(work.snapshot).iter().map(|action| action.as_str()).collect();
         return Err(Refusal::Invalid(format!(
             "`{}` does not fit {}; what fits: {}. {}",
             resolution.as_str(),
@@ -182,7 +182,7 @@ pub(super) fn resolve(
         )));
     }
     if resolution == Resolution::Grant {
-        can_be_granted(&work.snapshot, &item)?;
+        can_be_granted(work.snapshot, &item)?;
     }
     if let (Subject::Job(job_id), Resolution::Grant) = (item.subject, resolution) {
         jobs::revive(work, job_id)?;

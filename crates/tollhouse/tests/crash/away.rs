@@ -152,7 +152,7 @@ async fn a_database_file_that_is_moved_away_or_replaced_takes_nothing() {
     let log = || std::fs::metadata(format!("{path}-wal")).unwrap().len();
     let before = log();
     assert!(before > 0, "nothing is at stake");
-    for looks in [&["payment", "list"][..], &["attention", "list"], &["migrate"]] {
+    for looks in [&["payment", "list"][..], &["attention", "list"], &["migrate"], &["doctor"]] {
         let output = setup.run(looks).await;
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert_eq!(output.status.code(), Some(1), "{looks:?}: {said}");
