@@ -46,9 +46,9 @@ pub struct Grant {
     pub duration: PlanDuration,
     /// When it was given.
     pub granted_at: Timestamp,
-    /// The period that it added, as it was then.
-    pub starts_at: Timestamp,
-    /// Its end; `null` for a lifetime.
+    /// Where the period begins that it added, as it was then; `null` while it waits for the payer's account, with which it begins.
+    pub starts_at: Option<Timestamp>,
+    /// Its end; `null` for a lifetime, and while it waits.
     pub ends_at: Option<Timestamp>,
     /// Until when exactly, where another system gave it and it was carried over.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,14 +85,15 @@ impl Membership {
 
 impl From<&CoreGrant> for Grant {
     fn from(grant: &CoreGrant) -> Self {
+        let period = grant.membership_id.is_some().then_some(&grant.period);
         Self {
             id: grant.id,
             order_id: grant.order_id,
             membership_id: grant.membership_id,
             duration: grant.duration,
             granted_at: grant.granted_at,
-            starts_at: grant.period.starts_at,
-            ends_at: grant.period.ends_at,
+            starts_at: period.map(|period| period.starts_at),
+            ends_at: period.and_then(|period| period.ends_at),
             carried_until: grant.carried.as_ref().map(|carried| carried.until),
             delivered_at: grant.delivered_at,
             revoked_at: grant.revoked.as_ref().map(|revoked| revoked.at),

@@ -353,6 +353,10 @@ async fn an_order_whose_payer_cannot_claim_it_is_bound_by_hand() {
     let order = text(&place.json(&["order", "create", "--channel", &channel, "--plan", &plan])["order_id"]);
     place.notify(&finished(4_479_119_533, Some(&order), "5.00")).await;
     assert_eq!(place.json(&["membership", "list"]), json!([]), "nobody knows whose it is");
+    let waiting = &place.json(&["order", "show", &order])["grant"];
+    for unknown in ["membership_id", "starts_at", "ends_at"] {
+        assert_eq!(waiting[unknown], Value::Null, "{waiting}");
+    }
     let bind = ["order", "bind", &order, "--telegram-user", "7", "--reason", "ticket 12"];
     for _ in 0..2 {
         assert_eq!(place.json(&bind)["telegram_user"], "7");
