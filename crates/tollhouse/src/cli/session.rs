@@ -17,8 +17,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 
-/// Longest name of an actor that is kept, in characters.
+/// Longest name of an actor that is kept, in characters; of two names each is half as long, which Linux lets one be.
 const ACTOR_LENGTH_MAX: usize = 64;
+/// The system's list of accounts.
+const ACCOUNTS: &str = "/etc/passwd";
 
 /// An open database, and how to answer.
 pub(super) struct Session {
@@ -124,19 +126,73 @@ pub(super) fn unexpected(outcome: &Outcome) -> CliError {
     ))
 }
 
-/// Who acts: the user's name, or their number where there is no name.
+/// Who acts: the person behind `sudo`, if there is one, and the account that this runs as.
 pub(super) fn actor() -> String {
-    let name: String = std::env::var("USER")
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| !c.is_control() && !c.is_whitespace())
-        .take(ACTOR_LENGTH_MAX)
-        .collect();
-    format!("cli:{}", if name.is_empty() { user_number() } else { name })
+    let variable = |name| std::env::var(name).ok();
+    actor_of(variable("SUDO_USER"), variable("USER"), account)
 }
 
-/// The number of the user who runs this process: the owner of its entry in /proc, where there is one.
-fn user_number() -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").map_or_else(|_| "unknown".to_owned(), |entry| entry.uid().to_string())
+fn actor_of(sudo_user: Option<String>, user: Option<String>, account: impl FnOnce() -> String) -> String {
+    let user = user.map(|name| plain(&name)).filter(|name| !name.is_empty());
+    let user = user.unwrap_or_else(account);
+    let person = sudo_user.map(|name| plain(&name)).filter(|name| !name.is_empty() && *name != user);
+    let half = |name: String| name.chars().take(ACTOR_LENGTH_MAX / 2).collect::<String>();
+    match person {
+        Some(person) => format!("cli:{} as {}", half(person), half(user)),
+        None => format!("cli:{user}"),
+    }
+}
+
+/// A name that breaks no line and is not too long.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control() && !c.is_whitespace()).take(ACTOR_LENGTH_MAX).collect()
+}
+
+/// The account that this process runs as: its name, or its number where the system's list of accounts does not have it.
+fn account() -> String {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string(ACCOUNTS).unwrap_or_default();
+    account_name(&accounts, &number).unwrap_or(number)
+}
+
+/// The name of a number in a list of accounts, one `name:password:number:…` a line.
+fn account_name(accounts: &str, number: &str) -> Option<String> {
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().map(plain).filter(|name| !name.is_empty())?;
+        (fields.nth(1)? == number).then_some(name)
+    };
+    accounts.lines().find_map(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_acts_is_the_person_behind_sudo_and_the_account() {
+        let actor = |sudo_user: Option<&str>, user: Option<&str>| {
+            actor_of(sudo_user.map(str::to_owned), user.map(str::to_owned), || "nobody".to_owned())
+        };
+        assert_eq!(actor(None, Some("alice")), "cli:alice");
+        assert_eq!(actor(Some("alice"), Some("tollhouse")), "cli:alice as tollhouse");
+        assert_eq!(actor(Some("root"), Some("root")), "cli:root");
+        assert_eq!(actor(Some(""), Some(" \n")), "cli:nobody");
+        assert_eq!(actor(Some("alice"), None), "cli:alice as nobody");
+        assert_eq!(actor(None, Some("a\u{1b}[2J\nb")), "cli:a[2Jb");
+        let long = "x".repeat(500);
+        assert_eq!(actor(None, Some(&long)).len(), "cli:".len() + 64);
+        let both = actor(Some(&"y".repeat(500)), Some(&long));
+        assert!(both.ends_with(&format!("y as {}", "x".repeat(32))), "{both}");
+    }
+
+    #[test]
+    fn an_account_has_the_name_that_the_system_gives_its_number() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:7::/:\ntollhouse:x:998:998::/var/lib/tollhouse:/bin/false\n";
+        assert_eq!(account_name(accounts, "998").as_deref(), Some("tollhouse"));
+        assert_eq!(account_name(accounts, "0").as_deref(), Some("root"));
+        for nobodys in ["9", "7", "x", ""] {
+            assert_eq!(account_name(accounts, nobodys), None, "{nobodys}");
+        }
+    }
 }
