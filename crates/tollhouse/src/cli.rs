@@ -163,7 +163,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, CliError> {
         matches!(cli.command, Command::Serve(_) | Command::BenchNoStore | Command::BenchOneByOne);
     logging::start(&config, is_service, &environment);
     match cli.command {
-        Command::Demo(args) => return Box::pin(serve::demo(args)).await,
+        Command::Demo(args) => return Box::pin(serve::demo(&out, args)).await,
         Command::Serve(args) => Box::pin(serve::serve(config, &args)).await?,
         Command::BenchNoStore => Box::pin(crate::serve::run_without_store(config)).await?,
         Command::BenchOneByOne => Box::pin(crate::serve::run_one_by_one(config)).await?,

@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 
 use story::Story;
 use timeline::Timeline;
+pub use timeline::{Promise, Scene, Told};
 
 use crate::cli::logging::may_colour;
 use crate::serve::signalled;
@@ -32,6 +33,28 @@ pub struct Options {
     pub headless: bool,
     /// Where Tollhouse's own pages are.
     pub listen: SocketAddr,
+}
+
+/// Plays the headless demo, tells what happens on standard error, and gives what was promised; `None` if it was told to end before.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn play(listen: SocketAddr) -> anyhow::Result<Option<Told>> {
+    let out = std::io::stderr();
+    let is_coloured = may_colour(&out);
+    play_to(listen, Timeline::new(Box::new(out), is_coloured)).await
+}
+
+async fn play_to(listen: SocketAddr, timeline: Timeline) -> anyhow::Result<Option<Told>> {
+    let play = async {
+        let story = Story::prepare(listen, timeline).await?;
+        Ok(Some(Box::pin(story.play()).await))
+    };
+    tokio::select! {
+        told = play => told,
+        // The story goes with its stage, and the stage with its folder.
+        () = signalled() => Ok(None),
+    }
 }
 
 /// Runs the demo and writes what happens to standard output. Whether every outcome was as promised.
@@ -50,15 +73,8 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
 /// As for [`run`].
 pub async fn run_to(options: Options, out: Box<dyn Write + Send>, is_coloured: bool) -> anyhow::Result<bool> {
     if options.headless {
-        let play = async {
-            let story = Story::prepare(options.listen, Timeline::new(out, is_coloured)).await?;
-            Ok(Box::pin(story.play()).await)
-        };
-        tokio::select! {
-            is_kept = play => is_kept,
-            // The story goes with its stage, and the stage with its folder.
-            () = signalled() => Ok(false),
-        }
+        let told = play_to(options.listen, Timeline::new(out, is_coloured)).await?;
+        Ok(told.is_some_and(|told| told.as_promised))
     } else {
         interactive::run(options.listen, out).await?;
         Ok(true)

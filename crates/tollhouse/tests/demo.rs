@@ -66,6 +66,29 @@ async fn e1_the_incident_is_played_first_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_a_program_it_ends_with_one_document_and_the_story_goes_beside_it() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let output = Command::new(env!("CARGO_BIN_EXE_tollhouse"))
+        .args(["demo", "--headless", "--json"])
+        .output()
+        .await
+        .unwrap();
+    let story = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{story}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["as_promised"], &told["broken"]), (&true.into(), &0.into()));
+    let scenes = told["scenes"].as_array().unwrap();
+    assert!(scenes[0]["title"].as_str().unwrap().starts_with("The incident"), "{told}");
+    let promises: Vec<&serde_json::Value> =
+        scenes.iter().flat_map(|scene| scene["promises"].as_array().unwrap()).collect();
+    assert_eq!(told["kept"], promises.len());
+    for promise in promises {
+        assert_eq!((&promise["kept"], &promise["seen"]), (&true.into(), &serde_json::Value::Null));
+        assert!(story.contains(&format!("✓ {}", promise["promise"].as_str().unwrap())), "{promise}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_a_person_the_pages_are_there_until_it_is_told_to_end() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut demo = Command::new(env!("CARGO_BIN_EXE_tollhouse"))

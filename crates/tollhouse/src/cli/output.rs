@@ -25,6 +25,11 @@ impl Out {
         Self { json }
     }
 
+    /// Whether the answer is to be one JSON document.
+    pub(super) fn is_for_programs(&self) -> bool {
+        self.json
+    }
+
     /// Writes an answer: `value` for programs, `text` for people.
     pub(super) fn answer<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> io::Result<()> {
         let mut line = if self.json { serde_json::to_string(value)? } else { text(value) };

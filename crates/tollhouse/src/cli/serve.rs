@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use super::error::CliError;
+use super::output::Out;
 use crate::config::Config;
 use crate::demo;
 use crate::serve::Roles;
@@ -64,10 +65,20 @@ fn roles(only: &[Part]) -> Roles {
 }
 
 /// Shows the product; fails if it did not do what it promises.
-pub(super) async fn demo(args: DemoArgs) -> Result<ExitCode, CliError> {
+pub(super) async fn demo(out: &Out, args: DemoArgs) -> Result<ExitCode, CliError> {
     let default = if args.headless { HEADLESS_LISTEN } else { DEMO_LISTEN };
     let options = demo::Options { headless: args.headless, listen: args.listen.unwrap_or(default) };
-    let as_promised = demo::run(options).await?;
+    let as_promised = if options.headless && out.is_for_programs() {
+        match demo::play(options.listen).await? {
+            None => false,
+            Some(told) => {
+                out.answer(&told, |_| String::new())?;
+                told.as_promised
+            }
+        }
+    } else {
+        demo::run(options).await?
+    };
     Ok(if as_promised { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -20,7 +20,7 @@ use tollhouse_telegram::fake::{NewUser, World};
 use super::browser::{Browser, LivePage, Page};
 use super::shop::{OLGA, PRIVATE_CHAT, Person, Shop};
 use super::stage::Stage;
-use super::timeline::Timeline;
+use super::timeline::{Timeline, Told};
 
 /// How long one thing may take to happen, in seconds. All of them take milliseconds, or the second in which a worker looks for what the
 /// clock made due; past this the promise is broken.
@@ -96,8 +96,8 @@ impl Story {
         Ok(Self { stage, shop, browser, told })
     }
 
-    /// Plays every chapter; whether every promise was kept.
-    pub(super) async fn play(mut self) -> bool {
+    /// Plays every chapter; what was promised, and what was kept.
+    pub(super) async fn play(mut self) -> Told {
         let incident = Box::pin(self.incident()).await;
         self.end_chapter(incident);
         let purchase = Box::pin(self.purchase()).await;
@@ -118,9 +118,9 @@ impl Story {
         self.end_chapter(over);
         let books = Box::pin(self.books()).await;
         self.end_chapter(books);
-        let is_kept = self.told.sum_up();
+        let told = self.told.sum_up();
         self.stage.stop().await;
-        is_kept
+        told
     }
 
     /// A chapter that could not be played to its end broke its promise. The next one starts with a provider that holds nothing back.

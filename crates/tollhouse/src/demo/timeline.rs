@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::clock::Clock;
 
@@ -20,9 +21,40 @@ pub(super) struct Timeline {
     clock: Clock,
     began: Timestamp,
     began_really: Instant,
-    acts: u32,
-    kept: u32,
-    broken: u32,
+    told: Told,
+}
+
+/// What a story came to, for programs.
+#[derive(Debug, Default, Serialize)]
+pub struct Told {
+    /// Whether there was a promise and every one was kept.
+    pub as_promised: bool,
+    /// How many were kept.
+    pub kept: u32,
+    /// How many were not.
+    pub broken: u32,
+    /// The chapters, in their order.
+    pub scenes: Vec<Scene>,
+}
+
+/// A chapter.
+#[derive(Debug, Serialize)]
+pub struct Scene {
+    /// What it is about.
+    pub title: String,
+    /// What was promised in it.
+    pub promises: Vec<Promise>,
+}
+
+/// A promise, held against what was seen.
+#[derive(Debug, Serialize)]
+pub struct Promise {
+    /// What was promised.
+    pub promise: String,
+    /// Whether it was kept.
+    pub kept: bool,
+    /// What was seen instead; `null` if it was kept.
+    pub seen: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -37,7 +69,7 @@ impl Timeline {
     pub(super) fn new(out: Box<dyn Write + Send>, is_coloured: bool) -> Self {
         let clock = Clock::default();
         let began = clock.now();
-        Self { out, is_coloured, clock, began, began_really: Instant::now(), acts: 0, kept: 0, broken: 0 }
+        Self { out, is_coloured, clock, began, began_really: Instant::now(), told: Told::default() }
     }
 
     /// The clock that the story runs by.
@@ -54,8 +86,8 @@ impl Timeline {
 
     /// A new chapter.
     pub(super) fn act(&mut self, title: &str) {
-        self.acts += 1;
-        let heading = self.paint(Colour::Bold, &format!("{}. {title}", self.acts));
+        self.told.scenes.push(Scene { title: title.to_owned(), promises: Vec::new() });
+        let heading = self.paint(Colour::Bold, &format!("{}. {title}", self.told.scenes.len()));
         self.line(format_args!("\n{heading}"));
     }
 
@@ -71,26 +103,32 @@ impl Timeline {
         let (mark, colour) = if is_kept { ("✓", Colour::Green) } else { ("✗", Colour::Red) };
         let mark = self.paint(colour, mark);
         self.line(format_args!("{:WHEN_WIDTH$}  {mark} {promise}", ""));
-        if is_kept {
-            self.kept += 1;
-        } else {
-            self.broken += 1;
-            let seen = self.paint(colour, &seen.to_string());
+        let promise = promise.to_string();
+        let seen = (!is_kept).then(|| seen.to_string());
+        if let Some(seen) = &seen {
+            self.told.broken += 1;
+            let seen = self.paint(colour, seen);
             self.line(format_args!("{:WHEN_WIDTH$}    but: {seen}", ""));
+        } else {
+            self.told.kept += 1;
+        }
+        if let Some(scene) = self.told.scenes.last_mut() {
+            scene.promises.push(Promise { promise, kept: is_kept, seen });
         }
     }
 
-    /// The last line. Whether every promise was kept.
-    pub(super) fn sum_up(&mut self) -> bool {
-        let (kept, broken) = (self.kept, self.broken);
+    /// The last line, and all that was promised.
+    pub(super) fn sum_up(&mut self) -> Told {
+        let (kept, broken) = (self.told.kept, self.told.broken);
         let is_kept = broken == 0 && kept > 0;
+        self.told.as_promised = is_kept;
         let summary = format!("{kept} promises kept, {broken} broken");
         let summary = self.paint(if is_kept { Colour::Green } else { Colour::Red }, &summary);
         let told = elapsed(self.clock.now().duration_since(self.began));
         let took = self.began_really.elapsed().as_secs_f64();
         self.line(format_args!("\n{told} of story in {took:.1} s. To play it yourself: tollhouse demo"));
         self.line(summary);
-        is_kept
+        std::mem::take(&mut self.told)
     }
 
     fn paint(&self, colour: Colour, text: &str) -> String {
@@ -144,10 +182,16 @@ mod tests {
     #[test]
     fn a_broken_promise_is_counted_and_says_what_was_seen() {
         let mut told = Timeline::new(Box::new(std::io::sink()), false);
-        assert!(!told.sum_up(), "a story without a promise kept none");
+        assert!(!told.sum_up().as_promised, "a story without a promise kept none");
         told.promise(true, "one", "");
-        assert!(told.sum_up());
+        assert!(told.sum_up().as_promised);
+        told.act("The end");
+        told.promise(true, "one", "");
         told.promise(false, "two", "three");
-        assert!(!told.sum_up());
+        let told = told.sum_up();
+        assert!(!told.as_promised);
+        assert_eq!((told.kept, told.broken), (1, 1));
+        let two = &told.scenes[0].promises[1];
+        assert_eq!((two.kept, two.seen.as_deref()), (false, Some("three")));
     }
 }
