@@ -29,6 +29,11 @@ pub(super) enum JobCommand {
         #[arg(long, value_name = "JOB_ID")]
         before: Option<JobId>,
     },
+    /// Show a step, with the order and the buyer that it is about
+    Show {
+        /// The step (job_…)
+        job: JobId,
+    },
     /// Try a step that failed again, or one that waits at once
     Retry {
         /// The step (job_…)
@@ -57,14 +62,19 @@ pub(super) async fn run(session: &Session, command: JobCommand) -> Result<(), Cl
             });
             list(session, JobFilter { state, kind, before, limit: limit.limit }).await
         }
-        JobCommand::Retry { job } => retry(session, job).await,
+        JobCommand::Show { job } => show(session, job).await,
+        JobCommand::Retry { job } => {
+            session.submit(Command::RetryJob { job_id: job }).await?;
+            show(session, job).await
+        }
     }
 }
 
 async fn list(session: &Session, filter: JobFilter) -> Result<(), CliError> {
     let limit = filter.limit;
     let jobs = session.app.store.jobs(filter).await?;
-    let rows: Vec<view::Job> = jobs.iter().map(view::Job::from).collect();
+    let about = session.app.store.snapshot(view::Job::needs(&jobs)).await?;
+    let rows: Vec<view::Job> = jobs.iter().map(|job| view::Job::among(job, &about)).collect();
     let last = jobs.last().map(|job| job.id.to_string());
     session.list(&rows, limit, last, || {
         let cells = rows.iter().map(|job| {
@@ -75,28 +85,32 @@ async fn list(session: &Session, filter: JobFilter) -> Result<(), CliError> {
                 when(job.run_at),
                 job.attempt.to_string(),
                 job.subject.clone(),
+                or_nothing(job.order_id),
+                or_nothing(job.telegram_user),
                 or_nothing(job.last_error.as_ref()),
             ]
         });
-        let headline = ["ID", "KIND", "STATE", "DUE", "FAILURES", "ABOUT", "LAST ERROR"];
+        let headline = ["ID", "KIND", "STATE", "DUE", "FAILURES", "ABOUT", "ORDER", "BUYER", "LAST ERROR"];
         table(headline, cells.collect(), "No jobs.")
     })
 }
 
-async fn retry(session: &Session, id: JobId) -> Result<(), CliError> {
-    session.submit(Command::RetryJob { job_id: id }).await?;
-    let mut needs = Needs::default();
-    needs.jobs.insert(id);
+async fn show(session: &Session, id: JobId) -> Result<(), CliError> {
+    let needs = Needs { jobs: [id].into(), ..Needs::default() };
     let snapshot = session.app.store.snapshot(needs).await?;
-    let missing = || CliError::Failed(format!("the job {id} is gone"));
-    let job = view::Job::from(snapshot.jobs.get(&id).ok_or_else(missing)?);
-    Ok(session.out.answer(&job, |job| {
+    let job = snapshot.jobs.get(&id);
+    let job = job.ok_or_else(|| CliError::Failed(format!("no job {id}; `tollhouse job list` shows them")))?;
+    let about = session.app.store.snapshot(view::Job::needs([job])).await?;
+    Ok(session.out.answer(&view::Job::among(job, &about), |job| {
         block(&[
             ("Job", job.id.to_string()),
             ("Kind", job.kind.to_owned()),
             ("About", job.subject.clone()),
+            ("Order", or_nothing(job.order_id)),
+            ("Buyer", or_nothing(job.telegram_user)),
             ("State", job.state.as_str().to_owned()),
             ("Due", when(job.run_at)),
+            ("Failures", job.attempt.to_string()),
             ("Last error", or_nothing(job.last_error.as_ref())),
             ("Ended", when_or_nothing(job.finished_at)),
         ])
