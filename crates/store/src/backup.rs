@@ -53,7 +53,7 @@ pub async fn backup(url: &str, file: PathBuf, force: bool) -> Result<Copy, Backu
             "Tollhouse copies SQLite itself; for PostgreSQL use the server's own tool, of the server's version: \
              pg_dump --format=custom --file={} '{}' (or continuous archiving, see the book)",
             file.display(),
-            server.shown
+            server.for_tools()
         ))),
     }
 }
@@ -72,7 +72,7 @@ pub async fn restore(url: &str, file: PathBuf, force: bool) -> Result<Copy, Back
         url::Address::Postgres(server) => Err(BackupError::Refused(format!(
             "Tollhouse restores SQLite itself; for PostgreSQL stop every `tollhouse serve`, then use the server's own tool: \
              pg_restore --clean --if-exists --no-owner --single-transaction --dbname='{}' {}",
-            server.shown,
+            server.for_tools(),
             file.display()
         ))),
     }

@@ -187,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn the_servers_own_tools_are_told_the_user_and_no_password() {
+        let address = |url: &str| server(url).for_tools();
+        assert_eq!(
+            address("postgres://toll:hunter2@one:5433,two:5434/shop"),
+            "postgres://toll@one:5433,two:5434/shop"
+        );
+        assert_eq!(address("postgres://o%27neill%40x:pw@one/shop"), "postgres://o%27neill%40x@one:5432/shop");
+        assert_eq!(address("postgres://one/shop"), "postgres://one:5432/shop");
+    }
+
+    #[test]
     fn a_socket_folder_is_a_host_without_encryption() {
         for url in [
             "postgres:///shop?host=/run/postgresql&sslmode=require",

@@ -33,6 +33,8 @@ const RECONCILE_INTERVAL_SECONDS_MIN: i64 = 10;
 const RECONCILE_INTERVAL_SECONDS_MAX: i64 = 24 * 3600;
 /// Most operators that are told. Each is one more message for every sale; a group takes any number of people.
 const OPERATORS_MAX: usize = 10;
+/// How many letters a key may be wrong in for another to be what is meant; more than this it is another word.
+const SLIPS_MAX: usize = 2;
 /// Largest configuration or secret file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -444,10 +446,31 @@ fn like(from: &str, key: &str) -> String {
     if from.starts_with(PREFIX) { format!("{PREFIX}{}", key.to_uppercase()) } else { key.to_owned() }
 }
 
-/// The known key that shares the longest beginning with a wrong one; at least two words of it.
+/// The known key that a wrong one is meant to be: the one that it becomes with one or two letters changed; else the one that shares the
+/// longest beginning with it, at least two words of it.
 fn nearest(wrong: &str) -> Option<&'static str> {
+    let slips = |key: &str| letters_apart(key, wrong);
+    let near = known_keys().min_by_key(|key| slips(key));
+    if let Some(key) = near.filter(|key| slips(key) <= SLIPS_MAX && slips(key) * 3 <= key.len()) {
+        return Some(key);
+    }
     let shared = |key: &str| key.bytes().zip(wrong.bytes()).take_while(|(a, b)| a == b).count();
     known_keys().max_by_key(|key| shared(key)).filter(|key| shared(key) >= 4)
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other.
+fn letters_apart(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, beside) in other.bytes().enumerate() {
+            let changed = diagonal + usize::from(letter != beside);
+            diagonal = row[column + 1];
+            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 fn read_bounded(path: &Path) -> Result<String, String> {
@@ -612,6 +635,23 @@ mod tests {
                 .contains("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET")
         );
         assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "a,,b")]).is_err());
+    }
+
+    #[test]
+    fn f07_a_slip_of_the_finger_names_the_key_that_is_meant() {
+        for (wrong, meant) in [
+            ("TOLLHOUSE_LISEN", "did you mean TOLLHOUSE_LISTEN?"),
+            ("TOLLHOUSE_LISTENN", "did you mean TOLLHOUSE_LISTEN?"),
+            ("TOLLHOUSE_PUBLICURL", "did you mean TOLLHOUSE_PUBLIC_URL?"),
+            ("TOLLHOUSE_TELEGRAM_TOKEN", "did you mean TOLLHOUSE_TELEGRAM_"),
+        ] {
+            let problem = load(&[(wrong, "x")]).unwrap_err().problem;
+            assert!(problem.contains(meant), "{wrong}: {problem}");
+        }
+        for far in ["TOLLHOUSE_COLOUR", "TOLLHOUSE_X"] {
+            let problem = load(&[(far, "x")]).unwrap_err().problem;
+            assert!(!problem.contains("did you mean"), "{far}: {problem}");
+        }
     }
 
     #[test]

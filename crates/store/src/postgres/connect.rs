@@ -66,6 +66,26 @@ pub(crate) struct Server {
     pub(crate) shown: String,
 }
 
+impl Server {
+    /// Its address for the server's own tools: with the user, without the password, for which they ask.
+    pub(crate) fn for_tools(&self) -> String {
+        let user = self.config.get_user().map(|user| format!("{}@", percent_encoded(user)));
+        let (scheme, rest) = ("postgres://", self.shown.strip_prefix("postgres://").unwrap_or(&self.shown));
+        format!("{scheme}{}{rest}", user.unwrap_or_default())
+    }
+}
+
+/// A text as it may stand before a URL's `@`.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut url, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
+            other => url.push_str(&format!("%{other:02X}")),
+        }
+        url
+    })
+}
+
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("shown", &self.shown).finish_non_exhaustive()

@@ -14,7 +14,7 @@ use super::session::Session;
 use crate::config::ConfigError;
 use crate::reconcile::Trouble;
 use crate::reconcile::pass::{Tally, Window, on_demand};
-use crate::reconcile::statement::{Format, Row, Statement, Totals, statement};
+use crate::reconcile::statement::{Difference, Format, Row, Statement, Totals, statement};
 use crate::reconcile::take::Finding;
 use crate::view;
 
@@ -76,6 +76,19 @@ struct Report {
     totals: Totals,
     #[serde(skip)]
     different: Vec<Row>,
+}
+
+impl Report {
+    /// The differences of all rows: one payment may have several.
+    fn differences(&self) -> impl Iterator<Item = &Difference> {
+        self.different.iter().flat_map(|row| &row.differences)
+    }
+
+    /// How many of them nothing explains, with the rows that name no payment.
+    fn unexplained(&self) -> u64 {
+        let count = self.differences().filter(|difference| !difference.explained).count();
+        self.totals.unreadable.saturating_add(u64::try_from(count).unwrap_or(u64::MAX))
+    }
 }
 
 /// Carries the command out.
@@ -190,7 +203,7 @@ fn verdict(done: &Reconciled, trouble: Option<Trouble>) -> Result<(), CliError> 
     match &done.report {
         Some(report) if !report.totals.is_clean() => Err(CliError::Failed(format!(
             "differences that nothing explains: {}; see {}",
-            report.totals.unexplained + report.totals.unreadable,
+            report.unexplained(),
             report.file
         ))),
         _ => Ok(()),
@@ -250,11 +263,14 @@ fn report_text(report: &Report) -> String {
             ("You got", sums(&totals.received)),
             (
                 "Differences",
-                format!(
-                    "{}, {} of them not explained",
-                    totals.differences,
-                    totals.unexplained + totals.unreadable
-                )
+                match report.differences().count() {
+                    0 if totals.unreadable == 0 => "none".to_owned(),
+                    count => format!(
+                        "{count} (in {} rows), {} of them not explained",
+                        totals.differences,
+                        report.unexplained()
+                    ),
+                }
             ),
         ])
     );

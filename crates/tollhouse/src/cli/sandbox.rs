@@ -19,10 +19,10 @@ pub(super) struct SandboxArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
     /// The API key that it accepts
-    #[arg(long, value_name = "KEY", default_value = "sandbox-api-key")]
+    #[arg(long, value_name = "KEY", default_value = "sandbox-api-key", value_parser = one_secret)]
     api_key: String,
     /// The secret with which it signs notifications
-    #[arg(long, value_name = "SECRET", default_value = "sandbox-ipn-secret")]
+    #[arg(long, value_name = "SECRET", default_value = "sandbox-ipn-secret", value_parser = one_secret)]
     ipn_secret: String,
     /// Where notifications go when a payment names no address of its own
     #[arg(long, value_name = "URL")]
@@ -36,6 +36,20 @@ pub(super) struct SandboxArgs {
     /// The token of its bot
     #[arg(long, value_name = "TOKEN", requires = "telegram_listen")]
     bot_token: Option<String>,
+}
+
+/// A secret that Tollhouse would read back from its settings as the same one: a comma would make two of it, and what surrounds it is trimmed.
+fn one_secret(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Err("is empty: nothing could be told from what is signed with it");
+    }
+    if text.contains(',') {
+        return Err("has a comma in it, at which Tollhouse would make two secrets of it");
+    }
+    if text.trim() != text {
+        return Err("begins or ends with a space, which Tollhouse would leave away");
+    }
+    Ok(text.to_owned())
 }
 
 /// Where everything is.

@@ -34,7 +34,7 @@ const PAGES_MAX: u32 = 2_000;
 /// What a pass came to.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Whether the provider's list could be asked for.
+    /// Whether the provider's list was read, or some of it.
     pub lists: bool,
     /// Payments that the list had.
     pub listed: u64,
@@ -113,11 +113,12 @@ pub async fn scheduled(
 pub async fn on_demand(app: &App, window: Window, tally: &mut Tally) -> Result<(), Trouble> {
     let mut seen = BTreeSet::new();
     if app.config.nowpayments.can_list() {
-        tally.lists = true;
         let mut pages = Pages::new(window.from, window.until);
         while let Some(answers) = pages.next(app).await? {
+            tally.lists = true;
             take_page(app, answers, window.dry_run, tally, &mut seen).await?;
         }
+        tally.lists = true;
         tally.unreadable += pages.unreadable;
     }
     for payment in pending(app).await? {
@@ -150,12 +151,12 @@ async fn follow(
             until.map_or(widest, |until| until.min(widest)).max(first_sale(app, now).await?)
         }
     };
-    tally.lists = true;
     if wide {
         place.wide_from = Some(from);
     }
     let mut pages = Pages::new(from, None);
     while let Some(answers) = pages.next(app).await? {
+        tally.lists = true;
         app.pulse.beat(super::PART);
         let newest = take_page(app, answers, false, tally, seen).await?;
         // A time to come would let what is made until then go by unseen.
@@ -166,6 +167,7 @@ async fn follow(
         }
         place.save(&*app.store).await?;
     }
+    tally.lists = true;
     tally.unreadable += pages.unreadable;
     if wide {
         place.wide_from = None;

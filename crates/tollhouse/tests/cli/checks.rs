@@ -66,6 +66,9 @@ fn bad_usage_ends_with_2_and_names_what_is_wrong() {
         ),
         (vec!["serve", "--only", "cron"], "worker"),
         (vec!["demo", "--listen", "8080"], "--listen"),
+        (vec!["sandbox", "--ipn-secret", ""], "--ipn-secret"),
+        (vec!["sandbox", "--ipn-secret", "a,b"], "two secrets"),
+        (vec!["sandbox", "--api-key", " k"], "--api-key"),
     ];
     for (arguments, about) in cases {
         place.run(arguments).complains(2, &[about]);

@@ -161,6 +161,12 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
     assert_eq!((&shown["state"], &shown["payments"]), (&json!("paid"), &json!([listed])));
     let grant = shown["grant"].clone();
     assert_eq!(payment["grant"], grant);
+    // A grant's id is in no other list: the step names its order and buyer.
+    let job = place.json(&["job", "list", "--kind", "deliver_access"])[0].clone();
+    assert_eq!(job["subject"], format!("grant:{}", text(&grant["id"])));
+    assert_eq!((&job["order_id"], &job["telegram_user"]), (&json!(order_id), &json!("7")));
+    let said = place.run(&["job", "list"]).stdout;
+    assert!(said.contains(&format!("{order_id}  7 ")), "{said}");
 
     let replayed = place.json(&["payment", "replay", "np_4479119533"]);
     assert_eq!(replayed.as_array().unwrap().len(), 2);

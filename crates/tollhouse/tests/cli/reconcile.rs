@@ -139,6 +139,12 @@ async fn the_statement_is_written_and_ends_with_1_where_something_is_not_explain
             && said.stderr.contains("differences that nothing explains: 1"),
         "{said:?}"
     );
+    // The number above the table is that of its rows.
+    let (summary, rows) = said.stdout.split_once("EXPLAINED  WHAT IT IS").unwrap();
+    let rows: Vec<&str> = rows.lines().filter(|line| !line.is_empty()).collect();
+    assert!(rows.len() > 2, "a payment with two differences: {said:?}");
+    let counted = format!("Differences  {} (in 2 rows), 1 of them not explained\n", rows.len());
+    assert!(summary.contains(&counted), "{counted} in {said:?}");
     let statement: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
     has_members(&statement, &["from", "until", "made_at", "totals", "rows"]);
     let row = statement["rows"].as_array().unwrap().iter().find(|row| row["payment_id"] == "np_77").unwrap();
@@ -174,6 +180,10 @@ async fn what_cannot_be_asked_is_said() {
     let wrong = place.with("TOLLHOUSE_NOWPAYMENTS_PASSWORD", "wrong");
     let said = wrong.run(&["reconcile"]);
     assert!(said.code == 1 && said.stderr.contains("login"), "{said:?}");
+    assert!(said.stdout.contains("In the list    not read"), "{said:?}");
+    let said = wrong.run(&["reconcile", "--json"]);
+    let done: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&done["lists_payments"], &done["complete"]), (&json!(false), &json!(false)));
     assert_eq!(doctor(&wrong)["status"], "fail");
     let place = wrong.without("TOLLHOUSE_NOWPAYMENTS_PASSWORD").without("TOLLHOUSE_NOWPAYMENTS_EMAIL");
     place.run(&["reconcile", "--report", "report.csv"]).complains(2, &["TOLLHOUSE_NOWPAYMENTS_EMAIL"]);

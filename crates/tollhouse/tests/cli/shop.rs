@@ -371,6 +371,12 @@ fn a_membership_given_lengthened_and_taken_back_by_hand() {
     assert_eq!(place.json(&["audit", "list", "--limit", "1"]), json!([entries.last()]));
     assert_eq!(place.json(&["audit", "list", "--after", "1", "--limit", "1"]), json!([entries[1]]));
     let verified = place.json(&["audit", "verify"]);
+    // `sudo -u tollhouse tollhouse …` says who the person is.
+    let sudo = place.with("USER", "tollhouse").with("SUDO_USER", "bob");
+    let (again, reason) = (["membership", "grant", &id, "--days", "1"], ["--reason", "again"]);
+    sudo.json(&[&again[..], &reason].concat());
+    let audit = sudo.json(&["audit", "list"]);
+    assert_eq!(audit.as_array().unwrap().last().unwrap()["actor"], "cli:bob as tollhouse");
     assert_eq!((&verified["entries"], &verified["holds"]), (&json!(entries.len()), &json!(true)));
     assert_eq!(verified["head"], entries.last().unwrap()["hash"]);
 }
@@ -400,6 +406,8 @@ fn steps_towards_the_outside_are_listed_and_tried_again() {
             "kind",
             "subject",
             "channel_id",
+            "order_id",
+            "telegram_user",
             "state",
             "run_at",
             "attempt",
@@ -413,6 +421,9 @@ fn steps_towards_the_outside_are_listed_and_tried_again() {
         (&job["state"], &job["attempt"], &job["channel_id"]),
         (&json!("ready"), &json!(0), &json!(channel))
     );
+    assert_eq!((&job["order_id"], &job["telegram_user"]), (&Value::Null, &json!("7")));
+    assert_eq!(&place.json(&["job", "show", &text(&job["id"])]), job);
+    place.run(&["job", "show", "job_00000000000000000000000000000001"]).complains(1, &["no job job_0"]);
     assert_eq!(place.json(&["job", "retry", &text(&job["id"])])["state"], "ready");
     assert_eq!(place.json(&["job", "list", "--state", "dead"]), json!([]));
     place.run(&["job", "retry", "job_00000000000000000000000000000001"]).complains(1, &["no job job_0"]);
