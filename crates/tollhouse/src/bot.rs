@@ -37,7 +37,7 @@ use crate::purchase::{self, Reply};
 use crate::texts::{self, Language};
 
 /// What this part is called where it is asked whether it is at work.
-const PART: &str = "bot";
+pub const PART: &str = "bot";
 /// The role that one process at a time may have.
 const ROLE: &str = "telegram_polling";
 /// Where the next update's number is kept.
@@ -52,8 +52,9 @@ const PAUSE_SECONDS: u64 = 5;
 /// Listens until told to stop.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let Some(gateway) = app.gateway.clone() else { return };
+    // From here on silence counts. A try is no sign of life: only what Telegram has answered is (F104).
+    app.pulse.beat(PART);
     while !*stop.borrow() {
-        app.pulse.beat(PART);
         let mut stopped = stop.clone();
         let turn = async {
             if app.bot_name.get().is_none() {
@@ -70,6 +71,10 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             outcome = turn => outcome,
             _ = stop.wait_for(|stop| *stop) => return,
         };
+        if !matches!(outcome, Err(Trouble::Telegram(_))) {
+            // It waits for its role, or for the database, which has a line of its own in the health.
+            app.pulse.beat(PART);
+        }
         if let Err(error) = outcome {
             tracing::warn!(%error, "the bot cannot listen; it tries again");
         }
@@ -93,7 +98,6 @@ async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
     let Some(role) = app.store.role_lock(ROLE).await? else { return Ok(()) };
     let mut offset = app.store.get_state(OFFSET_KEY).await?.and_then(|text| text.parse().ok()).map(UpdateId);
     while role.is_held() {
-        app.pulse.beat(PART);
         let batch = match gateway.get_updates(offset, Duration::from_secs(POLL_SECONDS), &Topic::WANTED).await
         {
             Err(TelegramError::Conflict { webhook: true, .. }) => {
@@ -106,7 +110,9 @@ async fn listen(app: &App, gateway: &Gateway) -> Result<(), Trouble> {
             }
             batch => batch?,
         };
+        app.pulse.beat(PART);
         take_all(app, gateway, &batch.updates).await?;
+        app.pulse.beat(PART);
         if let Some(next) = batch.next_offset
             && batch.next_offset != offset
         {

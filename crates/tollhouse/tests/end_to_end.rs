@@ -16,7 +16,7 @@ use tollhouse_core::id::{OrderId, ProviderPaymentId};
 use tollhouse_core::order::OrderSource;
 use tollhouse_core::snapshot::Needs;
 use tollhouse_store::{AttentionFilter, MembershipFilter};
-use tollhouse_telegram::fake::{FakeHandle, Fault, NewChat, NewUser, Opened};
+use tollhouse_telegram::fake::{FakeHandle, Fault, NewChat, NewUser, Opened, World};
 use tollhouse_telegram::{AdminRights, ChatId, UserId};
 use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, SECRET, SEED_REF, Town, body};
 
@@ -286,6 +286,52 @@ async fn f22_f100_f104_version_and_pulse_are_told(engine: Engine) {
     let (_, metrics) = town.get("/metrics").await;
     // The recorder is the process's; other tests write to it as well.
     assert!(metrics.contains("tollhouse_part_silent_seconds{part=\"worker\"}"), "{metrics}");
+}
+
+/// A bot that Telegram does not answer hears nobody, however often it asks: that shows as soon as it lasts.
+async fn a_bot_that_hears_nothing_shows(refusal: Fault) {
+    let mut town = Town::new(Engine::Sqlite).await;
+    people(&town.telegram).await;
+    let health = async |town: &Town| serde_json::from_str::<Value>(&town.get("/health").await.1).unwrap();
+    // What it is waiting for just now is answered; everything after that is refused.
+    town.telegram.fault("getUpdates", &refusal, 1_000);
+    town.telegram.start(UserId(BUYER), "").unwrap();
+    let refused = |world: &World| (world.failed("getUpdates") > 0).then_some(());
+    town.telegram.wait_for("a refusal", refused).await.unwrap();
+    let answer = health(&town).await;
+    assert_eq!(answer["status"], "healthy", "once is nothing: {answer}");
+
+    let times = town.telegram.read(|world| world.failed("getUpdates"));
+    town.clock.advance(jiff::SignedDuration::from_secs(tollhouse::pulse::SILENT_SECONDS_MAX + 1));
+    let again = |world: &World| (world.failed("getUpdates") > times).then_some(());
+    town.telegram.wait_for("another try", again).await.unwrap();
+    let answer = health(&town).await;
+    let components = &answer["components"];
+    assert_eq!(
+        (&answer["status"], &components["parts"]["bot"], &components["telegram"]),
+        (&"degraded".into(), &"stopped".into(), &"unreachable".into())
+    );
+
+    town.telegram.clear_faults();
+    town.telegram.start(UserId(BUYER), "").unwrap();
+    let heard = |world: &World| (world.updates_waiting() == 0).then_some(());
+    town.telegram.wait_for("a bot that hears", heard).await.unwrap();
+    let answer = health(&town).await;
+    let components = &answer["components"];
+    assert_eq!((&components["parts"]["bot"], &components["telegram"]), (&"ok".into(), &"ok".into()));
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f59_f104_a_bot_whose_updates_go_to_another_shows() {
+    let other =
+        "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+    a_bot_that_hears_nothing_shows(Fault::answer(409, other)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f59_f104_a_bot_whose_token_was_taken_back_shows() {
+    a_bot_that_hears_nothing_shows(Fault::answer(401, "Unauthorized")).await;
 }
 
 /// What the state change brings about is written with it: a worker that starts later finds it (F11); and nobody's price is asked (F10).

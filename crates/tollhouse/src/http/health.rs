@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::app::{App, VERSION};
 use crate::config::TelegramMode;
 use crate::reconcile::place::{Place, Standing};
-use crate::{metrics, pulse};
+use crate::{bot, metrics, pulse};
 
 /// How long a check of the database may take, in milliseconds.
 const CHECK_MS_MAX: u64 = 2_000;
@@ -42,8 +42,9 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
         _ => None,
     };
     let oldest = stats.as_ref().map_or(0.0, |stats| metrics::oldest_seconds(stats, now));
+    let silent = app.pulse.silent_seconds();
     let parts: BTreeMap<&str, &str> =
-        app.pulse.silent_seconds().into_iter().map(|(part, silent)| (part, pulse::word(silent))).collect();
+        silent.iter().map(|(part, silent)| (*part, pulse::word(*silent))).collect();
     let place = place(&app).await;
     let standing = place.as_ref().map(|place| place.standing(now, app.config.reconcile_interval));
     let healthy = database
@@ -60,7 +61,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
             "ipn_secret": if app.verifier.is_some() { "configured" } else { "missing" },
             "outbox": {"due": stats.as_ref().map_or(0, |stats| stats.outbox_due), "oldest_seconds": whole(oldest)},
             "parts": parts,
-            "telegram": telegram(&app),
+            "telegram": telegram(&app, silent.get(bot::PART).copied()),
             "provider": if app.provider.is_some() { "configured" } else { "not_configured" },
             "reconciler": reconciler(&app, place.as_ref(), standing),
         },
@@ -98,12 +99,13 @@ fn whole(seconds: f64) -> u64 {
     seconds as u64
 }
 
-fn telegram(app: &App) -> &'static str {
+/// Whether Telegram answers; `silent` is for how many seconds it has not answered the bot, where that runs here.
+fn telegram(app: &App, silent: Option<i64>) -> &'static str {
     match (&app.gateway, app.config.telegram.mode, app.bot_name.get()) {
         (None, ..) => "not_configured",
         (Some(_), TelegramMode::Off, _) => "off",
-        (Some(_), _, Some(_)) => "ok",
-        (Some(_), _, None) => "unreachable",
+        (Some(_), _, Some(_)) if silent.is_none_or(|silent| silent <= pulse::SILENT_SECONDS_MAX) => "ok",
+        (Some(_), ..) => "unreachable",
     }
 }
 
