@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
 use tollhouse_core::presence::Standing;
+use tollhouse_store::StoreError;
 use tollhouse_telegram::{
     Callback, ChatId, Error as TelegramError, Gateway, Html, IncomingMessage, Keyboard, MemberChange,
     MemberStatus, MessageId, Topic, Update, UpdateId, UpdateKind, UserId,
@@ -33,6 +34,7 @@ pub use self::turns::Turns;
 use crate::app::{App, SubmitError};
 use crate::config::TelegramMode;
 use crate::donation;
+use crate::metrics;
 use crate::purchase::{self, Reply};
 use crate::texts::{self, Language};
 
@@ -90,7 +92,7 @@ pub(crate) enum Trouble {
     #[error(transparent)]
     Telegram(#[from] TelegramError),
     #[error(transparent)]
-    Store(#[from] tollhouse_store::StoreError),
+    Store(#[from] StoreError),
 }
 
 /// Polls for as long as this process has the role and nothing goes wrong.
@@ -142,14 +144,54 @@ async fn take_of_chat(app: &App, gateway: &Gateway, updates: Vec<&Update>) -> Re
     Ok(())
 }
 
-/// Handles an update, once and in its chat's turn. What it asks for is stored when this returns.
+/// Handles an update, once and in its chat's turn. What it asks for is stored when this returns; else it comes again, and whoever waits
+/// for an answer is told so, once.
 pub(crate) async fn take(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Trouble> {
     let _turn = app.turns.of(turns::chat_of(update)).await;
+    let taken = take_in_turn(app, gateway, update).await;
+    match &taken {
+        Ok(()) => app.turns.forget(update.id),
+        Err(Trouble::Store(_)) if app.turns.is_first_trouble(update.id) => apologise(gateway, update).await,
+        Err(_) => {}
+    }
+    taken
+}
+
+async fn take_in_turn(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Trouble> {
     if turns::is_handled(&*app.store, update.id).await? {
         return Ok(());
     }
-    handle(app, gateway, update).await?;
+    match handle(app, gateway, update).await {
+        // A fault of ours, which no repeat mends: those behind it must not wait for ever (F41).
+        Err(Trouble::Store(StoreError::Internal { what })) => {
+            tracing::error!(
+                update_id = update.id.0,
+                kind = update.kind.name(),
+                what,
+                "bot.update_given_up: an update cannot be worked in, and is left; please report this"
+            );
+            metrics::update_given_up();
+            apologise(gateway, update).await;
+        }
+        handled => handled?,
+    }
     Ok(turns::note_handled(&*app.store, update.id).await?)
+}
+
+/// Says to whoever waits for an answer that there is none now: to a press in their app, to a word in their chat (F55).
+async fn apologise(gateway: &Gateway, update: &Update) {
+    match &update.kind {
+        UpdateKind::Callback(callback) => {
+            let language = Language::of_account(callback.from.language_code.as_deref());
+            press::answer(gateway, callback, Some(&language.try_later())).await;
+        }
+        UpdateKind::Message(message) if message.chat.id.is_private() => {
+            let Some(from) = &message.from else { return };
+            let language = Language::of_account(from.language_code.as_deref());
+            say(gateway, message.chat.id, &Html::text(&language.try_later()), None).await;
+        }
+        _ => {}
+    }
 }
 
 /// Handles one update. An update that the rules refuse is answered or logged, never tried for ever.

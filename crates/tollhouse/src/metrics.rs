@@ -52,6 +52,7 @@ fn describe() {
     for outcome in ["done", "failed"] {
         counter!("tollhouse_reconcile_passes_total", "outcome" => outcome).absolute(0);
     }
+    counter!("tollhouse_telegram_updates_given_up_total").absolute(0);
     for reason in
         ["signature_missing", "signature_mismatch", "signature_malformed", "too_large", "unavailable"]
     {
@@ -130,6 +131,11 @@ impl Observe for TelegramCalls {
         counter!("tollhouse_telegram_updates_unread_total").increment(1);
         tracing::debug!(kind, "an update of a kind that is not read");
     }
+}
+
+/// An update of Telegram's could not be worked in by a fault of ours, and was left.
+pub fn update_given_up() {
+    counter!("tollhouse_telegram_updates_given_up_total").increment(1);
 }
 
 /// For how long each part of this process has been silent.

@@ -224,6 +224,39 @@ async fn f24_f55_a_button_to_nothing_is_answered_and_makes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f55_while_the_database_is_away_a_press_and_a_start_are_answered_and_not_lost() {
+    let mut square = Square::open(Engine::Sqlite).await;
+    let asked = square.start(BEN, &square.payload()).await;
+    let telegram = square.town.telegram.clone();
+    let before = (square.said(BEN).len(), square.said(ANN).len());
+    // Somebody else holds the database's write lock for longer than we wait for it.
+    let path = square.town.database.url.strip_prefix("sqlite://").unwrap().to_owned();
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let data = asked.buttons.iter().flatten().find(|one| one.text == "$5").unwrap().callback_data.clone();
+    let press = telegram.press(BEN, BEN.private_chat(), asked.id, &data.unwrap()).unwrap();
+    telegram.start(ANN, &square.payload()).unwrap();
+    let answers = |world: &World| {
+        let window = world.press_answer(&press)?.map(str::to_owned);
+        let word = world.bot_posts(ANN).get(before.1).map(|post| post.text.clone())?;
+        Some([window.unwrap_or_default(), word])
+    };
+    for answer in telegram.wait_for("an answer to both", answers).await.unwrap() {
+        assert!(answer.contains("try again in a few minutes"), "{answer}");
+    }
+    assert_eq!(square.orders(BEN).await, []);
+
+    other.execute_batch("COMMIT").unwrap();
+    square.settle().await;
+    assert_eq!(square.order(BEN).await.price.to_string(), "5 USD");
+    let to_ann: Vec<String> = square.said(ANN).into_iter().skip(before.1).map(|post| post.text).collect();
+    assert_eq!(to_ann.len(), 2, "told once that it does not work, and then the answer: {to_ann:?}");
+    assert!(!to_ann[1].contains("try again"), "{to_ann:?}");
+    assert!(square.said(BEN).len() > before.0);
+    square.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f18_f49_two_donors_and_a_member_do_not_mix() {
     let mut square = Square::open(Engine::Sqlite).await;
     square.start(BEN, "").await;

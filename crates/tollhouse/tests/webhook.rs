@@ -104,19 +104,51 @@ async fn what_a_database_that_is_away_keeps_from_being_taken_is_posted_again() {
     let mut shop = shop(Engine::Sqlite).await;
     let link = shop.link(MONTH, None, None).await;
     let payload = format!("p_{}", link.slug);
+    shop.settle().await;
     // Somebody else holds the database's write lock for longer than we wait for it.
     let path = shop.town.database.url.strip_prefix("sqlite://").unwrap().to_owned();
     let other = rusqlite::Connection::open(path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     shop.town.telegram.start(BEN, &payload).unwrap();
-    let failed = shop.town.telegram.wait_for("a refusal", |world| {
-        world.webhook_error().filter(|error| error.contains("503")).map(str::to_owned)
+    let failed = shop.town.telegram.wait_for("a refusal, and a word about it", |world| {
+        let is_told = !world.bot_posts(BEN).is_empty();
+        world.webhook_error().filter(|error| is_told && error.contains("503")).map(str::to_owned)
     });
     failed.await.unwrap();
     other.execute_batch("COMMIT").unwrap();
     shop.settle().await;
     assert_eq!(shop.order(BEN).await.user, Some(user(BEN.0)));
-    assert_eq!(shop.all_said(BEN).len(), 1, "taken once, and told once");
+    let said = shop.all_said(BEN);
+    assert_eq!(said.len(), 2, "told once that it does not work, and then what was asked for: {said:?}");
+    assert!(said[0].text.contains("try again") && !said[1].text.contains("try again"), "{said:?}");
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f41_an_update_that_nothing_can_work_in_is_not_posted_for_ever() {
+    let mut shop = shop(Engine::Sqlite).await;
+    let payload = format!("/start p_{}", shop.link(MONTH, None, None).await.slug);
+    let path = shop.town.database.url.strip_prefix("sqlite://").unwrap().to_owned();
+    let other = rusqlite::Connection::open(path).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER poison BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'poison'); END",
+        )
+        .unwrap();
+    shop.town.telegram.start(BEN, "").unwrap();
+    shop.settle().await;
+    let (ours, heard) = (secret(&shop), shop.all_said(BEN).len());
+    assert_eq!(post(&shop, &[&ours], &word(900_001, BEN, &payload)).await, 200);
+    let said = shop.all_said(BEN).split_off(heard);
+    assert!(said.len() == 1 && said[0].text.contains("try again in a few minutes"), "{said:?}");
+    let (_, metrics) = shop.town.get("/metrics").await;
+    let counted = metrics.lines().find(|line| line.starts_with("tollhouse_telegram_updates_given_up_total"));
+    assert!(counted.is_some_and(|line| !line.ends_with(" 0")), "{counted:?}");
+
+    other.execute_batch("DROP TRIGGER poison").unwrap();
+    assert_eq!(post(&shop, &[&ours], &word(900_002, BEN, &payload)).await, 200);
+    shop.settle().await;
+    assert_eq!(shop.order(BEN).await.user, Some(user(BEN.0)));
     shop.town.stop().await;
 }
 

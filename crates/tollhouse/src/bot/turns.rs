@@ -1,7 +1,7 @@
 //! Each update once, and those of one chat one after the other, however they come: polled in a batch, posted over several connections, or
 //! told again because the answer to an earlier telling was lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tollhouse_store::{Store, StoreError};
@@ -11,10 +11,15 @@ use tollhouse_telegram::{ChatId, Update, UpdateId, UpdateKind};
 /// batch of polling.
 const REMEMBERED_MAX: i64 = 1_024;
 
+/// Of how many updates at once we remember that they were in trouble: one of each chat, while the database is away. Whoever is beyond
+/// waits without a word.
+const TROUBLED_MAX: usize = 1_024;
+
 /// Whose turn it is in which chat, in this process.
 #[derive(Debug, Default)]
 pub struct Turns {
     chats: Mutex<HashMap<ChatId, Arc<tokio::sync::Mutex<()>>>>,
+    troubled: Mutex<HashSet<UpdateId>>,
 }
 
 /// The right to handle an update of a chat.
@@ -32,6 +37,17 @@ impl Turns {
             Arc::clone(chats.entry(chat).or_default())
         };
         Turn { turns: self, chat, held: Some(turn.lock_owned().await) }
+    }
+
+    /// Whether an update could not be taken for the first time, so that whoever sent it is told once, however often it comes again.
+    pub(super) fn is_first_trouble(&self, id: UpdateId) -> bool {
+        let mut troubled = self.troubled.lock().unwrap_or_else(PoisonError::into_inner);
+        troubled.len() < TROUBLED_MAX && troubled.insert(id)
+    }
+
+    /// Forgets the trouble with an update that was taken.
+    pub(super) fn forget(&self, id: UpdateId) {
+        self.troubled.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
 

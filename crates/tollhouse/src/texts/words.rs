@@ -71,6 +71,8 @@ messages!(plain TELEGRAM_PLAIN {
     button_other_plans();
     /// A plan, as a button.
     plan_button(label, duration, price);
+    /// The answer to a press or a word that cannot be worked in just now.
+    try_later();
     /// The answer to a press of somebody who presses too much.
     press_too_many();
     /// The answer to the button of a plan that is not sold any more.

@@ -50,6 +50,7 @@ claim_unknown = This link belongs to no order. Please open your order's page and
 claim_taken = This order already belongs to another Telegram account. If that is not yours, please ask the owner of the channel.
 too_many = You are asking very much at once. Please wait a minute; nothing is lost.
 press_too_many = One moment, please: too many presses at once.
+try_later = This does not work just now. Please try again in a few minutes.
 link_just_sent = Your link was sent a moment ago: please look at the messages above.
 start_unknown = I do not know this link. It may be an old one or not whole. To buy, open a payment link of the channel; if you have paid, /mylink brings your link.
 command_unknown = I do not know this command. /mylink brings your link, for as long as your access lasts. To buy, open a payment link of the channel.

@@ -50,6 +50,7 @@ claim_unknown = Este enlace no pertenece a ningún pedido. Abre la página de tu
 claim_taken = Este pedido ya pertenece a otra cuenta de Telegram. Si no es tuya, pregunta al dueño del canal.
 too_many = Son demasiadas peticiones a la vez. Espera un minuto; no se pierde nada.
 press_too_many = Un momento, por favor: demasiadas pulsaciones a la vez.
+try_later = Esto no funciona ahora mismo. Inténtalo de nuevo en unos minutos.
 link_just_sent = Tu enlace se envió hace un momento: mira los mensajes de arriba.
 start_unknown = No conozco este enlace. Puede que sea antiguo o que no esté entero. Para comprar, abre un enlace de pago del canal; si ya pagaste, /mylink te trae tu enlace.
 command_unknown = No conozco esta orden. /mylink te trae tu enlace mientras dure tu acceso. Para comprar, abre un enlace de pago del canal.
