@@ -2,9 +2,11 @@
 
 use jiff::SignedDuration;
 use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{Command, Member, Refusal};
+use tollhouse_core::command::{Command, Member, OfferChange, Refusal};
 use tollhouse_core::id::ChannelId;
+use tollhouse_core::offer::Offer;
 use tollhouse_core::payout::{CHANGE_WAITS_HOURS, Payout};
+use tollhouse_core::snapshot::Needs;
 use tollhouse_store::LinkFilter;
 
 use crate::house::{House, MALLORY, OLGA, WALLET};
@@ -78,7 +80,9 @@ async fn f107_nobody_sees_or_edits_anothers_channel() {
     // Every button that Olga has, from every card.
     house.say_once(OLGA, "/channels").await;
     let mut data = Vec::new();
-    for (button, back) in [("Plans", true), ("Members", true), ("Sales", true), ("Payout address", true)] {
+    for (button, back) in
+        [("Plans", true), ("Members", true), ("Sales", true), ("Offer", true), ("Payout address", true)]
+    {
         house.press(OLGA, button).await;
         data.extend(buttons(&house));
         if back {
@@ -95,8 +99,10 @@ async fn f107_nobody_sees_or_edits_anothers_channel() {
     data.retain(|data| !data.starts_with("b:"));
     data.sort();
     data.dedup();
-    assert!(data.len() >= 12, "{data:?}");
-    let before = house.channels().await;
+    for card in ["own:pl:", "own:rn:", "own:ms:", "own:sl:", "own:pc:", "own:of:", "own:op:", "own:oe:"] {
+        assert!(data.iter().any(|data| data.starts_with(card)), "{card}: {data:?}");
+    }
+    let before = (house.channels().await, offers(&house).await);
     for data in &data {
         let said = house.forge(MALLORY, data).await;
         assert_eq!(said, ["There is no such channel of yours. /channels shows yours."], "{data}");
@@ -105,14 +111,14 @@ async fn f107_nobody_sees_or_edits_anothers_channel() {
         assert!(house.say_once(MALLORY, command).await.contains("You have no channel here yet"));
     }
     // The rules themselves refuse it, whatever the bot has let through.
+    let id = before.0[0].id;
+    let every_day = OfferChange { every_hours: Some(Some(24)), ..OfferChange::default() };
     for command in [
-        Command::RetirePlan {
-            channel_id: before[0].id,
-            plan_id: before[0].plans[0].id,
-            actor: "x".to_owned(),
-        },
-        Command::SetPayout { channel_id: before[0].id, payout: wallet(), actor: "x".to_owned() },
-        Command::CancelPayoutChange { channel_id: before[0].id, counts_at: None, actor: "x".to_owned() },
+        Command::RetirePlan { channel_id: id, plan_id: before.0[0].plans[0].id, actor: "x".to_owned() },
+        Command::SetPayout { channel_id: id, payout: wallet(), actor: "x".to_owned() },
+        Command::CancelPayoutChange { channel_id: id, counts_at: None, actor: "x".to_owned() },
+        Command::PostOffer { channel_id: id, actor: "x".to_owned() },
+        Command::SetOffer { channel_id: id, change: Box::new(every_day), actor: "x".to_owned() },
     ] {
         let by = Command::ByOwner { owner: user(MALLORY.0), command: Box::new(command) };
         let refused = house.app().store.submit(by).await.unwrap();
@@ -122,8 +128,18 @@ async fn f107_nobody_sees_or_edits_anothers_channel() {
         Command::FreezeRemovals { channel_id: None, freeze: true, reason: "x".into(), actor: "x".into() };
     let by = Command::ByOwner { owner: user(OLGA.0), command: Box::new(all) };
     assert!(matches!(house.app().store.submit(by).await.unwrap(), Err(Refusal::Invalid(_))));
-    assert_eq!(house.channels().await, before);
+    assert_eq!((house.channels().await, offers(&house).await), before);
+    assert_eq!(house.audited("offer.post_asked").await, Vec::<String>::new());
     house.stop().await;
+}
+
+/// How the offers of all channels stand.
+async fn offers(house: &House) -> Vec<Option<Offer>> {
+    let channels = house.channels().await;
+    let mut needs = Needs::default();
+    needs.offers.extend(channels.iter().map(|channel| channel.id));
+    let offers = house.app().store.snapshot(needs).await.unwrap().offers;
+    channels.iter().map(|channel| offers.get(&channel.id).cloned()).collect()
 }
 
 fn buttons(house: &House) -> Vec<String> {
