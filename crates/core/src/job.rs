@@ -7,7 +7,7 @@ mod kind;
 mod notice;
 mod outcome;
 
-pub use action::{Action, action};
+pub use action::{Action, Unentitled, action};
 pub use kind::JobKind;
 pub use notice::OwnerNotice;
 pub use outcome::{Failure, Outcome};
@@ -100,6 +100,18 @@ impl Job {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.last_error.as_deref() == Some(HELD_ERROR)
+    }
+
+    /// Whether a failure ends it, and nothing tries again by itself.
+    #[must_use]
+    pub fn ends_with(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Later { .. } | Failure::NoRights { .. } => false,
+            Failure::Transient { .. } => self.attempt + 1 >= ATTEMPTS_MAX,
+            // A removal writes to nobody: it was not done, and is for a person (F44).
+            Failure::Unreachable { .. } => self.kind.shows_out(),
+            Failure::BelowMinimum { .. } | Failure::Permanent { .. } => true,
+        }
     }
 }
 

@@ -35,6 +35,7 @@ fn work(world: &mut World) -> Vec<Action> {
                     JobOutcome::InviteCreated { chat: *chat, link: LINK.into() }
                 }
                 Action::Approve { .. } => JobOutcome::Approved,
+                Action::Decline { why, .. } => JobOutcome::Declined { why: *why },
                 Action::CountMembers { .. } => JobOutcome::Counted { members: 1 },
                 _ => JobOutcome::Done,
             };
@@ -118,6 +119,51 @@ fn f36_only_the_payer_is_let_in() {
         update_id: 3,
     });
     assert!(work(&mut world).is_empty());
+}
+
+#[test]
+fn f36_f37_a_request_that_was_gone_lets_nobody_in_and_the_link_stays() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    for (update_id, outcome) in [(1, JobOutcome::RequestGone), (2, JobOutcome::Nothing)] {
+        let chat = PrivateChatId::new(PRIVATE_CHAT).unwrap();
+        world.run(Command::JoinRequest { chat, user: user(BUYER), update_id });
+        let job = world.claim().remove(0);
+        assert!(matches!(action(world.now, &world.rows, &job), Action::Approve { .. }));
+        world.finish(&job, outcome);
+        let membership = world.membership(BUYER).unwrap();
+        assert_eq!((membership.joined_at, membership.invite.is_some()), (None, true));
+    }
+    assert!(matches!(ask(&mut world, BUYER, 3)[..], [Action::Approve { .. }]));
+    assert!(world.membership(BUYER).unwrap().joined_at.is_some());
+}
+
+/// "I was declined" can be answered from the job's row.
+#[test]
+fn f36_a_declined_request_says_why_at_its_job() {
+    let mut world = World::new();
+    ask(&mut world, 666, 1);
+    paid(&mut world, 1);
+    work(&mut world);
+    ask(&mut world, BUYER, 2);
+    world.now += days(60);
+    ask(&mut world, BUYER, 3);
+    let member = Member::Membership(world.membership(BUYER).unwrap().id);
+    let (reason, actor) = ("abuse".to_owned(), "cli:test".to_owned());
+    world.run(Command::RevokeMembership { member, reason, actor });
+    ask(&mut world, BUYER, 4);
+    let said = |update_id: i64| {
+        let is_it =
+            |job: &&Job| job.subject.starts_with("join:") && job.subject.ends_with(&format!(":{update_id}"));
+        let job = world.rows.jobs.values().find(is_it).unwrap();
+        assert_eq!(job.state, JobState::Done);
+        job.last_error.clone()
+    };
+    assert_eq!(said(1).as_deref(), Some("declined: no membership"));
+    assert_eq!(said(2), None, "who was let in");
+    assert_eq!(said(3).as_deref(), Some("declined: the membership is over"));
+    assert_eq!(said(4).as_deref(), Some("declined: the membership was taken back"));
 }
 
 #[test]
@@ -293,6 +339,30 @@ fn f39_f41_failures_are_bounded_and_end_in_the_list() {
     };
     world.run(resolve);
     assert_eq!(sends(&work(&mut world)), 1);
+}
+
+/// What the log calls given up is what is given up.
+#[test]
+fn f39_a_job_says_beforehand_whether_a_failure_ends_it() {
+    let error = || "failed".to_owned();
+    for failure in [
+        Failure::Later { seconds: 5 },
+        Failure::Transient { error: error() },
+        Failure::Unreachable { error: error() },
+        Failure::Permanent { error: error() },
+    ] {
+        for attempt in [0, ATTEMPTS_MAX - 2, ATTEMPTS_MAX - 1] {
+            let mut world = World::new();
+            paid(&mut world, 1);
+            work(&mut world);
+            world.now += days(32);
+            let job = Job { attempt, ..end_job(&mut world) };
+            world.rows.jobs.put(job.id, job.clone());
+            world.finish(&job, JobOutcome::Failed(failure.clone()));
+            let is_dead = world.rows.jobs.get(&job.id).unwrap().state == JobState::Dead;
+            assert_eq!(job.ends_with(&failure), is_dead, "{attempt} {failure}");
+        }
+    }
 }
 
 #[test]

@@ -81,11 +81,14 @@ impl Telegram {
                 if here.requests.remove(&user.get()) {
                     here.members.insert(user.get());
                 }
-                Outcome::Approved
+                if here.members.contains(&user.get()) { Outcome::Approved } else { Outcome::RequestGone }
             }),
-            Action::Decline { chat, user, .. } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
-                here.requests.remove(&user.get());
-                Outcome::Done
+            Action::Decline { chat, user, why, .. } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
+                if here.requests.remove(&user.get()) {
+                    Outcome::Declined { why: *why }
+                } else {
+                    Outcome::RequestGone
+                }
             }),
             Action::Remove { chat, user } => self.in_chat(*chat, BotRight::RestrictMembers, |here| {
                 here.members.remove(&user.get());

@@ -8,9 +8,9 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinError, JoinSet};
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
-use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, action};
+use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, Unentitled, action};
 use tollhouse_telegram::{
-    Blocked, Button, ChatId, Error as TelegramError, Gateway, Html, Keyboard, Missing, UserId,
+    Blocked, Button, ChatId, Done, Error as TelegramError, Gateway, Html, Keyboard, Missing, UserId,
 };
 
 use crate::app::App;
@@ -153,11 +153,27 @@ async fn work(app: &Arc<App>, job: Job) {
     let outcome = perform(app, action).await;
     match &outcome {
         // The normal way of things: most buyers have not started the bot. Their link waits on the page and for their first /start.
-        Outcome::Failed(Failure::Unreachable { error }) => {
+        Outcome::Failed(failure @ Failure::Unreachable { error }) if !job.ends_with(failure) => {
             tracing::info!(job = %job.id, kind = job.kind.name(), error, "nobody to write to yet");
         }
+        // Telegram's limits are the normal way of things too.
+        Outcome::Failed(failure @ Failure::Later { .. }) => {
+            tracing::debug!(job = %job.id, kind = job.kind.name(), %failure, "a job waits");
+        }
+        Outcome::Failed(failure) if job.ends_with(failure) => {
+            tracing::error!(
+                job = %job.id, kind = job.kind.name(), subject = job.subject, attempt = job.attempt, %failure,
+                "job.given_up: a job did not work, and is not tried again by itself"
+            );
+        }
         Outcome::Failed(failure) => {
-            tracing::warn!(job = %job.id, kind = job.kind.name(), attempt = job.attempt, ?failure, "a job did not work");
+            tracing::warn!(job = %job.id, kind = job.kind.name(), attempt = job.attempt, %failure, "a job did not work");
+        }
+        Outcome::Declined { why } => {
+            tracing::info!(job = %job.id, subject = job.subject, %why, "join.declined: somebody who asked to join was not let in");
+        }
+        Outcome::RequestGone => {
+            tracing::info!(job = %job.id, subject = job.subject, "join.gone: a request to join was withdrawn, or an administrator declined it");
         }
         _ => {}
     }
@@ -227,9 +243,9 @@ async fn perform(app: &App, action: Action) -> Outcome {
             send(gateway, user, &texts::access(language, &title, ends_at, inside), Some(&keyboard)).await
         }
         Action::Approve { chat, user } => approve(gateway, chat, user).await,
-        Action::Decline { chat, user, title } => {
-            let why = texts::declined(app.language_of(user).await, &title);
-            decline(gateway, chat, user, &why).await
+        Action::Decline { chat, user, title, why } => {
+            let text = texts::declined(app.language_of(user).await, &title);
+            decline(gateway, chat, user, &text, why).await
         }
         Action::Remove { chat, user } => remove(gateway, chat, user).await,
         Action::Remind { user, title, ends_at, is_over, leaves_at, renews } => {
@@ -369,9 +385,15 @@ async fn approve(
     chat: PrivateChatId,
     user: TelegramUserId,
 ) -> Result<Outcome, TelegramError> {
-    match gateway.approve_chat_join_request(chat_id(chat), UserId(user.get())).await {
-        // Answered before, by us or by an admin: they are in, or asked no longer.
-        Ok(()) | Err(TelegramError::AlreadyDone(_)) => Ok(Outcome::Approved),
+    let (chat, user) = (chat_id(chat), UserId(user.get()));
+    match gateway.approve_chat_join_request(chat, user).await {
+        Ok(()) | Err(TelegramError::AlreadyDone(Done::Member)) => Ok(Outcome::Approved),
+        // Answered before, by us or by an admin, or withdrawn: only where they are now says which (F36).
+        Err(TelegramError::AlreadyDone(_)) => match gateway.get_chat_member(chat, user).await {
+            Ok(member) if member.status.is_inside() => Ok(Outcome::Approved),
+            Ok(_) | Err(TelegramError::NotFound(Missing::User | Missing::Member)) => Ok(Outcome::RequestGone),
+            Err(error) => Err(error),
+        },
         Err(error) => Err(error),
     }
 }
@@ -381,14 +403,18 @@ async fn decline(
     gateway: &Gateway,
     chat: PrivateChatId,
     user: TelegramUserId,
-    why: &Html,
+    text: &Html,
+    why: Unentitled,
 ) -> Result<Outcome, TelegramError> {
     // The reason is a courtesy: if it does not arrive the request is declined all the same.
-    if let Err(error) = send(gateway, user, why, None).await {
+    if let Err(error) = send(gateway, user, text, None).await {
         tracing::debug!(%error, "the reason for a declined join request was not delivered");
     }
     match gateway.decline_chat_join_request(chat_id(chat), UserId(user.get())).await {
-        Ok(()) | Err(TelegramError::AlreadyDone(_)) => Ok(Outcome::Done),
+        Ok(()) => Ok(Outcome::Declined { why }),
+        // An admin let them in before; that they are inside Telegram tells by itself.
+        Err(TelegramError::AlreadyDone(Done::Member)) => Ok(Outcome::Nothing),
+        Err(TelegramError::AlreadyDone(_)) => Ok(Outcome::RequestGone),
         Err(error) => Err(error),
     }
 }

@@ -15,7 +15,7 @@ use tollhouse_core::id::PrivateChatId;
 use tollhouse_core::import::{ImportMember, Origin};
 use tollhouse_core::membership::{Membership, MembershipStatus};
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::AttentionFilter;
+use tollhouse_store::{AttentionFilter, JobFilter};
 use tollhouse_telegram::fake::{Fault, NewChat, NewUser, World};
 use tollhouse_telegram::{AdminRights, ChatId, ChatKind, Limits, MemberStatus, Rate, UserId};
 use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, Town, user};
@@ -91,6 +91,13 @@ impl Gate {
         let link = self.membership().await.invite.unwrap().link;
         self.town.telegram.open_link(BEN, &link).unwrap();
         self.settle().await;
+    }
+
+    /// What stands at the jobs that answered requests to join.
+    async fn answers(&self) -> Vec<String> {
+        let jobs = self.town.store().jobs(JobFilter { limit: 100, ..JobFilter::default() }).await.unwrap();
+        let of_requests = jobs.into_iter().filter(|job| job.kind.name() == "answer_join_request");
+        of_requests.filter_map(|job| job.last_error).collect()
     }
 
     fn done(&self, method: &str) -> u64 {
@@ -245,6 +252,72 @@ async fn who_was_left_banned_by_a_removal_and_pays_again_gets_in() {
     assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)));
     gate.pass(24).await;
     assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)), "and stays in");
+    gate.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f41_a_join_request_that_nothing_can_work_in_keeps_nobody_waiting_behind_it() {
+    const POISON: UserId = UserId(6_660);
+    let mut gate = Gate::new(ChatKind::Channel).await;
+    gate.give(30).await;
+    gate.town.telegram.add_user(NewUser::new(POISON.0, "Poison")).unwrap();
+    let path = gate.town.database.url.strip_prefix("sqlite://").unwrap().to_owned();
+    let trigger = "CREATE TRIGGER poison BEFORE INSERT ON jobs WHEN NEW.subject LIKE '%:6660:%' \
+                   BEGIN SELECT RAISE(ABORT, 'poison'); END";
+    rusqlite::Connection::open(path).unwrap().execute_batch(trigger).unwrap();
+    let link = gate.membership().await.invite.unwrap().link;
+    gate.town.telegram.open_link(POISON, &link).unwrap();
+    gate.town.telegram.open_link(BEN, &link).unwrap();
+    gate.settle().await;
+    let inside = |who| gate.town.telegram.read(|world| world.is_inside(CHAT, who));
+    assert_eq!((inside(BEN), inside(POISON)), (true, false));
+    gate.town.stop().await;
+}
+
+/// The bot has heard the request, and somebody else is faster with the answer than the worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn f36_f37_a_request_that_another_answered_lets_in_only_who_is_inside() {
+    type Act = fn(&Gate);
+    let declined: Act = |gate| gate.town.telegram.decide(CHAT, UserId(OWNER), BEN, false).unwrap();
+    let withdrawn: Act = |gate| gate.town.telegram.withdraw_request(BEN, CHAT).unwrap();
+    let approved: Act = |gate| gate.town.telegram.decide(CHAT, UserId(OWNER), BEN, true).unwrap();
+    for (act, is_inside) in [(declined, false), (withdrawn, false), (approved, true)] {
+        let mut gate = Gate::new(ChatKind::Channel).await;
+        gate.give(30).await;
+        let link = gate.membership().await.invite.unwrap().link;
+        gate.town.telegram.open_link(BEN, &link).unwrap();
+        let heard = |world: &World| (world.updates_waiting() == 0).then_some(());
+        gate.town.telegram.wait_for("a bot that has heard the request", heard).await.unwrap();
+        act(&gate);
+        gate.settle().await;
+        let membership = gate.membership().await;
+        assert_eq!(membership.joined_at.is_some(), is_inside);
+        assert_eq!(membership.invite.as_ref().map(|invite| invite.link.as_str()), Some(link.as_str()));
+        if !is_inside {
+            assert_eq!(
+                gate.answers().await,
+                ["not answered: the request was withdrawn, or an administrator declined it"]
+            );
+            gate.come_in().await;
+            assert!(gate.membership().await.joined_at.is_some());
+        }
+        assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)));
+        gate.town.stop().await;
+    }
+}
+
+/// "I was declined" has an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn f36_the_list_of_jobs_says_why_somebody_was_declined() {
+    const STRANGER: UserId = UserId(666);
+    let mut gate = Gate::new(ChatKind::Channel).await;
+    gate.give(30).await;
+    gate.town.telegram.add_user(NewUser::new(STRANGER.0, "Sam")).unwrap();
+    let link = gate.membership().await.invite.unwrap().link;
+    gate.town.telegram.open_link(STRANGER, &link).unwrap();
+    gate.settle().await;
+    assert!(!gate.town.telegram.read(|world| world.is_inside(CHAT, STRANGER)));
+    assert_eq!(gate.answers().await, ["declined: no membership"]);
     gate.town.stop().await;
 }
 

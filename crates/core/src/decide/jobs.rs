@@ -10,8 +10,7 @@ use crate::bot_chat::{HELD_ERROR, RIGHTS_WAIT_MINUTES};
 use crate::command::{Outcome, Refusal};
 use crate::id::{ChannelId, GrantId, JobId, LeaseToken, MembershipId, PrivateChatId, TelegramUserId};
 use crate::job::{
-    ATTEMPTS_MAX, ERROR_LENGTH_MAX, Failure, Job, JobKind, JobState, LEASE_SECONDS, Lease,
-    Outcome as JobOutcome, backoff,
+    ERROR_LENGTH_MAX, Failure, Job, JobKind, JobState, LEASE_SECONDS, Lease, Outcome as JobOutcome, backoff,
 };
 use crate::membership::{Grant, Invite, MembershipStatus, later, usable_invite};
 use crate::order::{InvoiceProblem, OrderKind};
@@ -94,6 +93,8 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                     delivered(work, grant_id, membership_id, outcome)
                 }
                 JobKind::AnswerJoinRequest { channel_id, user, .. } => {
+                    // Whoever was turned away asks why: the row is what is left of it.
+                    job.last_error = turned_away(outcome);
                     answered(work, channel_id, user, outcome)
                 }
                 JobKind::EndMembership { membership_id, removing } => {
@@ -185,6 +186,7 @@ fn put(work: &mut Work<'_>, mut job: Job, next: Option<Timestamp>) {
 }
 
 fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool) {
+    let is_over = job.ends_with(failure);
     let wait = match failure {
         Failure::Later { seconds } => {
             job.last_error = Some(format!("told to wait {seconds} s"));
@@ -201,7 +203,7 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             let next = if asked_again { Some(work.now) } else { reminders::unreachable(work, &mut job) };
             return put(work, job, next);
         }
-        Failure::Unreachable { error } if !job.kind.shows_out() => {
+        Failure::Unreachable { error } if !is_over => {
             // Nobody to write to: the page shows the link, and the next /start arms the job again (F42), also one that came
             // while we were finding out.
             job.last_error = Some(bounded(error));
@@ -211,9 +213,8 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
         Failure::Transient { error } => {
             job.last_error = Some(bounded(error));
             job.attempt += 1;
-            (job.attempt < ATTEMPTS_MAX).then(|| backoff(job.attempt, work.ids.random()))
+            (!is_over).then(|| backoff(job.attempt, work.ids.random()))
         }
-        // A removal writes to nobody: it was not done, and is for a person (F44).
         Failure::Permanent { error }
         | Failure::BelowMinimum { error, .. }
         | Failure::Unreachable { error } => {
@@ -366,6 +367,17 @@ fn has_usable_invite(work: &Work<'_>, id: MembershipId) -> bool {
     let Some(membership) = work.snapshot.memberships.get(&id) else { return false };
     let channel = work.snapshot.channels.get(&membership.channel_id);
     channel.is_some_and(|channel| usable_invite(membership, channel.chat_since).is_some())
+}
+
+/// What stands at the job of a join request that let nobody in.
+fn turned_away(outcome: &JobOutcome) -> Option<String> {
+    match outcome {
+        JobOutcome::Declined { why } => Some(format!("declined: {why}")),
+        JobOutcome::RequestGone => {
+            Some("not answered: the request was withdrawn, or an administrator declined it".to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn answered(

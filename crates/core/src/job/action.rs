@@ -19,6 +19,27 @@ use crate::safeguard::Safeguard;
 use crate::snapshot::Snapshot;
 use crate::stay;
 
+/// Why somebody who asks to join is not let in, for whoever is asked about it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unentitled {
+    /// They never had a membership of the channel.
+    NoMembership,
+    /// Its time is over.
+    Over,
+    /// It was taken back.
+    TakenBack,
+}
+
+impl std::fmt::Display for Unentitled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoMembership => "no membership",
+            Self::Over => "the membership is over",
+            Self::TakenBack => "the membership was taken back",
+        })
+    }
+}
+
 /// What the worker is to do next, outside of any transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -115,6 +136,8 @@ pub enum Action {
         user: TelegramUserId,
         /// The channel's title.
         title: String,
+        /// Why not.
+        why: Unentitled,
     },
     /// Show somebody out: ban, then lift the ban. Never the owner or an admin.
     Remove {
@@ -211,14 +234,19 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
             let Some(channel) = snapshot.channels.get(channel_id) else {
                 return Action::Nothing;
             };
-            let entitled = snapshot
-                .membership_of(*channel_id, *user)
-                .is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
+            let membership = snapshot.membership_of(*channel_id, *user);
+            let entitled =
+                membership.is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
             // Whom the owner lets be inside without paying need not be let in by hand.
             if entitled || stay::is_guest(snapshot, channel, *user) {
                 Action::Approve { chat: channel.private_chat, user: *user }
             } else {
-                Action::Decline { chat: channel.private_chat, user: *user, title: channel.title.clone() }
+                let why = match membership.map(|membership| membership.status) {
+                    None => Unentitled::NoMembership,
+                    Some(MembershipStatus::Revoked) => Unentitled::TakenBack,
+                    Some(_) => Unentitled::Over,
+                };
+                Action::Decline { chat: channel.private_chat, user: *user, title: channel.title.clone(), why }
             }
         }
         JobKind::EndMembership { membership_id, removing } => {

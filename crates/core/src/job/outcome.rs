@@ -1,5 +1,6 @@
 //! What came of doing the next step.
 
+use super::Unentitled;
 use crate::bot_chat::BotRight;
 use crate::event::Received;
 use crate::id::{MessageId, PrivateChatId, PublicChatId, TelegramChatId};
@@ -42,6 +43,13 @@ pub enum Outcome {
     },
     /// The join request was approved.
     Approved,
+    /// The join request was declined.
+    Declined {
+        /// Why.
+        why: Unentitled,
+    },
+    /// The join request was gone before it was answered, and who asked is not inside: they withdrew it, or an administrator declined it.
+    RequestGone,
     /// A notice was told to one chat.
     Told {
         /// To which.
@@ -49,7 +57,7 @@ pub enum Outcome {
         /// Whether others are still to be told.
         more: bool,
     },
-    /// The message was sent, the request declined, the member removed.
+    /// The message was sent, the member removed.
     Done,
     /// The member cannot be removed and need not be: the owner, an admin.
     NotRemovable,
@@ -127,4 +135,19 @@ pub enum Failure {
         /// What went wrong.
         error: String,
     },
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Later { seconds } => write!(f, "told to wait {seconds} s"),
+            Self::NoRights { chat, right } => {
+                write!(f, "the bot lacks the right {} in the chat {chat}", right.as_str())
+            }
+            Self::Transient { error }
+            | Self::Unreachable { error }
+            | Self::BelowMinimum { error, .. }
+            | Self::Permanent { error } => f.write_str(error),
+        }
+    }
 }
