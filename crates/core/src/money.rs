@@ -190,6 +190,21 @@ mod tests {
         }
     }
 
+    /// Coins of little worth come by the billions, with all their places; and an amount that is not there is none.
+    #[test]
+    fn f81_amounts_of_small_coins_keep_every_digit_and_a_missing_one_is_no_number() {
+        for text in
+            ["29836423.817265340123456789", "999999999999999.999999999999", "0.000000000000000000000001"]
+        {
+            assert_eq!(exact_amount(text).unwrap().to_string(), text);
+        }
+        assert_eq!(exact_amount("2.9836423817265e7").unwrap().to_string(), "29836423.817265");
+        for text in ["None", "null", "undefined", "Infinity", "0.1+0.2"] {
+            assert!(exact_amount(text).is_err(), "{text}");
+        }
+        assert_eq!((Reported::Nothing.exact(), Reported::Unusable.positive()), (None, None));
+    }
+
     #[test]
     fn what_cannot_be_held_exactly_is_refused_not_rounded() {
         for text in [

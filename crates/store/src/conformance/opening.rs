@@ -1,15 +1,21 @@
 //! Opening and roles.
 
-use tollhouse_core::id::{OrderId, ProviderPaymentId};
-use tollhouse_core::snapshot::Needs;
+use tollhouse_core::id::{
+    AttentionId, ChannelId, ClaimToken, GrantId, JobId, LinkId, MembershipId, OrderId, PlanId, PrivateChatId,
+    ProviderPaymentId, PublicChatId, RunId, TelegramChatId, TelegramUserId,
+};
+use tollhouse_core::removal::SwitchName;
+use tollhouse_core::snapshot::{DueJobs, Needs};
+use uuid::Uuid;
 
 use super::{Fresh, World};
 use crate::layout::{
-    ATTENTION, AUDIT, CHANNELS, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, ORDERS, PAYMENTS, PLANS,
+    ATTENTION, AUDIT, BOT_CHATS, CHANNELS, DIALOGUES, EVENTS, GRANTS, JOBS, LINKS, MEMBERSHIPS, OFFERS,
+    ORDERS, PAYMENTS, PLANS, PRESENCES, RUNS, SWITCHES,
 };
 use crate::{
     AttentionFilter, AuditFilter, ChannelFilter, JobFilter, LinkFilter, MembershipFilter, OpenError,
-    OpenOptions, OrderFilter, PaymentFilter, Ports, migrate, open_with,
+    OpenOptions, OrderFilter, PaymentFilter, Ports, PresenceFilter, RunFilter, migrate, open_with,
 };
 
 /// No statement waits for its first use to turn out as wrong (F101), and no column is called otherwise than in the schema (F103).
@@ -24,6 +30,12 @@ pub async fn f101_f103_every_operation_is_known_to_an_empty_database(database: &
         &EVENTS,
         &MEMBERSHIPS,
         &GRANTS,
+        &PRESENCES,
+        &RUNS,
+        &SWITCHES,
+        &BOT_CHATS,
+        &DIALOGUES,
+        &OFFERS,
         &JOBS,
         &ATTENTION,
         &AUDIT,
@@ -32,7 +44,6 @@ pub async fn f101_f103_every_operation_is_known_to_an_empty_database(database: &
     }
     let (store, now) = (&world.store, world.clock.now());
     let payment = ProviderPaymentId::new(1).unwrap();
-    let order = OrderId(uuid::Uuid::nil());
     assert!(store.channels(ChannelFilter::default()).await.unwrap().is_empty());
     assert!(store.links(LinkFilter::default()).await.unwrap().is_empty());
     assert!(store.orders(OrderFilter::default()).await.unwrap().is_empty());
@@ -40,6 +51,9 @@ pub async fn f101_f103_every_operation_is_known_to_an_empty_database(database: &
     let stuck = PaymentFilter { stuck_before: Some(now), ..PaymentFilter::default() };
     assert!(store.payments(stuck).await.unwrap().is_empty());
     assert!(store.memberships(MembershipFilter::default()).await.unwrap().is_empty());
+    assert!(store.presences(PresenceFilter::default()).await.unwrap().is_empty());
+    assert!(store.runs(RunFilter::default()).await.unwrap().is_empty());
+    assert_eq!(store.count_members(ChannelId(Uuid::nil())).await.unwrap(), 0);
     assert!(store.attention(AttentionFilter::default()).await.unwrap().is_empty());
     assert!(store.jobs(JobFilter::default()).await.unwrap().is_empty());
     assert!(store.audit(AuditFilter::default()).await.unwrap().is_empty());
@@ -48,8 +62,46 @@ pub async fn f101_f103_every_operation_is_known_to_an_empty_database(database: &
     assert_eq!(store.stats(now).await.unwrap(), crate::Stats::default());
     assert_eq!(store.get_state("x").await.unwrap(), None);
     store.check().await.unwrap();
-    let needs = Needs { payments: [payment].into(), orders: [order].into(), ..Needs::default() };
-    assert!(store.snapshot(needs).await.unwrap().payments.get(&payment).is_none());
+    assert!(store.snapshot(everything(payment, now)).await.unwrap().payments.get(&payment).is_none());
+}
+
+/// Asks for something of every kind. Each field is named, so that one that is added must be thought of here.
+fn everything(payment: ProviderPaymentId, now: jiff::Timestamp) -> Needs {
+    let (id, user) = (Uuid::nil(), TelegramUserId::new(1).unwrap());
+    let (channel, public_chat) = (ChannelId(id), PublicChatId::new(-1).unwrap());
+    let (private_chat, chat) = (PrivateChatId::new(-2).unwrap(), TelegramChatId::new(-2).unwrap());
+    Needs {
+        payments: [payment].into(),
+        orders: [OrderId(id)].into(),
+        claims: [ClaimToken(id)].into(),
+        changed_channels: [channel].into(),
+        wishes: [(user, PlanId(id))].into(),
+        channels: [ChannelId(Uuid::max())].into(),
+        private_chats: [private_chat].into(),
+        public_chats: [public_chat].into(),
+        links: [LinkId(id)].into(),
+        slugs: ["x".to_owned()].into(),
+        grants: [GrantId(id)].into(),
+        memberships: [MembershipId(id)].into(),
+        members: [(channel, user)].into(),
+        legacy_members: [(public_chat, user)].into(),
+        joiners: [(private_chat, user)].into(),
+        users: [user].into(),
+        presences: [(channel, user)].into(),
+        presence_of: [MembershipId(id)].into(),
+        departures: [MembershipId(id)].into(),
+        runs: [RunId(id)].into(),
+        switches: [SwitchName::Removals].into(),
+        bot_chats: [chat].into(),
+        bot_chats_by: [user].into(),
+        rights_of: [channel].into(),
+        held_jobs: [channel].into(),
+        dialogues: [user].into(),
+        offers: [channel].into(),
+        attention: [AttentionId(id)].into(),
+        jobs: [JobId(id)].into(),
+        due_jobs: Some(DueJobs { now, limit: 1 }),
+    }
 }
 
 pub async fn eight_openers_at_once_migrate_once(database: &dyn Fresh) {

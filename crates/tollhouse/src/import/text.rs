@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn f81_an_amount_without_its_coin_is_no_amount() {
+    fn an_amount_without_its_coin_is_no_amount() {
         assert_eq!(money(some("0.5").as_ref(), None), None);
         assert_eq!(money(some("None").as_ref(), some("eth").as_ref()), None);
         let tiny = money(some("0.000268920000000000").as_ref(), some("ETH").as_ref()).unwrap();
