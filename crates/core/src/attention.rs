@@ -111,6 +111,8 @@ reasons! {
     ChildPayment = "child_payment", "More money came to the address of an earlier payment and does not complete its order by itself. Grant, dismiss or note the refund.";
     /// The wrong coin or network.
     WrongAsset = "wrong_asset", "The wrong coin or network was sent. Recover it at the provider, then grant or note the refund.";
+    /// Money that was seen on chain and never credited.
+    MoneyNotCredited = "money_not_credited", "Money was seen, but the provider calls the payment failed, expired or cancelled and credited nothing; most often it was less than it takes in that coin. Ask the provider to finish the payment or to send the money back; or grant, or note the refund.";
     /// An amount that cannot be held exactly, or is negative.
     AmountUnusable = "amount_unusable", "An amount in the notification cannot be used (negative, or more digits than can be held exactly). Look at the raw event, then grant or note the refund.";
     /// A status that we do not know.
@@ -127,6 +129,8 @@ reasons! {
     Late = "late", "The payment came after the order had expired. Grant, or note the refund.";
     /// Somebody is inside who has no membership.
     StrangerInside = "stranger_inside", "Somebody is inside who has no membership. Resolve as grant to let them stay (the white list), remove them in Telegram, or dismiss.";
+    /// A member whose time is over is an administrator, and stays.
+    AdminStays = "admin_stays", "Somebody's time is over, but they are an administrator of the chat, and Telegram lets a bot remove none. Take their rights away and remove them in Telegram, or resolve as grant to let them stay (the white list), or dismiss.";
     /// A member who has paid was banned by a person.
     MemberBanned = "member_banned", "Somebody has paid who was banned from the chat by an administrator, so that they cannot get in. Lift the ban in Telegram, or `membership revoke` and give the money back.";
     /// A run has reached its limit.
@@ -195,6 +199,7 @@ impl Reason {
             | Self::Underpaid
             | Self::ChildPayment
             | Self::WrongAsset
+            | Self::MoneyNotCredited
             | Self::AmountUnusable
             | Self::PaidAfterRefund
             | Self::UnknownStatus
@@ -205,6 +210,7 @@ impl Reason {
             | Self::InvoiceNotMade
             | Self::OfferNotPosted
             | Self::StrangerInside
+            | Self::AdminStays
             | Self::RemovalsStopped => &[Resolution::Grant, Resolution::Dismiss],
             Self::NoOrderId
             | Self::UnknownOrder

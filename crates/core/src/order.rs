@@ -11,8 +11,8 @@ use crate::channel::PlanDuration;
 use crate::id::{ChannelId, ClaimToken, LinkId, MessageId, OrderId, PlanId, TelegramUserId};
 use crate::money::{Currency, Money};
 
-pub(crate) use assess::grant_holds;
 pub use assess::{Assessment, assess};
+pub(crate) use assess::{grant_holds, nothing_text};
 pub use donation::received;
 
 /// How long an order waits for money before its page says that it has expired, in hours. Money that comes later is honoured

@@ -284,6 +284,18 @@ impl Payment {
         self.seen.has_credit() && !self.is_refunded()
     }
 
+    /// Whether money was seen, and yet the provider calls the payment over without having credited any of it: most often it was less than
+    /// the provider takes in that coin.
+    #[must_use]
+    pub fn came_to_nothing(&self) -> bool {
+        let is_over =
+            matches!(self.status, PaymentStatus::Expired | PaymentStatus::Cancelled | PaymentStatus::Failed);
+        let on_chain = [PaymentStatus::Confirming, PaymentStatus::Confirmed, PaymentStatus::Sending];
+        let was_seen =
+            self.actually_paid.is_some() || on_chain.iter().any(|status| self.seen.contains(status));
+        is_over && was_seen && !self.seen.has_credit() && !self.is_refunded()
+    }
+
     /// Whether it paid the bound order in full, refunded or not: a re-deposit never does, whatever one of its notifications said.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -86,6 +86,17 @@ fn f49_a_donation_leaves_a_membership_as_it_is() {
 }
 
 #[test]
+fn f09_a_donation_that_was_seen_and_never_credited_is_odd() {
+    let mut world = World::new();
+    let order = donate(&mut world, "5 USD", Some(BUYER)).unwrap();
+    world.notify(&note(1, "failed", order).paid("4"));
+    let item = world.rows.attention.values().find(|item| item.is_open()).unwrap();
+    assert_eq!((item.reason, item.detail.as_str()), (Reason::DonationOdd, "failed, 4 of 10 TRX was seen"));
+    world.notify(&note(1, "finished", order));
+    assert_eq!(world.open_reasons(), []);
+}
+
+#[test]
 fn a_part_of_a_donation_is_a_donation_and_more_of_it_is_told_once() {
     let mut world = World::new();
     let order = donate(&mut world, "5 USD", Some(BUYER)).unwrap();

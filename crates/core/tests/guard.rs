@@ -5,11 +5,11 @@
 mod world;
 
 use jiff::{SignedDuration, Timestamp};
-use tollhouse_core::attention::{Reason, Resolution};
+use tollhouse_core::attention::{Reason, Resolution, Subject};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, NewChannel, NewPlan, Outcome, Refusal};
 use tollhouse_core::id::{ChannelId, PrivateChatId, PublicChatId};
-use tollhouse_core::job::{Action, Job, JobKind, JobState, Outcome as JobOutcome, action};
+use tollhouse_core::job::{Action, Job, JobKind, JobState, Outcome as JobOutcome, OwnerNotice, action};
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::membership_policy::{MembershipPolicies, StrangerPolicy};
 use tollhouse_core::policy::{Policies, PolicyChange};
@@ -252,6 +252,69 @@ fn a_stranger_whom_telegram_calls_an_administrator_is_noted_as_one() {
     assert_eq!(standing_of(&world, 666), Some(Standing::Admin));
     assert_eq!(state_of(&world, &job).0, JobState::Done);
     assert!(world.rows.audit.iter().all(|entry| entry.action != "stranger.removed"));
+}
+
+#[test]
+fn a_stranger_who_may_stay_is_on_the_white_list_from_then_on() {
+    let mut world = World::new();
+    seen(&mut world, 666, Standing::Inside);
+    resolve(&mut world, Resolution::Grant).unwrap();
+    let listed = world.rows.presences.get(&(world.channel, user(666))).unwrap().listed.clone();
+    assert_eq!(listed.map(|listed| listed.by).as_deref(), Some("telegram:1001"));
+}
+
+/// Works until a member's time is over and Telegram has said that they are an administrator.
+fn an_admin_whose_time_is_over() -> World {
+    let mut world = World::new();
+    member(&mut world, 7, PlanDuration::Days(1));
+    for _ in 0..24 * 8 {
+        world.now += hours(1);
+        work_with(&mut world, |act| matches!(act, Action::Remove { .. }).then_some(JobOutcome::NotRemovable));
+    }
+    world
+}
+
+#[test]
+fn f44_an_administrator_whose_time_is_over_is_told_of_once() {
+    let mut world = an_admin_whose_time_is_over();
+    assert_eq!(world.open_reasons(), [Reason::AdminStays]);
+    let item = world.rows.attention.values().find(|item| item.is_open()).unwrap();
+    assert_eq!(item.subject, Subject::Member { channel_id: world.channel, user: user(7) });
+    assert_eq!(item.detail, "Telegram user 7, whose time ended 2025-11-08T12:00:00Z");
+    let told = |world: &World| {
+        let is_told = |notice: &OwnerNotice| {
+            matches!(notice, OwnerNotice::Attention { reason: Reason::AdminStays, .. })
+        };
+        world.told().iter().filter(|notice| is_told(notice)).count()
+    };
+    assert_eq!(told(&world), 1);
+    assert_eq!(standing_of(&world, 7), Some(Standing::Admin));
+    assert_eq!(world.membership(7).unwrap().status, MembershipStatus::Expired);
+    // Seen again as one: nothing new.
+    seen(&mut world, 7, Standing::Admin);
+    assert_eq!((world.open_reasons(), told(&world)), (vec![Reason::AdminStays], 1));
+}
+
+#[test]
+fn f44_it_settles_when_the_administrator_goes_is_none_any_more_pays_or_may_stay() {
+    let leaves = |world: &mut World| seen(world, 7, Standing::Outside);
+    let pays = |world: &mut World| {
+        world.run(grant(world, 7, PlanDuration::Days(30)));
+        work(world);
+    };
+    let may_stay = |world: &mut World| {
+        resolve(world, Resolution::Grant).unwrap();
+        assert!(world.rows.presences.get(&(world.channel, user(7))).unwrap().listed.is_some());
+    };
+    for end in [leaves as fn(&mut World), pays, may_stay] {
+        let mut world = an_admin_whose_time_is_over();
+        end(&mut world);
+        assert_eq!(world.open_reasons(), []);
+    }
+    // Without the rights they are somebody inside who has no membership.
+    let mut world = an_admin_whose_time_is_over();
+    seen(&mut world, 7, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
 }
 
 #[test]

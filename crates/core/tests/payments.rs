@@ -121,6 +121,96 @@ fn f09_every_status_is_kept_and_shown() {
     }
 }
 
+/// Every order of these notes.
+fn orders_of(notes: &[Note]) -> Vec<Vec<Note>> {
+    if notes.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut orders = Vec::new();
+    for index in 0..notes.len() {
+        let mut rest = notes.to_vec();
+        let first = rest.remove(index);
+        for mut order in orders_of(&rest) {
+            order.insert(0, first.clone());
+            orders.push(order);
+        }
+    }
+    orders
+}
+
+#[test]
+fn f09_money_that_was_seen_and_never_credited_is_for_a_person() {
+    let listed = [Reason::MoneyNotCredited];
+    for (what, told, reasons) in [
+        ("as the provider reports it", vec![("failed", "10")], &listed[..]),
+        ("seen before", vec![("confirming", ""), ("failed", "")], &listed),
+        ("seen and reported", vec![("waiting", ""), ("confirming", ""), ("failed", "10")], &listed),
+        ("too late", vec![("confirmed", "10"), ("expired", "10")], &listed),
+        ("given up", vec![("sending", "3"), ("cancelled", "3")], &listed),
+        ("nothing came", vec![("waiting", ""), ("failed", "0")], &[]),
+        ("nothing came in time", vec![("waiting", "0"), ("expired", "0")], &[]),
+        ("it came after all", vec![("confirming", "10"), ("failed", "10"), ("finished", "10")], &[]),
+        ("it went back", vec![("confirming", "10"), ("failed", "10"), ("refunded", "10")], &[]),
+        ("it is under way", vec![("confirming", "10"), ("sending", "10")], &[]),
+    ] {
+        for has_order in [true, false] {
+            let note = |(status, paid): (&'static str, &'static str)| {
+                Note::new(1, status, "").pay("10", "trx").paid(paid)
+            };
+            let notes: Vec<Note> = told.iter().copied().map(note).collect();
+            for notes in orders_of(&notes) {
+                let mut world = World::new();
+                let order = world.order("Month", Some(BUYER));
+                for note in notes {
+                    world.notify(&Note { order_ref: has_order.then(|| order.to_string()), ..note });
+                }
+                // Money without an order is for a person in any case.
+                let open = world.open_reasons();
+                let mine: Vec<Reason> =
+                    open.iter().copied().filter(|reason| *reason != Reason::NoOrderId).collect();
+                assert_eq!(mine, reasons, "{what}, with an order: {has_order}");
+                let is_placed = has_order || what != "it came after all";
+                assert_eq!(!open.contains(&Reason::NoOrderId), is_placed, "{what}");
+                assert!(reasons.is_empty() || !world.told().is_empty(), "{what}, with an order: {has_order}");
+                let is_paid = has_order && what == "it came after all";
+                assert_eq!(world.membership(BUYER).is_some(), is_paid, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn f09_a_person_decides_about_money_that_was_never_credited() {
+    for resolution in [Resolution::Grant, Resolution::Refund, Resolution::Dismiss] {
+        let mut world = World::new();
+        let order = world.order("Month", Some(BUYER));
+        world.notify(&Note::for_order(1, "failed", order).pay("10", "trx").paid("8"));
+        let item = world.rows.attention.values().find(|item| item.is_open()).unwrap();
+        assert_eq!(item.detail, "failed, 8 of 10 TRX was seen");
+        let resolve = Command::ResolveAttention {
+            attention_id: item.id,
+            resolution,
+            reason: "I have looked".into(),
+            actor: "cli:test".into(),
+        };
+        world.run(resolve);
+        world.notify(&Note::for_order(1, "failed", order).pay("10", "trx").paid("8"));
+        assert_eq!(world.open_reasons(), [], "{resolution:?}: a repeat says nothing new");
+        assert_eq!(world.membership(BUYER).is_some(), resolution == Resolution::Grant, "{resolution:?}");
+    }
+    // Beside a payment that paid it is the buyer's all the same, whichever came first.
+    for ids in [[1, 2], [2, 1]] {
+        let mut world = World::new();
+        let order = world.order("Month", Some(BUYER));
+        for id in ids {
+            let status = if id == 1 { "failed" } else { "finished" };
+            world.notify(&Note::for_order(id, status, order).pay("10", "trx").paid("10"));
+        }
+        assert_eq!(world.get(order).state, OrderState::Paid);
+        assert_eq!(world.open_reasons(), [Reason::MoneyNotCredited]);
+    }
+}
+
 #[test]
 fn f09_refund_takes_back_exactly_that_orders_period() {
     let mut world = World::new();

@@ -7,6 +7,7 @@ use tollhouse_core::attention::{Reason, Resolution, Subject};
 use tollhouse_core::command::{Command, Member, Outcome, Refusal};
 use tollhouse_core::event::Verdict;
 use tollhouse_core::id::{AttentionId, OrderId};
+use tollhouse_core::job::{Failure, JobKind, Outcome as JobOutcome, OwnerNotice};
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::offer::Donations;
 use tollhouse_core::order::OrderState;
@@ -152,6 +153,158 @@ fn f27_an_order_paid_by_two_invoices_is_granted_once_and_the_second_money_is_see
     world.notify(&Note::for_order(3, "finished", order).pay("0.2", "eth").paid("0.2"));
     assert_eq!(world.open_reasons(), [Reason::PaidTwice], "a third payment is something new");
     assert_eq!(world.rows.grants.values().count(), 1);
+}
+
+/// The whole price is there twice, in whatever way each of the two came about.
+#[test]
+fn f27_what_was_paid_in_full_more_than_once_is_on_the_list_however_it_was_paid() {
+    let trx =
+        |id, status, order: OrderId, paid| Note::for_order(id, status, order).pay("10", "trx").paid(paid);
+    let dear = |id, order: OrderId| {
+        Note::for_order(id, "finished", order).price("99", "usd").pay("400", "trx").paid("400")
+    };
+    for (how, first, is_twice) in [
+        ("in full", vec![("finished", "10")], true),
+        ("all but the tolerance", vec![("partially_paid", "9.95")], true),
+        ("in two parts", vec![("partially_paid", "6"), ("partially_paid", "4")], true),
+        ("at another price", vec![("dear", "")], true),
+        ("a part only", vec![("partially_paid", "6")], false),
+        ("nothing", vec![("waiting", "")], false),
+    ] {
+        for last_first in [false, true] {
+            let mut world = World::new();
+            let order = world.order("Month", Some(BUYER));
+            // A payment that was begun says what the price is in the coin.
+            world.notify(&trx(1, "waiting", order, ""));
+            let whole = trx(9, "finished", order, "10");
+            let mut notes: Vec<Note> = (2..)
+                .zip(&first)
+                .map(|(id, (status, paid))| match *status {
+                    "dear" => dear(id, order),
+                    status => trx(id, status, order, paid),
+                })
+                .collect();
+            notes.insert(if last_first { 0 } else { notes.len() }, whole);
+            for note in &notes {
+                world.notify(note);
+            }
+            assert_eq!(world.get(order).state, OrderState::Paid, "{how}");
+            assert_eq!(world.open_reasons().contains(&Reason::PaidTwice), is_twice, "{how}, {last_first}");
+            assert_eq!(world.rows.grants.values().count(), 1, "{how}");
+            if is_twice {
+                let id = item(&world, Reason::PaidTwice);
+                let detail = world.rows.attention.get(&id).unwrap().detail.clone();
+                let ids: Vec<String> = (2..).zip(&first).map(|(id, _)| id.to_string()).collect();
+                assert_eq!(detail, format!("payments {}, 9", ids.join(", ")), "{how}");
+            }
+        }
+    }
+}
+
+/// What a person binds is no more and no less than what came by itself.
+#[test]
+fn f27_payments_that_a_person_binds_are_on_the_list_when_they_pay_twice() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "waiting", order).pay("10", "trx").paid(""));
+    let mut bind = |note: Note| {
+        world.notify(&Note { order_ref: None, ..note.clone() });
+        let payment_id = payment_id(note.id);
+        world.run(Command::BindPayment { payment_id, order_id: order, actor: "cli:test".into() });
+        (world.get(order).state, world.open_reasons(), world.get(order).overpaid.clone())
+    };
+    let dear = Note::new(2, "finished", "").price("99", "usd").pay("400", "trx").paid("400");
+    let (state, reasons, overpaid) = bind(dear);
+    assert_eq!((state, reasons), (OrderState::Paid, vec![]));
+    assert_eq!(overpaid.unwrap().to_string(), "390 TRX", "what was too much is on the order");
+    let (state, reasons, _) = bind(Note::new(3, "finished", "").pay("10", "trx").paid("10"));
+    assert_eq!((state, reasons), (OrderState::Paid, vec![Reason::PaidTwice]));
+}
+
+#[test]
+fn an_open_item_says_what_is_known_now() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    for id in 1..=3 {
+        world.notify(&Note::for_order(id, "finished", order));
+    }
+    let id = item(&world, Reason::PaidTwice);
+    assert_eq!(world.rows.attention.get(&id).unwrap().detail, "payments 1, 2, 3");
+    let told = |world: &World| {
+        world.told().iter().filter(|notice| matches!(notice, OwnerNotice::Attention { .. })).count()
+    };
+    assert_eq!(told(&world), 1, "one item, one word");
+    // Closed by a person, and opened again by what is new: the same item, with what is new and since when.
+    resolve(&mut world, Reason::PaidTwice, Resolution::Dismiss).unwrap();
+    world.now += days(1);
+    world.notify(&Note::for_order(4, "finished", order));
+    let again = world.rows.attention.get(&id).unwrap();
+    assert_eq!(again.detail, "payments 1, 2, 3, 4");
+    assert_eq!((again.opened_at, again.resolved.is_none()), (world.now, true));
+    assert_eq!(told(&world), 2);
+}
+
+#[test]
+fn an_item_follows_its_payment_to_a_channel() {
+    let unbound = || Note { order_ref: None, ..Note::new(1, "failed", "") };
+    // Open while the payment is bound, and settled before.
+    for is_refunded in [false, true] {
+        let mut world = World::new();
+        let order = world.order("Month", Some(BUYER));
+        world.notify(&unbound());
+        let id = item(&world, Reason::MoneyNotCredited);
+        let actions = |world: &World| world.rows.attention.get(&id).unwrap().actions();
+        assert_eq!(world.rows.attention.get(&id).unwrap().channel_id, None);
+        assert_eq!(actions(&world), [Resolution::Refund, Resolution::Dismiss], "nothing to grant yet");
+        if is_refunded {
+            resolve(&mut world, Reason::MoneyNotCredited, Resolution::Refund).unwrap();
+        }
+        let bind = Command::BindPayment { payment_id: payment_id(1), order_id: order, actor: "cli:x".into() };
+        world.run(bind);
+        let bound = world.rows.attention.get(&id).unwrap();
+        assert_eq!((bound.channel_id.is_some(), bound.is_open()), (!is_refunded, !is_refunded));
+        if !is_refunded {
+            assert_eq!(actions(&world), [Resolution::Grant, Resolution::Refund, Resolution::Dismiss]);
+        }
+    }
+    // Closed by a person as nobody's, and opened again as a channel's.
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&unbound());
+    let id = item(&world, Reason::MoneyNotCredited);
+    resolve(&mut world, Reason::MoneyNotCredited, Resolution::Dismiss).unwrap();
+    world.run(Command::BindPayment { payment_id: payment_id(1), order_id: order, actor: "cli:x".into() });
+    assert_eq!(world.open_reasons(), [], "nothing more is known");
+    world.notify(&unbound().paid("0.00002"));
+    let again = world.rows.attention.get(&id).unwrap();
+    assert_eq!((again.channel_id, again.is_open()), (Some(world.channel), true));
+}
+
+#[test]
+fn f41_a_notice_that_cannot_be_sent_is_on_the_list_and_nobody_is_told_of_it() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", order));
+    let is_notice = |kind: &JobKind| matches!(kind, JobKind::NotifyOwner { .. });
+    let job = world.claim().into_iter().find(|job| is_notice(&job.kind)).unwrap();
+    let count = |world: &World| world.rows.jobs.values().filter(|job| is_notice(&job.kind)).count();
+    let before = count(&world);
+    world.finish(&job, JobOutcome::Failed(Failure::Permanent { error: "chat not found".into() }));
+    assert_eq!(world.open_reasons(), [Reason::JobDead]);
+    let detail = &world.rows.attention.get(&item(&world, Reason::JobDead)).unwrap().detail;
+    assert_eq!(*detail, format!("notify_owner of sale:{order}: chat not found"));
+    assert_eq!(count(&world), before);
+}
+
+#[test]
+fn what_is_wrong_with_one_payment_does_not_settle_what_is_wrong_with_another() {
+    let mut world = World::new();
+    let orders = [world.order("Month", Some(BUYER)), world.order("Month", Some(7))];
+    world.notify(&Note::for_order(1, "wrong_asset_confirmed", orders[0]));
+    world.notify(&Note::for_order(2, "finished", orders[1]).price("9", "usd"));
+    assert_eq!(world.open_reasons(), [Reason::PriceMismatch, Reason::WrongAsset]);
+    world.notify(&Note::for_order(3, "finished", orders[0]));
+    assert_eq!(world.open_reasons(), [Reason::PriceMismatch]);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) fn settle(
         .cloned()
         .collect();
     for item in stale {
-        close(work, subject, item.reason, "what caused it is no longer so");
+        settle_item(work, item, "what caused it is no longer so");
     }
     let mut new = Vec::new();
     for (reason, detail) in wanted {
@@ -46,10 +46,12 @@ pub(super) fn settle(
 
 /// Settles an open item, because its cause is gone.
 pub(super) fn close(work: &mut Work<'_>, subject: Subject, reason: Reason, why: &str) {
-    let Some(mut item) = work.snapshot.attention_on(subject, reason).filter(|item| item.is_open()).cloned()
-    else {
-        return;
-    };
+    if let Some(item) = work.snapshot.attention_on(subject, reason).filter(|item| item.is_open()).cloned() {
+        settle_item(work, item, why);
+    }
+}
+
+fn settle_item(work: &mut Work<'_>, mut item: Attention, why: &str) {
     item.resolved = Some(Resolved {
         at: work.now,
         resolution: Resolution::Settled,
@@ -99,9 +101,7 @@ fn opened(
     let mut again = false;
     let item = match work.snapshot.attention_on(subject, reason).cloned() {
         Some(known) if known.is_open() => {
-            if known.detail != detail {
-                work.snapshot.attention.put(known.id, Attention { detail, ..known });
-            }
+            work.snapshot.attention.put(known.id, Attention { detail, channel_id, ..known });
             return None;
         }
         Some(known) => {
@@ -189,7 +189,9 @@ pub(super) fn resolve(
     }
     match (item.subject, item.reason) {
         (Subject::Run(run_id), _) => departure::resolved(work, run_id, resolution, reason, actor)?,
-        (Subject::Member { channel_id, user }, Reason::StrangerInside) if resolution == Resolution::Grant => {
+        (Subject::Member { channel_id, user }, Reason::StrangerInside | Reason::AdminStays)
+            if resolution == Resolution::Grant =>
+        {
             guard::whitelist(work, channel_id, user, true, reason, actor)?;
         }
         _ => {}

@@ -203,6 +203,10 @@ fn closed(work: &mut Work<'_>, membership: &mut Membership, how: Left) {
         super::guard::note(work, membership.channel_id, membership.user, Standing::Outside, work.now);
         reminders::say_farewell(work, membership, work.now);
     }
+    if matches!(how, Left::Protected) {
+        let end = membership.ends_at.unwrap_or(work.now);
+        super::guard::admin_stays(work, membership.channel_id, membership.user, end);
+    }
     membership.updated_at = work.now;
     let id = membership.id;
     work.snapshot.memberships.put(id, membership.clone());

@@ -73,6 +73,9 @@ pub(super) fn member_seen(
     } else {
         no_stranger(work, channel.id, user, "they are inside no more, or may be");
     }
+    if standing != Standing::Admin {
+        no_admin(work, channel.id, user, "they are no administrator any more");
+    }
     if inside || standing == Standing::Outside {
         let subject = Subject::Member { channel_id: channel.id, user };
         attention::close(work, subject, Reason::MemberBanned, "the ban was lifted");
@@ -96,6 +99,17 @@ fn stranger(work: &mut Work<'_>, channel: &Channel, user: TelegramUserId, at: Ti
 
 fn no_stranger(work: &mut Work<'_>, channel_id: ChannelId, user: TelegramUserId, why: &str) {
     attention::close(work, Subject::Member { channel_id, user }, Reason::StrangerInside, why);
+}
+
+/// Somebody's time is over, and Telegram removes no administrator.
+pub(super) fn admin_stays(work: &mut Work<'_>, channel_id: ChannelId, user: TelegramUserId, end: Timestamp) {
+    note(work, channel_id, user, Standing::Admin, work.now);
+    let detail = format!("Telegram user {user}, whose time ended {end}");
+    attention::open(work, Subject::Member { channel_id, user }, Reason::AdminStays, detail, Some(channel_id));
+}
+
+fn no_admin(work: &mut Work<'_>, channel_id: ChannelId, user: TelegramUserId, why: &str) {
+    attention::close(work, Subject::Member { channel_id, user }, Reason::AdminStays, why);
 }
 
 /// What came of showing a stranger out.
@@ -133,6 +147,7 @@ pub(super) fn access_delivered(work: &mut Work<'_>, id: MembershipId) {
     let (channel_id, user) = (membership.channel_id, membership.user);
     let Some(presence) = work.snapshot.presences.get(&(channel_id, user)).cloned() else { return };
     no_stranger(work, channel_id, user, "they have a membership now");
+    no_admin(work, channel_id, user, "they have a membership now");
     match presence.standing {
         Some(Standing::Inside | Standing::Admin) if membership.joined_at.is_none() => {
             membership.joined_at = Some(presence.since);
@@ -172,6 +187,7 @@ pub(super) fn whitelist(
     work.audit(actor, action, subject.to_string(), &reason, &serde_json::json!({}));
     if listed {
         no_stranger(work, channel_id, user, "they are on the white list");
+        no_admin(work, channel_id, user, "they are on the white list");
     } else if standing == Some(Standing::Inside) && stay::is_stranger(work.now, work.snapshot, &channel, user)
     {
         stranger(work, &channel, user, since);

@@ -10,7 +10,9 @@ use crate::event::{EventSource, Parent, Received, Verdict};
 use crate::id::{OrderId, ProviderPaymentId, TelegramUserId};
 use crate::membership::later;
 use crate::money::Money;
-use crate::order::{Checkout, ORDER_OPEN_HOURS, Order, OrderKind, OrderSource, OrderState, Ruling, assess};
+use crate::order::{
+    Checkout, ORDER_OPEN_HOURS, Order, OrderKind, OrderSource, OrderState, Ruling, assess, nothing_text,
+};
 use crate::order_ref::OrderRef;
 use crate::payment::{Absorbed, Payment, event_pays_in_full};
 use crate::policy::UnmatchedPricePolicy;
@@ -326,6 +328,9 @@ fn unmatched_attention(work: &Work<'_>, id: ProviderPaymentId, reason: Reason) -
         let price = payment.price.as_ref().map_or_else(|| "no price".to_owned(), ToString::to_string);
         let reference = payment.order_ref.as_deref().unwrap_or("none");
         wanted.push((reason, format!("{price}, order reference {reference:?}")));
+    }
+    if payment.came_to_nothing() {
+        wanted.push((Reason::MoneyNotCredited, nothing_text(payment)));
     }
     if payment.seen.has_unknown() {
         wanted.push((Reason::UnknownStatus, String::new()));

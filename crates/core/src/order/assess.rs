@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use super::{Order, OrderKind, OrderState, Ruling};
 use crate::attention::{Reason, Subject};
+use crate::id::ProviderPaymentId;
 use crate::money::{Currency, Money};
 use crate::payment::{Payment, at_least_share};
 use crate::policy::{ChildPolicy, LatePolicy, OverpaidPolicy, Policies, RefundPolicy, TopUpPolicy};
@@ -52,7 +53,7 @@ fn sum_by_coin(
     order: &Order,
     payments: &[&Payment],
     policies: &Policies,
-    counts: fn(&Payment) -> bool,
+    counts: impl Fn(&Payment) -> bool,
 ) -> Vec<CoinSum> {
     let mut sums: Vec<CoinSum> = Vec::new();
     for payment in payments {
@@ -152,8 +153,11 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
     if enough && late && !paid && !ruled_refund {
         attention.push((Subject::Order(order.id), Reason::Late, format!("expired {}", order.expires_at)));
     }
-    if paid && full.len() > 1 {
-        let ids: Vec<String> = full.iter().map(|payment| payment.id.to_string()).collect();
+    let wholes = if paid { wholes(order, &live, policies) } else { Vec::new() };
+    if wholes.len() > 1 {
+        let mut ids: Vec<ProviderPaymentId> = wholes.concat().iter().map(|payment| payment.id).collect();
+        ids.sort_unstable();
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         attention.push((Subject::Order(order.id), Reason::PaidTwice, format!("payments {}", ids.join(", "))));
     } else if let Some(excess) = excess.as_ref().filter(|excess| excess.is_notable)
         && policies.overpaid == OverpaidPolicy::Attention
@@ -201,6 +205,34 @@ fn rest(sums: &[CoinSum]) -> Option<Money> {
     let sum = sums.iter().find(|sum| sum.own && !sum.paid.is_zero())?;
     let rest = sum.asked?.checked_sub(sum.paid)?;
     (rest > Decimal::ZERO).then(|| Money::new(rest, sum.coin.clone()))
+}
+
+/// How often the price is there, each time with the payments that make it up: each that is it by itself, and what is in the others together.
+fn wholes<'a>(order: &Order, live: &[&'a Payment], policies: &Policies) -> Vec<Vec<&'a Payment>> {
+    let asks_the_price = |payment: &Payment| {
+        !payment.is_child() && payment.price.as_ref().is_some_and(|price| price.same_as(&order.price))
+    };
+    let is_whole = |payment: &Payment| {
+        let reaches = || {
+            let (paid, asked) =
+                (payment.actually_paid?, payment.pay_amount.filter(|asked| !asked.is_zero())?);
+            Some(at_least_share(paid, asked, policies.enough()))
+        };
+        payment.is_full() || (payment.is_credited() && asks_the_price(payment) && reaches().unwrap_or(false))
+    };
+    let (single, others): (Vec<&Payment>, Vec<&Payment>) =
+        live.iter().copied().partition(|payment| is_whole(payment));
+    let mut wholes: Vec<Vec<&Payment>> = single.into_iter().map(|payment| vec![payment]).collect();
+    let rest = sum_by_coin(order, live, policies, |payment| payment.is_credited() && !is_whole(payment));
+    if let Some(sum) = rest.iter().find(|sum| sum.is_enough(policies)) {
+        let adds = |payment: &&Payment| {
+            payment.is_credited()
+                && payment.actually_paid.is_some()
+                && payment.pay_currency.as_ref() == Some(&sum.coin)
+        };
+        wholes.push(others.into_iter().filter(adds).collect());
+    }
+    wholes
 }
 
 /// What came beyond the price.
@@ -256,6 +288,10 @@ fn payment_reasons(
     if payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_credited() && !settled {
         reasons.push((Reason::WrongAsset, paid_text(payment)));
     }
+    // Also beside another payment that paid: it is the buyer's all the same.
+    if payment.came_to_nothing() && order.ruling.is_none() {
+        reasons.push((Reason::MoneyNotCredited, nothing_text(payment)));
+    }
     if settled || !payment.is_credited() || payment.is_child() {
         return reasons;
     }
@@ -274,6 +310,10 @@ fn payment_reasons(
         reasons.push((Reason::Underpaid, paid_text(payment)));
     }
     reasons
+}
+
+pub(crate) fn nothing_text(payment: &Payment) -> String {
+    format!("{}, {} was seen", payment.status, paid_text(payment))
 }
 
 pub(super) fn paid_text(payment: &Payment) -> String {

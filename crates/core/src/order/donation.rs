@@ -1,6 +1,6 @@
 //! What the payments of a donation come to: it counts as what it is, in full or in part, and never asks for access (F49).
 
-use super::assess::{Assessment, paid_text, unpaid_state};
+use super::assess::{Assessment, nothing_text, paid_text, unpaid_state};
 use super::{Order, OrderState, Ruling};
 use crate::attention::{Reason, Subject};
 use crate::money::Money;
@@ -41,6 +41,9 @@ fn odd(payment: &Payment) -> Vec<String> {
     }
     if payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_credited() {
         odd.push(format!("the wrong coin or network: {}", paid_text(payment)));
+    }
+    if payment.came_to_nothing() {
+        odd.push(nothing_text(payment));
     }
     if payment.unusable_amount && payment.is_credited() {
         odd.push("an amount that cannot be used".to_owned());

@@ -242,7 +242,11 @@ messages!(plain ATTENTION {
     reason_internal();
     /// [`tollhouse_core::attention::Reason::OfferNotPosted`].
     reason_offer_not_posted();
-    /// The reason `rights_missing`.
+    /// [`tollhouse_core::attention::Reason::MoneyNotCredited`].
+    reason_money_not_credited();
+    /// [`tollhouse_core::attention::Reason::AdminStays`].
+    reason_admin_stays();
+    /// [`tollhouse_core::attention::Reason::RightsMissing`].
     reason_rights_missing();
     /// [`tollhouse_core::attention::Reason::DonationAfterRefund`].
     reason_donation_after_refund();

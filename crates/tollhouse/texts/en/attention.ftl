@@ -27,3 +27,5 @@ reason_donation_odd = A donation did not arrive as donations do. No access hangs
 reason_donation_after_refund = More money arrived for a donation after its refund was noted. Give this money back, too, or leave it.
 reason_offer_not_posted = The offer could not be posted, or brought up to date, in the public chat. Make the bot an administrator there who may post messages. A scheduled offer is tried again at its next time.
 reason_rights_missing = The bot lacks a right in a chat of the channel, and what needs it waits. Give it that right in the list of administrators; what waits then goes on by itself.
+reason_money_not_credited = Money was seen, but the provider calls the payment failed, expired or cancelled and credited nothing; most often it was too little for that coin. Ask the provider to finish the payment or to send the money back; or grant, or give the money back.
+reason_admin_stays = Somebody's time is over, but they are an administrator of the chat, and Telegram lets me remove none. Take their rights away and remove them, let them stay, or leave it.

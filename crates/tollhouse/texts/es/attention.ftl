@@ -27,3 +27,5 @@ reason_donation_odd = Una donación no llegó como suelen llegar. Ningún acceso
 reason_donation_after_refund = Llegó más dinero de una donación después de anotar su reembolso. Devuelve también este dinero o déjalo.
 reason_offer_not_posted = No se pudo publicar o actualizar la oferta en el chat público. Haz al bot administrador con permiso para publicar mensajes. Una oferta programada se intenta otra vez a su hora siguiente.
 reason_rights_missing = Al bot le falta un permiso en un chat del canal, y lo que lo necesita espera. Dáselo en la lista de administradores; lo que espera sigue entonces solo.
+reason_money_not_credited = Se vio dinero, pero el proveedor da el pago por fallido, vencido o cancelado y no abonó nada; casi siempre fue demasiado poco para esa moneda. Pide al proveedor que complete el pago o que devuelva el dinero; o concede el acceso, o devuelve el dinero.
+reason_admin_stays = El tiempo de alguien ha terminado, pero es administrador del chat y Telegram no me deja expulsar a ninguno. Quítale los permisos y expúlsalo, deja que se quede, o déjalo así.
