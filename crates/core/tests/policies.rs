@@ -201,6 +201,17 @@ fn f27_what_was_paid_in_full_more_than_once_is_on_the_list_however_it_was_paid()
     }
 }
 
+#[test]
+fn f27_two_payments_within_the_tolerance_are_the_price_twice() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    for id in [1, 2] {
+        world.notify(&Note::for_order(id, "partially_paid", order).pay("10", "trx").paid("9.95"));
+        let twice: &[Reason] = if id == 2 { &[Reason::PaidTwice] } else { &[] };
+        assert_eq!(world.open_reasons(), twice);
+    }
+}
+
 /// What a person binds is no more and no less than what came by itself.
 #[test]
 fn f27_payments_that_a_person_binds_are_on_the_list_when_they_pay_twice() {

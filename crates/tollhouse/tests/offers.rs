@@ -259,7 +259,7 @@ async fn f59_f60_a_bot_without_rights_posts_as_soon_as_it_has_them_again() {
     square.town.telegram.demote_bot(SQUARE, UserId(OWNER)).unwrap();
     square.pass(26).await;
     assert_eq!(square.stands().id, first);
-    assert_eq!(square.reasons().await, [], "it waits, and has not failed");
+    assert_eq!(square.reasons().await, [Reason::RightsMissing], "it waits, and has not failed");
     let told = |words: &str| {
         square.town.telegram.read(|world| {
             world.bot_posts(UserId(OWNER)).iter().filter(|post| post.text.contains(words)).count()
@@ -269,6 +269,7 @@ async fn f59_f60_a_bot_without_rights_posts_as_soon_as_it_has_them_again() {
     square.town.telegram.make_bot_admin(SQUARE, UserId(OWNER), AdminRights::gatekeeper()).unwrap();
     square.settle().await;
     assert_ne!(square.stands().id, first, "as soon as the right is back");
+    assert_eq!(square.reasons().await, []);
     square.town.stop().await;
 }
 
