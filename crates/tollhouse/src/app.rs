@@ -20,6 +20,7 @@ use crate::provider::Provider;
 use crate::pulse::Pulse;
 use crate::reconcile::Reconcile;
 use crate::texts::Language;
+use crate::trouble::Trouble;
 use crate::urls::Addresses;
 
 /// The program's version.
@@ -55,6 +56,8 @@ pub struct App {
     pub pulse: Pulse,
     /// Notifications that were refused for their signature.
     pub refused_signatures: RefusedSignatures,
+    /// What did not work lately.
+    pub trouble: Arc<Trouble>,
 }
 
 /// Why the program did not start.
@@ -115,11 +118,12 @@ impl App {
                 Verifier::new(secrets).map_err(|error| wrong("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", &error))?,
             ),
         };
+        let trouble = Arc::new(Trouble::new(clock.clone()));
         let gateway = match &config.telegram.bot_token {
             None => None,
             Some(token) => {
                 let mut settings = GatewayConfig::new(token.clone(), config.telegram.api_url.clone());
-                settings.observe = Arc::new(metrics::TelegramCalls);
+                settings.observe = Arc::new(metrics::TelegramCalls::new(Arc::clone(&trouble)));
                 settings.limits = config.telegram.limits;
                 Some(Gateway::new(settings).map_err(|error| wrong("TOLLHOUSE_TELEGRAM_BOT_TOKEN", &error))?)
             }
@@ -142,6 +146,7 @@ impl App {
             pace,
             pulse,
             refused_signatures: RefusedSignatures::default(),
+            trouble,
         }))
     }
 
@@ -150,7 +155,15 @@ impl App {
     /// # Errors
     /// A refusal, or a store that cannot.
     pub async fn submit(&self, command: Command) -> Result<Outcome, SubmitError> {
-        Ok(self.store.submit(command).await??)
+        Ok(self.submit_as_is(command).await??)
+    }
+
+    /// The same, with a refusal as an answer.
+    ///
+    /// # Errors
+    /// The store cannot; that is remembered for those who watch.
+    pub async fn submit_as_is(&self, command: Command) -> Result<Result<Outcome, Refusal>, StoreError> {
+        self.store.submit(command).await.inspect_err(|error| self.trouble.store_failed(error))
     }
 
     /// The newest order of a reference, in whichever of its spellings it was kept (F05).

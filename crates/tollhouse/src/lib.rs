@@ -28,6 +28,7 @@ pub mod renewal;
 pub mod replay;
 pub mod serve;
 pub mod texts;
+pub mod trouble;
 pub mod urls;
 pub mod view;
 pub mod worker;

@@ -1,14 +1,18 @@
 //! The numbers that Prometheus reads; their names are the contract's.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use metrics::{counter, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
+use tollhouse_core::job::{JobKind, JobState};
 use tollhouse_store::{BatchReport, Stats};
-use tollhouse_telegram::Observe;
+use tollhouse_telegram::{Method, Observe};
+
+use crate::trouble::Trouble;
 
 /// Buckets of the commit and answer times, in seconds: the provider waits three.
 const SECONDS_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -17,31 +21,150 @@ const ACCESS_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 /// Buckets of the batch size, in commands.
 const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
+/// How often what the histograms collected is worked into their buckets, in seconds. Reading the metrics does it as well, but nobody may
+/// read them, and each notification leaves a number.
+const UPKEEP_SECONDS: u64 = 10;
+
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Installs the recorder, once per process; `None` if another one was there first.
 pub fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER
         .get_or_init(|| {
-            let builder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("commit_seconds".to_owned()), SECONDS_BUCKETS)
-                .and_then(|b| {
-                    b.set_buckets_for_metric(Matcher::Suffix("access_seconds".to_owned()), ACCESS_BUCKETS)
-                })
-                .and_then(|b| {
-                    b.set_buckets_for_metric(Matcher::Suffix("batch_size".to_owned()), BATCH_BUCKETS)
-                });
-            let handle = builder.ok()?.install_recorder().ok()?;
+            let handle = builder().ok()?.install_recorder().ok()?;
             describe();
             Some(handle)
         })
         .as_ref()
 }
 
-/// Every counter stands at zero from the start, so that its first increment shows as one.
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("commit_seconds".to_owned()), SECONDS_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("access_seconds".to_owned()), ACCESS_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("batch_size".to_owned()), BATCH_BUCKETS)
+}
+
+/// Keeps the histograms small until told to stop.
+pub async fn keep(mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(UPKEEP_SECONDS)) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if let Some(recorder) = recorder() {
+            recorder.run_upkeep();
+        }
+    }
+}
+
+/// What each metric is, for whoever reads them.
 fn describe() {
+    for (name, help) in COUNTERS {
+        describe_counter!(*name, *help);
+    }
+    for (name, help) in GAUGES {
+        describe_gauge!(*name, *help);
+    }
+    for (name, help) in HISTOGRAMS {
+        describe_histogram!(*name, *help);
+        // Empty, and there.
+        let _ = histogram!(*name);
+    }
+    zero();
+}
+
+const COUNTERS: &[(&str, &str)] = &[
+    ("tollhouse_ipn_total", "Notifications stored, by verdict."),
+    ("tollhouse_ipn_rejected_total", "Notifications not stored, by reason."),
+    ("tollhouse_payment_write_total", "Payments first heard of (inserted) and heard of again (updated)."),
+    ("tollhouse_requests_limited_total", "Requests answered 429, since their address asks too often."),
+    ("tollhouse_provider_requests_total", "Questions to NOWPayments, by call and outcome."),
+    ("tollhouse_provider_looks_total", "Single questions to NOWPayments that something gave rise to."),
+    ("tollhouse_reconcile_passes_total", "Passes of the reconciler, by outcome."),
+    ("tollhouse_reconcile_taken_in_total", "Answers of NOWPayments that told something new, by verdict."),
+    ("tollhouse_telegram_requests_total", "Calls to Telegram, by method and outcome."),
+    ("tollhouse_telegram_updates_unread_total", "Updates of a kind that is not read."),
+];
+
+const GAUGES: &[(&str, &str)] = &[
+    ("tollhouse_jobs", "Jobs by kind and state."),
+    (
+        "tollhouse_outbox_oldest_seconds",
+        "How long the longest due job has waited, in seconds; 0 if none is due.",
+    ),
+    ("tollhouse_stuck_payments", "Payments that ended in neither access nor the attention list; must be 0."),
+    ("tollhouse_attention_open", "Open items of the attention list, by reason."),
+    ("tollhouse_reconcile_age_seconds", "How long ago a pass of the reconciler came to its end, in seconds."),
+    ("tollhouse_part_silent_seconds", "For how long a part of this process has been silent, in seconds."),
+    (
+        "tollhouse_telegram_failing_seconds",
+        "For how long no call of this process to Telegram has gone well, in seconds; 0 if the last one did.",
+    ),
+];
+
+const HISTOGRAMS: &[(&str, &str)] = &[
+    ("tollhouse_ipn_commit_seconds", "From a notification's request to its commit, in seconds."),
+    ("tollhouse_commit_batch_size", "Commands in one commit."),
+    ("tollhouse_ipn_to_access_seconds", "From a grant to the message that brings access, in seconds."),
+];
+
+/// Why a notification is not stored: what the HTTP side says, and what the verification does.
+const REJECTIONS: &[&str] = &[
+    "signature_missing",
+    "signature_repeated",
+    "signature_malformed",
+    "signature_mismatch",
+    "no_secret",
+    "not_json",
+    "not_an_object",
+    "trailing_text",
+    "duplicate_key",
+    "too_deep",
+    "not_utf8",
+    "byte_order_mark",
+    "lone_surrogate",
+    "shape",
+    "no_payment_id",
+    "truncated",
+    "too_large",
+    "media_type",
+    "queue_full",
+    "unavailable",
+    "timeout",
+    "internal",
+];
+
+/// What NOWPayments is asked.
+const PROVIDER_CALLS: &[&str] = &[
+    "status",
+    "get_payment",
+    "list_payments",
+    "create_invoice",
+    "create_payment",
+    "merchant_coins",
+    "full_currencies",
+];
+
+/// What Telegram is asked of which an alert may be made; the others show from their first call on.
+const TELEGRAM_METHODS: &[Method] = &[
+    Method::GetMe,
+    Method::GetUpdates,
+    Method::CreateChatInviteLink,
+    Method::ApproveChatJoinRequest,
+    Method::DeclineChatJoinRequest,
+    Method::SendMessage,
+    Method::EditMessageText,
+    Method::BanChatMember,
+    Method::UnbanChatMember,
+];
+
+/// Every counter stands at zero from the start, so that its first increment shows as one. Of what the outside answers these are success and
+/// outage; each other outcome shows from its first time on.
+fn zero() {
     for verdict in tollhouse_core::event::Verdict::ALL {
         counter!("tollhouse_ipn_total", "verdict" => verdict.as_str()).absolute(0);
+        counter!("tollhouse_reconcile_taken_in_total", "verdict" => verdict.as_str()).absolute(0);
     }
     for operation in ["inserted", "updated"] {
         counter!("tollhouse_payment_write_total", "operation" => operation).absolute(0);
@@ -53,11 +176,28 @@ fn describe() {
         counter!("tollhouse_reconcile_passes_total", "outcome" => outcome).absolute(0);
     }
     counter!("tollhouse_telegram_updates_given_up_total").absolute(0);
-    for reason in
-        ["signature_missing", "signature_mismatch", "signature_malformed", "too_large", "unavailable"]
-    {
-        counter!("tollhouse_ipn_rejected_total", "reason" => reason).absolute(0);
+    for reason in REJECTIONS {
+        counter!("tollhouse_ipn_rejected_total", "reason" => *reason).absolute(0);
     }
+    for call in PROVIDER_CALLS {
+        for outcome in ["ok", "unavailable"] {
+            counter!("tollhouse_provider_requests_total", "call" => *call, "outcome" => outcome).absolute(0);
+        }
+    }
+    for trigger in ["page", "wrong_signature"] {
+        for outcome in ["taken_in", "nothing_new", "not_asked", "failed"] {
+            counter!("tollhouse_provider_looks_total", "trigger" => trigger, "outcome" => outcome)
+                .absolute(0);
+        }
+    }
+    for method in TELEGRAM_METHODS {
+        for outcome in ["ok", "transient"] {
+            counter!("tollhouse_telegram_requests_total", "method" => method.name(), "outcome" => outcome)
+                .absolute(0);
+        }
+    }
+    counter!("tollhouse_telegram_updates_unread_total").absolute(0);
+    telegram_failing(None);
 }
 
 /// A request was told to come back: its address asks too often.
@@ -117,14 +257,25 @@ pub fn reconcile_age(done_at: Option<Timestamp>, now: Timestamp) {
     }
 }
 
-/// Counts the calls to Telegram.
+/// Counts the calls to Telegram, and notices when none goes well.
 #[derive(Debug)]
-pub struct TelegramCalls;
+pub struct TelegramCalls {
+    trouble: Arc<Trouble>,
+}
+
+impl TelegramCalls {
+    /// Nothing was called yet.
+    #[must_use]
+    pub fn new(trouble: Arc<Trouble>) -> Self {
+        Self { trouble }
+    }
+}
 
 impl Observe for TelegramCalls {
     fn call(&self, method: tollhouse_telegram::Method, outcome: &'static str) {
         counter!("tollhouse_telegram_requests_total", "method" => method.name(), "outcome" => outcome)
             .increment(1);
+        self.trouble.telegram_called(outcome);
     }
 
     fn unread_update(&self, kind: &str) {
@@ -136,6 +287,12 @@ impl Observe for TelegramCalls {
 /// An update of Telegram's could not be worked in by a fault of ours, and was left.
 pub fn update_given_up() {
     counter!("tollhouse_telegram_updates_given_up_total").increment(1);
+}
+
+/// For how long no call to Telegram has gone well, in seconds.
+pub fn telegram_failing(seconds: Option<i64>) {
+    #[expect(clippy::cast_precision_loss, reason = "seconds for a graph")]
+    gauge!("tollhouse_telegram_failing_seconds").set(seconds.unwrap_or(0) as f64);
 }
 
 /// For how long each part of this process has been silent.
@@ -150,9 +307,13 @@ pub fn parts(silent_seconds: &BTreeMap<&'static str, i64>) {
 pub fn stats(stats: &Stats, now: Timestamp) {
     #[expect(clippy::cast_precision_loss, reason = "a count for a graph")]
     let number = |count: u64| count as f64;
-    for jobs in &stats.jobs {
-        gauge!("tollhouse_jobs", "kind" => jobs.kind.clone(), "state" => jobs.state.as_str())
-            .set(number(jobs.count));
+    // A kind of which there is none any more is not listed, and has to go back to zero.
+    let known =
+        JobKind::NAMES.iter().flat_map(|kind| JobState::ALL.map(|state| ((*kind, state.as_str()), 0)));
+    let mut jobs: BTreeMap<(&str, &'static str), u64> = known.collect();
+    jobs.extend(stats.jobs.iter().map(|jobs| ((jobs.kind.as_str(), jobs.state.as_str()), jobs.count)));
+    for ((kind, state), count) in jobs {
+        gauge!("tollhouse_jobs", "kind" => kind.to_owned(), "state" => state).set(number(count));
     }
     gauge!("tollhouse_outbox_oldest_seconds").set(oldest_seconds(stats, now));
     gauge!("tollhouse_stuck_payments").set(number(stats.stuck_payments));
@@ -166,4 +327,109 @@ pub fn stats(stats: &Stats, now: Timestamp) {
 #[must_use]
 pub fn oldest_seconds(stats: &Stats, now: Timestamp) -> f64 {
     stats.outbox_oldest.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use metrics::with_local_recorder;
+    use tollhouse_store::JobCount;
+
+    use super::*;
+
+    const REFERENCE: &str = include_str!("../../../docs/src/reference/metrics.md");
+
+    /// The contract's metrics, with their labels.
+    const PROMISED: [(&str, &str, &[&str]); 12] = [
+        ("tollhouse_ipn_total", "counter", &["verdict"]),
+        ("tollhouse_ipn_rejected_total", "counter", &["reason"]),
+        ("tollhouse_payment_write_total", "counter", &["operation"]),
+        ("tollhouse_ipn_commit_seconds", "histogram", &["le"]),
+        ("tollhouse_commit_batch_size", "histogram", &["le"]),
+        ("tollhouse_ipn_to_access_seconds", "histogram", &["le"]),
+        ("tollhouse_jobs", "gauge", &["kind", "state"]),
+        ("tollhouse_outbox_oldest_seconds", "gauge", &[]),
+        ("tollhouse_stuck_payments", "gauge", &[]),
+        ("tollhouse_attention_open", "gauge", &["reason"]),
+        ("tollhouse_provider_requests_total", "counter", &["call", "outcome"]),
+        ("tollhouse_telegram_requests_total", "counter", &["method", "outcome"]),
+    ];
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_700_000_000).unwrap()
+    }
+
+    /// What a process shows that has done nothing yet.
+    fn fresh() -> String {
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        with_local_recorder(&recorder, || {
+            describe();
+            stats(&Stats::default(), now());
+        });
+        handle.render()
+    }
+
+    #[test]
+    fn every_promised_metric_is_there_from_the_start_and_says_what_it_is() {
+        let text = fresh();
+        for (name, kind, labels) in PROMISED {
+            assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name} is no {kind}:\n{text}");
+            assert!(text.contains(&format!("# HELP {name} ")), "{name} does not say what it is");
+            let start = if kind == "histogram" { format!("{name}_bucket") } else { name.to_owned() };
+            let samples: Vec<&str> = text
+                .lines()
+                .filter_map(|line| line.strip_prefix(&start))
+                .filter(|rest| rest.starts_with(['{', ' ']))
+                .collect();
+            assert!(!samples.is_empty(), "{name} has no value");
+            for sample in samples {
+                assert!(sample.ends_with(" 0"), "{name}{sample}");
+                for label in labels {
+                    assert!(sample.contains(&format!("{label}=\"")), "{name}{sample} lacks {label}");
+                }
+            }
+        }
+        for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
+            assert!(text.contains(&format!("# HELP {name} ")), "{name} does not say what it is");
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_metric_and_every_reason() {
+        let cells = REFERENCE.lines().filter_map(|line| line.strip_prefix("| `tollhouse_"));
+        let documented: BTreeSet<String> = cells
+            .map(|rest| rest.split(['{', '`']).next().unwrap())
+            .map(|rest| format!("tollhouse_{rest}"))
+            .collect();
+        let described: BTreeSet<String> =
+            [COUNTERS, GAUGES, HISTOGRAMS].concat().iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(documented, described);
+        let reasons = REFERENCE.split("## Why a notification was not stored").nth(1).unwrap();
+        let rows = reasons.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"));
+        // The first row is the table's head.
+        let named: BTreeSet<&str> = rows
+            .skip(1)
+            .flat_map(|line| line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+            .collect();
+        assert_eq!(named, REJECTIONS.iter().copied().collect());
+        for kind in JobKind::NAMES {
+            assert!(REFERENCE.contains(&format!("`{kind}`")), "{kind} is not in the reference");
+        }
+    }
+
+    #[test]
+    fn a_kind_of_job_of_which_none_is_left_goes_back_to_zero() {
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        let line = "tollhouse_jobs{kind=\"deliver_access\",state=\"ready\"}";
+        with_local_recorder(&recorder, || {
+            let waiting = JobCount { kind: "deliver_access".into(), state: JobState::Ready, count: 5 };
+            stats(&Stats { jobs: vec![waiting], ..Stats::default() }, now());
+            assert!(handle.render().contains(&format!("{line} 5\n")));
+            stats(&Stats::default(), now());
+        });
+        assert!(handle.render().contains(&format!("{line} 0\n")));
+    }
 }

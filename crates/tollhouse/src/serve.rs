@@ -103,6 +103,7 @@ impl Running {
             }
             parts.spawn(reconcile::run(Arc::clone(&app), stopped.clone()));
         }
+        parts.spawn(metrics::keep(stopped.clone()));
         parts.spawn(watch_store(Arc::clone(&app), stopped.clone()));
         if roles.bot && talks {
             if app.gateway.is_none() {

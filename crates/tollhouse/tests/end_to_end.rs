@@ -510,6 +510,8 @@ async fn f22_health_and_metrics_say_what_is_and_which_version(engine: Engine) {
         "tollhouse_payment_write_total{operation=\"inserted\"}",
         "tollhouse_ipn_commit_seconds",
         "tollhouse_commit_batch_size",
+        "tollhouse_ipn_to_access_seconds",
+        "tollhouse_provider_requests_total{",
         "tollhouse_jobs{",
         "tollhouse_outbox_oldest_seconds",
         "tollhouse_stuck_payments 0",

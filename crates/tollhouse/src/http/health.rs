@@ -51,13 +51,19 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
         && app.verifier.is_some()
         && (oldest < OUTBOX_DEGRADED_SECONDS || !app.talks_to_telegram())
         && parts.values().all(|word| *word == "ok")
-        && standing != Some(Standing::Late);
+        && standing != Some(Standing::Late)
+        && !app.trouble.is_telegram_out()
+        && !app.trouble.did_write_fail();
     let body = json!({
         "service": "tollhouse",
         "version": VERSION,
         "status": if healthy { "healthy" } else { "degraded" },
         "components": {
-            "database": if database { "ok" } else { "unavailable" },
+            "database": match (database, app.trouble.did_write_fail()) {
+                (false, _) => "unavailable",
+                (true, true) => "failing",
+                (true, false) => "ok",
+            },
             "ipn_secret": if app.verifier.is_some() { "configured" } else { "missing" },
             "outbox": {"due": stats.as_ref().map_or(0, |stats| stats.outbox_due), "oldest_seconds": whole(oldest)},
             "parts": parts,
@@ -101,17 +107,21 @@ fn whole(seconds: f64) -> u64 {
 
 /// Whether Telegram answers; `silent` is for how many seconds it has not answered the bot, where that runs here.
 fn telegram(app: &App, silent: Option<i64>) -> &'static str {
-    match (&app.gateway, app.config.telegram.mode, app.bot_name.get()) {
-        (None, ..) => "not_configured",
-        (Some(_), TelegramMode::Off, _) => "off",
-        (Some(_), _, Some(_)) if silent.is_none_or(|silent| silent <= pulse::SILENT_SECONDS_MAX) => "ok",
-        (Some(_), ..) => "unreachable",
+    let is_deaf = silent.is_some_and(|silent| silent > pulse::SILENT_SECONDS_MAX);
+    match (&app.gateway, app.config.telegram.mode) {
+        (None, _) => "not_configured",
+        (Some(_), TelegramMode::Off) => "off",
+        (Some(_), _) if is_deaf || app.trouble.telegram_failing_seconds().is_some() => "unreachable",
+        (Some(_), _) if app.bot_name.get().is_some() => "ok",
+        // Nobody in this process has asked it yet.
+        (Some(_), _) => "unknown",
     }
 }
 
 /// The metrics.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     metrics::parts(&app.pulse.silent_seconds());
+    metrics::telegram_failing(app.trouble.telegram_failing_seconds());
     if let Some(Ok(stats)) = within(app.store.stats(app.clock.now())).await {
         metrics::stats(&stats, app.clock.now());
     }

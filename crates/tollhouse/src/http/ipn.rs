@@ -118,7 +118,7 @@ async fn take(app: &App, request: Request) -> Result<serde_json::Value, Refused>
         .map_err(|error| refuse("no_payment_id", StatusCode::BAD_REQUEST, &error.to_string()))?;
     let payment_id = received.facts.payment_id;
     let is_progress = received.facts.status.is_progress();
-    let outcome = app.store.submit(Command::Notification(Box::new(received))).await;
+    let outcome = app.submit_as_is(Command::Notification(Box::new(received))).await;
     match outcome {
         Ok(Ok(Outcome::Notification { verdict, reason, inserted, order_id, granted, .. })) => {
             metrics::ipn(verdict.as_str(), inserted, begun.elapsed());
