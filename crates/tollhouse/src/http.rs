@@ -7,6 +7,7 @@ pub mod ipn;
 pub mod limits;
 pub mod link;
 pub mod live;
+pub mod openapi;
 pub mod order;
 pub mod page;
 pub mod problem;
@@ -23,7 +24,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, Request, Response, Uri, header};
 use axum::middleware::{self, Next};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::app::App;
 
@@ -32,31 +33,40 @@ pub fn router(app: Arc<App>) -> Router {
     let base = app.base().to_owned();
     let limits = limits::Limits::new(&app.config.trusted_proxies, &base);
     let secure_only = app.config.public_url.scheme() == "https";
-    let routes = Router::new()
-        .route("/", post(ipn::receive))
-        .route("/webhooks/nowpayments", post(ipn::receive))
-        .route("/webhooks/telegram", post(crate::bot::webhook::receive))
-        .route("/api/payment-status", get(status::payment_status))
-        .route(visit::BY_QUERY_PATH, get(order::by_query))
-        .route("/o/{order}", get(order::show))
-        .route(
-            "/o/{order}/coin",
-            post(order::choose_coin).layer(DefaultBodyLimit::max(order::FORM_BYTES_MAX)),
-        )
-        .route("/o/{order}/again", post(order::again))
-        .route("/o/{order}/events", get(live::events))
-        .route("/c/{slug}", get(link::show).post(link::buy))
-        .route("/assets/{name}", get(assets::serve))
-        .route("/health", get(health::health))
-        .route("/livez", get(health::livez))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
+    let mut all = Router::new();
+    for (path, route) in routes() {
+        all = all.route(path, route);
+    }
+    let all = all
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(middleware::from_fn_with_state(limits, limits::guard))
         .layer(middleware::from_fn_with_state(secure_only, secure))
         .with_state(app);
-    below(base, routes)
+    below(base, all)
+}
+
+/// Each path with what is served there. The OpenAPI document has the same paths (see [`openapi`]).
+fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 16] {
+    let choose_coin = post(order::choose_coin).layer(DefaultBodyLimit::max(order::FORM_BYTES_MAX));
+    [
+        ("/", post(ipn::receive)),
+        ("/webhooks/nowpayments", post(ipn::receive)),
+        ("/webhooks/telegram", post(crate::bot::webhook::receive)),
+        ("/api/payment-status", get(status::payment_status)),
+        (visit::BY_QUERY_PATH, get(order::by_query)),
+        ("/o/{order}", get(order::show)),
+        ("/o/{order}/coin", choose_coin),
+        ("/o/{order}/again", post(order::again)),
+        ("/o/{order}/events", get(live::events)),
+        ("/c/{slug}", get(link::show).post(link::buy)),
+        ("/assets/{name}", get(assets::serve)),
+        ("/health", get(health::health)),
+        ("/livez", get(health::livez)),
+        ("/readyz", get(health::readyz)),
+        ("/metrics", get(health::metrics)),
+        (openapi::PATH, get(openapi::serve)),
+    ]
 }
 
 /// The same routes below the path of the public address, for a proxy that passes paths on as they are. One that takes the path away finds

@@ -346,6 +346,7 @@ async fn s16_s17_every_answer_has_its_headers_and_no_other_origin_reads_it() {
         "/livez",
         "/readyz",
         "/metrics",
+        "/openapi.json",
         "/assets/none",
         "/nothing/here",
     ];

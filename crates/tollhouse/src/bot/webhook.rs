@@ -24,7 +24,7 @@ use crate::urls::Addresses;
 /// Carries the secret: <https://core.telegram.org/bots/api#setwebhook>.
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 /// Most bytes that one update may have. The longest messages with all their entities stay below 100 KiB.
-const UPDATE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const UPDATE_BYTES_MAX: usize = 1024 * 1024;
 /// How long an update may take, in seconds: its commands wait two or three seconds for a busy database, an answer as long for Telegram.
 /// Telegram itself waits about a minute.
 const TAKE_SECONDS_MAX: u64 = 30;

@@ -23,13 +23,13 @@ use crate::metrics;
 
 /// Pages and states that one address may ask for in a second, on average: a page that is open asks a few times a minute, and a whole
 /// school may stand behind one address.
-const READS_PER_SECOND: NonZeroU32 = count(10);
+pub(super) const READS_PER_SECOND: NonZeroU32 = count(10);
 /// How many of them at once.
-const READS_AT_ONCE_MAX: NonZeroU32 = count(100);
+pub(super) const READS_AT_ONCE_MAX: NonZeroU32 = count(100);
 /// Orders that one address may make in a minute, on average. Each becomes an invoice at the provider.
-const ORDERS_PER_MINUTE: NonZeroU32 = count(20);
+pub(super) const ORDERS_PER_MINUTE: NonZeroU32 = count(20);
 /// How many of them at once.
-const ORDERS_AT_ONCE_MAX: NonZeroU32 = count(20);
+pub(super) const ORDERS_AT_ONCE_MAX: NonZeroU32 = count(20);
 /// From how many addresses on those are forgotten that have not asked for a while. An entry has about a hundred bytes.
 const ADDRESSES_KEPT_MAX: usize = 10_000;
 /// Of an IPv6 address these bits count: behind one line stands a network of this size.

@@ -28,7 +28,7 @@ use crate::coins::CoinList;
 const LOOK_AGAIN_SECONDS: u64 = 15;
 /// Most pages that hear of changes at once in one process: at some 16 kB each less than 200 MB. Who comes after them is told to come
 /// back, and its page asks by itself meanwhile.
-const STREAMS_MAX: usize = 10_000;
+pub(super) const STREAMS_MAX: usize = 10_000;
 /// How long after the store failed it is asked again, in seconds.
 const STORE_DOWN_SECONDS: u64 = 2;
 

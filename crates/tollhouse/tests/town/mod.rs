@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a town that cannot be built is a failed test")]
 #![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as the provider does")]
 
+pub mod openapi;
 pub mod shop;
 
 use std::sync::Arc;
@@ -157,15 +158,12 @@ impl Town {
         if let Some(signature) = signature {
             request = request.header(SIGNATURE_HEADER, signature);
         }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let text = response.text().await.unwrap();
+        let (status, text) = answer("POST", path, request).await;
         (status, serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let response = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
-        (response.status().as_u16(), response.text().await.unwrap())
+        answer("GET", path, self.http.get(format!("{}{path}", self.url))).await
     }
 
     /// One more process on the same database and the same bot.
@@ -181,6 +179,16 @@ impl Town {
             running.stop().await;
         }
     }
+}
+
+/// Asks, and holds the answer against the OpenAPI document.
+async fn answer(method: &str, path: &str, request: reqwest::RequestBuilder) -> (u16, String) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let media_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+    let text = response.text().await.unwrap();
+    openapi::check(method, path, status, media_type.as_deref(), &text);
+    (status, text)
 }
 
 /// Starts a process. Where Telegram posts to it, its public address is the one at which it listens.
