@@ -61,7 +61,8 @@
     if (!page || !page.dataset.events || !window.EventSource) return;
     if (stream && stream.readyState !== EventSource.CLOSED) return;
     stream = new EventSource(page.dataset.events);
-    stream.addEventListener('state', (event) => { if (event.lastEventId !== page.dataset.revision) ask(); });
+    // An event's id begins with the page's revision; what follows is of its document, which only programs read.
+    stream.addEventListener('state', (event) => { if (event.lastEventId.split('-')[0] !== page.dataset.revision) ask(); });
     stream.onopen = ask;
     stream.onerror = ask;
   }

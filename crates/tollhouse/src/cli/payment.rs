@@ -141,12 +141,22 @@ fn contradiction(payment: &view::Payment) -> String {
     if words.is_empty() { "yes".to_owned() } else { words.join("; ") }
 }
 
+fn status(payment: &view::Payment) -> String {
+    match payment.status {
+        PaymentStatus::Other(_) => format!("{}, which is not known here", payment.status),
+        _ if payment.unknown_status => {
+            format!("{}; one came that is not known here, see below", payment.status)
+        }
+        _ => payment.status.to_string(),
+    }
+}
+
 fn in_full(payment: &view::Payment) -> String {
     let amounts = &payment.amounts;
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
     let mut text = block(&[
         ("Payment", payment.id.clone()),
-        ("Status", payment.status.to_string()),
+        ("Status", status(payment)),
         ("Order", or_nothing(payment.order_id)),
         ("Buyer", or_nothing(payment.telegram_user.flatten())),
         ("Channel", or_nothing(payment.channel_id)),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -37,22 +38,32 @@ const STORE_DOWN_SECONDS: u64 = 2;
 struct Told {
     revision: String,
     status: Status,
+    /// What the event is called: the same for the same page and the same document, in every process of this version, and another one for
+    /// anything else. It begins with the page's revision, so that a page knows its own.
+    id: String,
     /// The event, once for all who asked by the order's own id.
     event: Bytes,
 }
 
 impl Told {
     fn new(revision: String, status: Status) -> Self {
-        let event = event(&revision, &status);
-        Self { revision, status, event }
+        let document = written(&status);
+        let mut hasher = DefaultHasher::new();
+        document.hash(&mut hasher);
+        let id = format!("{revision}-{:016x}", hasher.finish());
+        let event = event(&id, &document);
+        Self { revision, status, id, event }
     }
 }
 
+/// The document of a status. What is in one can always be written; an empty one would have the page ask.
+fn written(status: &Status) -> String {
+    serde_json::to_string(status).unwrap_or_default()
+}
+
 /// One server-sent event.
-fn event(revision: &str, status: &Status) -> Bytes {
-    // What is in a status can always be written; an empty one would have the page ask.
-    let status = serde_json::to_string(status).unwrap_or_default();
-    format!("event: state\nid: {revision}\ndata: {status}\n\n").into()
+fn event(id: &str, document: &str) -> Bytes {
+    format!("event: state\nid: {id}\ndata: {document}\n\n").into()
 }
 
 /// A comment, which a page does not hear.
@@ -181,8 +192,8 @@ async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
     until.map_or(longest, |left| left.min(longest))
 }
 
-/// The states of an order as they come, one JSON document each. The event's id is the revision of the page, so that a page that comes back
-/// with the last one that it saw hears only what is new.
+/// The states of an order as they come, one JSON document each. The event's id stands for the page and the document, so that whoever comes
+/// back with the last one that they heard hears only what is new, and all of that.
 pub async fn events(
     State(app): State<Arc<App>>,
     order: Result<Path<String>, PathRejection>,
@@ -220,7 +231,7 @@ fn busy() -> Response {
 /// A page that is open.
 struct Listener {
     told: watch::Receiver<Option<Arc<Told>>>,
-    /// The revision that the page had when it came.
+    /// The event that the page had heard when it came.
     seen: Option<String>,
     /// By which name it asked, if by another than the order's own.
     asked: Option<String>,
@@ -235,11 +246,11 @@ impl Listener {
         let now = self.told.borrow_and_update().clone()?;
         let is_known = self.heard.as_ref().is_some_and(|heard| Arc::ptr_eq(heard, &now));
         // Only what comes first may be what the page had before.
-        let was_seen = self.seen.take().is_some_and(|seen| seen == now.revision);
+        let was_seen = self.seen.take().is_some_and(|seen| seen == now.id);
         let bytes = match &self.asked {
             _ if is_known || was_seen => STILL_THERE,
             None => now.event.clone(),
-            Some(name) => event(&now.revision, &now.status.clone().asked_as(name)),
+            Some(name) => event(&now.id, &written(&now.status.clone().asked_as(name))),
         };
         self.heard = Some(now);
         Some(bytes)

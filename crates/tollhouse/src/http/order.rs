@@ -6,16 +6,18 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::OrderId;
-use tollhouse_core::membership::{Grant, Membership};
+use tollhouse_core::membership::{Grant, Invite, Membership, usable_invite};
 use tollhouse_core::money::Currency;
 use tollhouse_core::order::{Order, OrderState};
 use tollhouse_core::order_ref::{ORDER_REF_LENGTH_MAX, OrderRef};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Needs;
+use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::StoreError;
 
 use super::page::{self, Reader};
@@ -82,18 +84,44 @@ impl OrderStory {
         self.payments.iter().max_by_key(|payment| (payment.status.rank(), payment.id))
     }
 
-    /// How far the invite has come; `None` before there is one.
+    /// Whether money is there, or another coin than was asked for, and it gives no access by itself: a person decides.
     #[must_use]
-    pub fn invite(&self) -> Option<InviteStage> {
-        let (grant, membership) = (self.grant.as_ref()?, self.membership.as_ref()?);
+    pub fn waits_for_owner(&self) -> bool {
+        let has_come = |payment: &Payment| {
+            payment.is_credited()
+                || (payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_refunded())
+        };
+        match self.order.state {
+            OrderState::Seen => self.payments.iter().any(has_come),
+            OrderState::PartiallyPaid => self.order.remaining.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The membership, for as long as its member may be inside: by the same rule as the bot's message.
+    #[must_use]
+    pub fn entitled(&self, now: Timestamp) -> Option<&Membership> {
+        let grace = self.channel.policies.grace();
+        self.membership.as_ref().filter(|membership| membership.entitles(now, grace))
+    }
+
+    /// The link that still leads in: not after the end, and not to a group that has moved (F51).
+    #[must_use]
+    pub fn link(&self, now: Timestamp) -> Option<&Invite> {
+        usable_invite(self.entitled(now)?, self.channel.chat_since)
+    }
+
+    /// How far the invite has come; `None` before there is one that leads in, and after the end.
+    #[must_use]
+    pub fn invite(&self, now: Timestamp) -> Option<InviteStage> {
+        let (grant, membership) = (self.grant.as_ref()?, self.entitled(now)?);
         if grant.revoked.is_some() {
             None
         } else if membership.joined_at.is_some() {
             Some(InviteStage::Joined)
-        } else if grant.delivered_at.is_some() {
-            Some(InviteStage::Sent)
         } else {
-            membership.invite.as_ref().map(|_| InviteStage::Ready)
+            let stage = if grant.delivered_at.is_some() { InviteStage::Sent } else { InviteStage::Ready };
+            self.link(now).map(|_| stage)
         }
     }
 }

@@ -96,6 +96,8 @@ pub enum Stage {
         /// What came beyond the price.
         overpaid: Option<Money>,
     },
+    /// It was paid, and the access that it gave is over.
+    Over,
     /// A donation that has arrived.
     Donated {
         /// What of it, each coin once; empty where it is what was chosen.
@@ -134,6 +136,8 @@ pub enum Access {
     Making,
     /// By this link.
     Invite(String),
+    /// By asking the bot for a new link, at its address if we know it: the one that was sent led to a group that has moved.
+    AskBot(Option<String>),
     /// Is inside.
     Joined,
 }
@@ -214,7 +218,7 @@ fn stage(app: &App, story: &OrderStory, coins: &[Coin], now: Timestamp) -> Stage
     }
     match order.state_at(now) {
         OrderState::Open => open(app, story, coins, hosted),
-        OrderState::Seen if story.payments.iter().any(Payment::is_credited) => Stage::Arrived,
+        OrderState::Seen if story.waits_for_owner() => Stage::Arrived,
         OrderState::Seen => {
             let is_confirmed = story
                 .payments
@@ -224,8 +228,9 @@ fn stage(app: &App, story: &OrderStory, coins: &[Coin], now: Timestamp) -> Stage
         }
         OrderState::PartiallyPaid => partial(story, coins, hosted),
         OrderState::Paid if order.kind() == OrderKind::Donation => donated(story),
+        OrderState::Paid if story.membership.is_some() && story.entitled(now).is_none() => Stage::Over,
         OrderState::Paid => Stage::Paid {
-            access: access(app, story),
+            access: access(app, story, now),
             lasts: story.membership.as_ref().map(|membership| membership.ends_at),
             overpaid: order.overpaid.clone(),
         },
@@ -282,16 +287,21 @@ fn partial(story: &OrderStory, coins: &[Coin], hosted: Option<String>) -> Stage 
     Stage::Partial { rest: Some(rest), deposit, hosted }
 }
 
-fn access(app: &App, story: &OrderStory) -> Access {
-    let invite = story.membership.as_ref().and_then(|membership| membership.invite.as_ref());
-    match (story.invite(), invite, &story.membership) {
+fn access(app: &App, story: &OrderStory, now: Timestamp) -> Access {
+    let Some(membership) = &story.membership else {
+        let claim = story.order.claim.and_then(|claim| app.bot_link(&format!("c_{}", claim.0.simple())));
+        return match story.order.user {
+            Some(_) => Access::Making,
+            None => claim.map_or(Access::AskOwner, Access::Claim),
+        };
+    };
+    match (story.invite(now), story.link(now), &membership.invite) {
         (Some(InviteStage::Joined), ..) => Access::Joined,
         (_, Some(invite), _) => Access::Invite(invite.link.clone()),
-        (_, None, Some(_)) => Access::Making,
-        (_, None, None) if story.order.user.is_some() => Access::Making,
-        (_, None, None) => {
-            let claim = story.order.claim.and_then(|claim| app.bot_link(&format!("c_{}", claim.0.simple())));
-            claim.map_or(Access::AskOwner, Access::Claim)
+        // One that was sent before the group moved. Before it is sent a new one is made by itself.
+        (_, None, Some(_)) if story.grant.as_ref().is_some_and(|grant| grant.delivered_at.is_some()) => {
+            Access::AskBot(app.bot_name.get().map(|name| format!("https://t.me/{name}")))
         }
+        (_, None, _) => Access::Making,
     }
 }

@@ -61,6 +61,9 @@ impl Status {
             },
             message: match state {
                 OrderState::Open => "Waiting for the payment.",
+                OrderState::Seen | OrderState::PartiallyPaid if story.waits_for_owner() => {
+                    "Money has arrived, and not as the order asks for it. The owner of the channel has to decide."
+                }
                 OrderState::Seen => "The payment was seen on chain and is being confirmed.",
                 OrderState::PartiallyPaid => "A part of the price has arrived; the rest is missing.",
                 OrderState::Paid => "The payment is confirmed.",
@@ -78,7 +81,7 @@ impl Status {
                 payment_id: leading.map(|payment| payment.id.to_string()),
                 state,
                 remaining: story.order.remaining.clone(),
-                invite: story.invite(),
+                invite: story.invite(now),
             }),
         }
     }

@@ -475,6 +475,12 @@ messages!(plain PAGE {
     page_scan_telegram();
     /// The link is being made.
     page_making_text();
+    /// The group has moved, and the link with it.
+    page_moved_text();
+    /// Paid, and over.
+    page_over_heading();
+    /// Paid, and over.
+    page_over_text();
     /// There is no bot to bind an account.
     page_ask_owner_text();
     /// Inside.

@@ -45,8 +45,10 @@ pub struct Payment {
     pub order_id: Option<OrderId>,
     /// The order's channel.
     pub channel_id: Option<ChannelId>,
-    /// The highest status that was seen.
+    /// The furthest status that was seen of those that we know; one that we do not know only while there is no other.
     pub status: PaymentStatus,
+    /// Whether a status came that we do not know; its events have it.
+    pub unknown_status: bool,
     /// What it is about.
     pub amounts: Amounts,
     /// The coin to pay in; `null` before it was told.
@@ -139,6 +141,7 @@ impl From<&CorePayment> for Payment {
             order_id: payment.order_id,
             channel_id: payment.channel_id,
             status: payment.status.clone(),
+            unknown_status: payment.seen.has_unknown(),
             amounts: Amounts {
                 price: payment.price.clone(),
                 pay: coin(payment.pay_amount),

@@ -104,6 +104,7 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
             "order_id",
             "channel_id",
             "status",
+            "unknown_status",
             "amounts",
             "pay_currency",
             "parent_payment_id",

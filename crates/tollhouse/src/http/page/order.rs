@@ -63,6 +63,7 @@ impl Said {
             Stage::Paid { lasts, .. } => {
                 (l.page_paid_heading(), lasts.as_ref().map(|ends_at| l.page_paid_lasts(l.until(*ends_at))))
             }
+            Stage::Over => (l.page_over_heading(), Some(l.page_over_text())),
             Stage::Donated { .. } => (l.page_donated_heading(), Some(l.page_donated_text())),
             Stage::Expired => (l.page_expired_heading(), Some(l.page_expired_text())),
             Stage::Failed => (l.page_failed_heading(), Some(l.page_failed_text())),
@@ -107,7 +108,9 @@ fn way(stage: &Stage) -> [Step; 4] {
             [Halted, Ahead, Ahead, Ahead]
         }
         Stage::Late | Stage::Arrived => [Done, Done, Halted, Ahead],
-        Stage::Donated { .. } | Stage::Paid { access: Access::Joined, .. } => [Done, Done, Done, Done],
+        Stage::Donated { .. } | Stage::Over | Stage::Paid { access: Access::Joined, .. } => {
+            [Done, Done, Done, Done]
+        }
         Stage::Paid { .. } => [Done, Done, Done, Now],
     }
 }
@@ -133,7 +136,9 @@ fn state(l: Language, said: &Said, view: &View) -> Markup {
             };
         }
         Stage::Choose { .. } | Stage::Preparing { .. } | Stage::Seen { .. } => ("wait", parts::spinner()),
-        Stage::Partial { .. } | Stage::Late | Stage::Arrived | Stage::Expired => ("warn", parts::note()),
+        Stage::Partial { .. } | Stage::Late | Stage::Arrived | Stage::Expired | Stage::Over => {
+            ("warn", parts::note())
+        }
         Stage::Paid { .. } | Stage::Donated { .. } => ("good", parts::check()),
         Stage::Failed => ("bad", parts::cross()),
         Stage::Refunded { .. } => ("warn", parts::back()),
@@ -198,6 +203,7 @@ fn content(reader: &Reader, view: &View) -> Markup {
             @if let (Some(_), None, Some(url)) = (rest, deposit, hosted) { (hosted_button(l, url, true)) }
         },
         Stage::Late | Stage::Arrived => html! { p.soft { (l.page_close_note()) } },
+        Stage::Over => html! {},
         Stage::Donated { received } => html! {
             @if !received.is_empty() {
                 p.soft { (l.page_donated_part(received.iter().map(|money| l.money(money)).collect::<Vec<_>>().join(" + "))) }
@@ -323,6 +329,13 @@ fn paid(l: Language, view: &View, access: &Access, overpaid: Option<&Money>) -> 
                 a.go #open href=(url) rel="noreferrer" { (parts::plane()) (l.page_open_telegram()) }
                 p.soft { (l.page_invite_text()) }
                 (phone(l, url))
+            }
+            Access::AskBot(url) => {
+                p.must { (l.page_moved_text()) }
+                @if let Some(url) = url {
+                    a.go #open href=(url) rel="noreferrer" { (parts::plane()) (l.page_open_telegram()) }
+                    (phone(l, url))
+                }
             }
             Access::Making => p.soft { (l.page_making_text()) },
             Access::AskOwner => p.soft { (l.page_ask_owner_text()) },
