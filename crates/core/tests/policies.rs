@@ -219,7 +219,7 @@ fn f27_payments_that_a_person_binds_are_on_the_list_when_they_pay_twice() {
     let order = world.order("Month", Some(BUYER));
     world.notify(&Note::for_order(1, "waiting", order).pay("10", "trx").paid(""));
     let mut bind = |note: Note| {
-        world.notify(&Note { order_ref: None, ..note.clone() });
+        world.notify(&Note { order_ref: None, ..note });
         let payment_id = payment_id(note.id);
         world.run(Command::BindPayment { payment_id, order_id: order, actor: "cli:test".into() });
         (world.get(order).state, world.open_reasons(), world.get(order).overpaid.clone())
