@@ -92,6 +92,19 @@ fn place(id: UpdateId) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn f55_an_update_in_trouble_is_told_of_once() {
+        let turns = Turns::default();
+        let is_first = |id| turns.is_first_trouble(UpdateId(id));
+        assert_eq!([is_first(1), is_first(1), is_first(2)], [true, false, true]);
+        turns.forget(UpdateId(1));
+        assert!(is_first(1), "what was taken in the end may be in trouble anew");
+        for id in 10..10 + 2 * TROUBLED_MAX {
+            is_first(i64::try_from(id).unwrap());
+        }
+        assert!(!is_first(7), "beyond the limit nobody is told");
+    }
+
     #[tokio::test]
     async fn one_chat_waits_for_its_turn_and_others_do_not() {
         let turns = Turns::default();
