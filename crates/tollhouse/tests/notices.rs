@@ -62,12 +62,7 @@ async fn f65_owner_and_operators_hear_of_each_thing_once() {
         shop.notify(text).await;
     }
     shop.notify(&body(1, "refunded", Some(&order), "2.50")).await;
-    let wanted = [
-        "a part of the price has arrived",
-        "needs you. Less than the price",
-        "sold for $2.50",
-        "was refunded",
-    ];
+    let wanted = ["a part of the price has arrived", "sold for $2.50", "was refunded"];
     for who in [OLGA, OPERATORS[0]] {
         let heard = told(&shop, who);
         assert_eq!(heard.len(), wanted.len(), "{heard:#?}");
