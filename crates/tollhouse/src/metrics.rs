@@ -85,6 +85,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("tollhouse_reconcile_taken_in_total", "Answers of NOWPayments that told something new, by verdict."),
     ("tollhouse_telegram_requests_total", "Calls to Telegram, by method and outcome."),
     ("tollhouse_telegram_updates_unread_total", "Updates of a kind that is not read."),
+    (
+        "tollhouse_telegram_updates_given_up_total",
+        "Updates that could not be worked in by a fault of this program, and were left.",
+    ),
 ];
 
 const GAUGES: &[(&str, &str)] = &[

@@ -43,7 +43,17 @@ impl Model {
             let hash = entry.seal(&previous, sequence + 1);
             self.audit.push(Sealed { sequence: sequence + 1, entry, hash });
         }
-        for arm in std::mem::take(&mut self.snapshot.arm) {
+        let arms = std::mem::take(&mut self.snapshot.arm);
+        for (place, arm) in arms.iter().enumerate() {
+            let same = |other: &&ArmJob| other.kind.name() == arm.kind.name() && other.subject == arm.subject;
+            if arms[..place].iter().any(|other| same(&other)) {
+                continue;
+            }
+            // What one commit asks for several times, as the end of a membership of which two grants are taken back, is asked for once: at
+            // the earliest time, in the words of the first that may revive.
+            let all: Vec<&ArmJob> = arms.iter().filter(same).collect();
+            let mut arm = (*all.iter().find(|arm| arm.revive).unwrap_or(&all[0])).clone();
+            arm.run_at = all.iter().map(|arm| arm.run_at).min().unwrap_or(arm.run_at);
             self.arm(arm);
         }
         outcome

@@ -51,7 +51,12 @@ impl Notification {
     /// Of a payment for a month, by a reference of the predecessor: each such payment makes its own order.
     pub fn new(payment: i64, user: i64, status: &str) -> Self {
         let reference = format!("PGP-{user}|{PUBLIC_CHAT}");
-        Self { payment, body: body(payment, status, Some(&reference), PRICE) }
+        let mut body = body(payment, status, Some(&reference), PRICE);
+        if matches!(status, "waiting" | "expired") {
+            // Nobody has paid, and what was paid and then given up would be for a person.
+            body = body.replacen(r#""actually_paid":0.000025"#, r#""actually_paid":0"#, 1);
+        }
+        Self { payment, body }
     }
 }
 
