@@ -298,6 +298,11 @@ impl Life {
                     self.count("stranger was banned by hand");
                     continue;
                 }
+                // Whoever took the right gives it back, and that closes it.
+                (Reason::RightsMissing, Subject::Channel(id)) => {
+                    assert_eq!(id, self.channels[usize::try_from(BLIND_CHANNEL).unwrap()].id);
+                    continue;
+                }
                 (Reason::StrangerInside | Reason::RemovalsStopped, _) => Resolution::Grant,
                 other => panic!("nothing else may need a person: {other:?} {}", item.detail),
             };
