@@ -10,10 +10,11 @@ mod turns;
 pub mod webhook;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::id::{ClaimToken, PrivateChatId, TelegramUserId};
@@ -161,7 +162,7 @@ async fn take_in_turn(app: &App, gateway: &Gateway, update: &Update) -> Result<(
     if turns::is_handled(&*app.store, update.id).await? {
         return Ok(());
     }
-    match handle(app, gateway, update).await {
+    match unpanicked(handle(app, gateway, update)).await {
         // A fault of ours, which no repeat mends: those behind it must not wait for ever (F41).
         Err(Trouble::Store(StoreError::Internal { what })) => {
             tracing::error!(
@@ -176,6 +177,14 @@ async fn take_in_turn(app: &App, gateway: &Gateway, update: &Update) -> Result<(
         handled => handled?,
     }
     Ok(turns::note_handled(&*app.store, update.id).await?)
+}
+
+/// A panic is a fault of ours like any other: it ends neither the part nor anybody's turn, and does not meet the same update for ever.
+async fn unpanicked(handling: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
+    AssertUnwindSafe(handling)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Internal { what: "the bot panicked".to_owned() }.into()))
 }
 
 /// Says to whoever waits for an answer that there is none now: to a press in their app, to a word in their chat (F55).
@@ -489,5 +498,17 @@ async fn become_of(
 async fn say(gateway: &Gateway, to: ChatId, text: &Html, keyboard: Option<&Keyboard>) {
     if let Err(error) = gateway.send_message(to, text, keyboard).await {
         tracing::info!(%error, "an answer was not delivered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn f41_an_update_at_which_the_bot_panics_is_a_fault_of_ours_and_no_end() {
+        let outcome = unpanicked(async { panic!("a fault of ours") }).await;
+        assert!(matches!(outcome, Err(Trouble::Store(StoreError::Internal { .. }))), "{outcome:?}");
+        unpanicked(async { Ok(()) }).await.unwrap();
     }
 }
