@@ -18,7 +18,7 @@ use tollhouse_core::membership::{Grant, MembershipStatus};
 use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::policy::Policies;
 use tollhouse_core::status::PaymentStatus;
-use world::{BUYER, Note, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, World, at, days, payment_id, user};
+use world::{BUYER, Note, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, World, at, days, orders_of, payment_id, user};
 
 const SEED_REF: &str = "PGP-6271402111|-1003016667267";
 /// The world's clock stands at noon of 7 November; this member has paid on the 1st.
@@ -197,23 +197,6 @@ fn a_payment_without_its_number_is_recognised_by_its_invoice_or_its_time() {
         world.run(Command::Notification(Box::new(received)));
         assert_eq!(end_of(&world), end, "{id}");
     }
-}
-
-/// Every order of some things.
-fn orders_of<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
-    if all.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut orders = Vec::new();
-    for index in 0..all.len() {
-        let mut rest = all.to_vec();
-        let first = rest.remove(index);
-        for mut order in orders_of(&rest) {
-            order.insert(0, first.clone());
-            orders.push(order);
-        }
-    }
-    orders
 }
 
 #[test]

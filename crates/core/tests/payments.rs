@@ -9,7 +9,7 @@ use tollhouse_core::event::Verdict;
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::policy::{ChildPolicy, LatePolicy, Policies, RefundPolicy};
-use world::{BUYER, Note, World, at, days, payment_id, user};
+use world::{BUYER, Note, World, at, days, orders_of, payment_id, user};
 
 const LEGACY: &str = "PGP-6271402111|-1003016667267";
 
@@ -119,23 +119,6 @@ fn f09_every_status_is_kept_and_shown() {
         );
         assert_eq!(world.rows.payments.get(&payment_id(id)).unwrap().status.as_str(), status);
     }
-}
-
-/// Every order of these notes.
-fn orders_of(notes: &[Note]) -> Vec<Vec<Note>> {
-    if notes.is_empty() {
-        return vec![Vec::new()];
-    }
-    let mut orders = Vec::new();
-    for index in 0..notes.len() {
-        let mut rest = notes.to_vec();
-        let first = rest.remove(index);
-        for mut order in orders_of(&rest) {
-            order.insert(0, first.clone());
-            orders.push(order);
-        }
-    }
-    orders
 }
 
 #[test]

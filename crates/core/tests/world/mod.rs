@@ -68,6 +68,23 @@ pub fn payment_id(id: i64) -> ProviderPaymentId {
     ProviderPaymentId::new(id).unwrap()
 }
 
+/// Every order of some things.
+pub fn orders_of<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    if all.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut orders = Vec::new();
+    for index in 0..all.len() {
+        let mut rest = all.to_vec();
+        let first = rest.remove(index);
+        for mut order in orders_of(&rest) {
+            order.insert(0, first.clone());
+            orders.push(order);
+        }
+    }
+    orders
+}
+
 impl World {
     /// A channel with plans of 7, 13, 30 and 365 days and a lifetime.
     pub fn new() -> Self {

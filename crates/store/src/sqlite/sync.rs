@@ -5,8 +5,9 @@
 //! anew, but not at a commit. That part is done here, with the same call on the same file. Until then SQLite shows the commit to every
 //! connection; so who reads past the writer waits, with what was read, until it is [`Safe`] to be acted on.
 //!
-//! Several syncs may be under way at once. A disk answers most of them in a fraction of a millisecond and some in many: one that began later
-//! and has ended makes safe what the one before it was for, too.
+//! A disk answers most syncs in a fraction of a millisecond and some in many. One that takes long is overtaken by another: that began later,
+//! so once it has ended it makes safe what the one before it was for, too. More at once than that would only make the batches smaller, since
+//! everybody who is told comes back sooner.
 
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -27,6 +29,8 @@ use crate::queue::{Audience, News};
 const AHEAD_MAX: usize = 8;
 /// How many syncs may be under way at once.
 const SYNCS_MAX: usize = 3;
+/// How long a sync may take until another one may begin: several times what most take.
+const OVERTAKEN_AFTER: Duration = Duration::from_millis(1);
 
 /// Has a log on the disk, whose name and whose open file it is given.
 pub(crate) trait SyncLog: Fn(&Path, &File) -> io::Result<()> + Send + Sync + 'static {}
@@ -67,6 +71,10 @@ struct Line {
     newest: u64,
     /// Up to which commit a sync has begun.
     syncing: u64,
+    /// How many syncs are under way.
+    under_way: usize,
+    /// When the last of them began.
+    last_begun: Option<Instant>,
     /// Up to which commit all is safe.
     safe: u64,
     is_closed: bool,
@@ -85,27 +93,34 @@ enum Step {
     Sync(u64),
     /// Tell what is safe already.
     Tell,
-    Wait,
+    /// Until there is something to do, or at most so long.
+    Wait(Option<Duration>),
     End,
 }
 
 impl Line {
-    fn next_step(&mut self) -> Step {
+    fn next_step(&mut self, now: Instant) -> Step {
         if self.has_failed {
             return Step::End;
         }
+        if self.waiting.front().is_some_and(|first| first.commits <= self.safe) {
+            return Step::Tell;
+        }
         if self.newest > self.syncing {
+            let taken = self.last_begun.map_or(Duration::MAX, |begun| now.saturating_duration_since(begun));
+            if self.under_way > 0 && taken < OVERTAKEN_AFTER {
+                return Step::Wait(Some(OVERTAKEN_AFTER.saturating_sub(taken)));
+            }
             self.syncing = self.newest;
+            self.under_way += 1;
+            self.last_begun = Some(now);
             return Step::Sync(self.newest);
         }
-        match self.waiting.front() {
-            Some(first) if first.commits <= self.safe => Step::Tell,
-            None if self.is_closed => Step::End,
-            _ => Step::Wait,
-        }
+        if self.is_closed && self.waiting.is_empty() { Step::End } else { Step::Wait(None) }
     }
 
     fn made_safe(&mut self, commits: u64) {
+        self.under_way -= 1;
         self.safe = self.safe.max(commits);
     }
 
@@ -243,7 +258,7 @@ impl Shared {
                     Err(error) => self.fail(&error),
                 },
                 Step::Tell => self.tell(),
-                Step::Wait => {}
+                Step::Wait(_) => {}
                 Step::End => break,
             }
         }
@@ -254,8 +269,12 @@ impl Shared {
     fn next_step(&self) -> Step {
         let mut line = self.line();
         loop {
-            match line.next_step() {
-                Step::Wait => line = self.handed.wait(line).unwrap_or_else(PoisonError::into_inner),
+            match line.next_step(Instant::now()) {
+                Step::Wait(None) => line = self.handed.wait(line).unwrap_or_else(PoisonError::into_inner),
+                Step::Wait(Some(time)) => {
+                    let waited = self.handed.wait_timeout(line, time);
+                    line = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
                 step => return step,
             }
         }
@@ -429,6 +448,25 @@ mod tests {
         under_way[2].send(Ok(())).unwrap();
         syncs.end();
         assert!(begun.recv().is_err(), "one was enough for what was committed before it");
+    }
+
+    #[test]
+    fn a_sync_is_overtaken_only_when_it_takes_long() {
+        let mut line = Line { newest: 1, ..Line::default() };
+        let begun = Instant::now();
+        assert!(matches!(line.next_step(begun), Step::Sync(1)));
+        line.newest = 2;
+        let half = OVERTAKEN_AFTER / 2;
+        assert!(
+            matches!(line.next_step(begun + half), Step::Wait(Some(time)) if time == OVERTAKEN_AFTER - half)
+        );
+        assert!(matches!(line.next_step(begun + OVERTAKEN_AFTER), Step::Sync(2)));
+        line.newest = 3;
+        assert!(matches!(line.next_step(begun + OVERTAKEN_AFTER), Step::Wait(Some(_))), "the second is new");
+        line.made_safe(2);
+        line.made_safe(1);
+        assert_eq!(line.safe, 2, "the first was overtaken");
+        assert!(matches!(line.next_step(begun + OVERTAKEN_AFTER), Step::Sync(3)), "none is under way");
     }
 
     #[test]
