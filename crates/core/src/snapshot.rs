@@ -38,8 +38,7 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),
 ///    of `joiners` (in the channel of that private chat), and all of `users`; then every grant of these memberships;
 /// 6. `presences` by member, of `presence_of` and `departures`, and of `joiners`; `runs` by id, and of `departures` the newest of the
-///    channel; `switches`, and all of them for `departures`; `bot_chats`; `dialogues`;
-///    channel; `switches`, and all of them for `departures`; `offers`, with their links;
+///    channel; `switches`, and all of them for `departures`; `bot_chats`; `dialogues`; `offers`, with their links;
 /// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs, or one of the channels
 ///    of `rights_of` and `bot_chats`;
 /// 8. `jobs` by id; `held_jobs`; `due_jobs`, skipping what another process has locked.
