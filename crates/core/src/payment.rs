@@ -284,6 +284,13 @@ impl Payment {
         self.seen.has_credit() && !self.is_refunded()
     }
 
+    /// Whether there is money that was not returned, be it in another coin or on another network than was asked for, of which the provider
+    /// credits nothing by itself.
+    #[must_use]
+    pub fn has_money(&self) -> bool {
+        (self.seen.has_credit() || self.seen.contains(&PaymentStatus::WrongAsset)) && !self.is_refunded()
+    }
+
     /// Whether money was seen, and yet the provider calls the payment over without having credited any of it: most often it was less than
     /// the provider takes in that coin.
     #[must_use]

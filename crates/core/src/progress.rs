@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::channel::PlanDuration;
 use crate::id::{MessageId, OrderId, TelegramUserId};
 use crate::job::Action;
-use crate::membership::usable_invite;
+use crate::membership::{Grant, Membership, usable_invite};
 use crate::money::Money;
 use crate::order::{InvoiceProblem, Order, OrderState};
 use crate::payment::Payment;
@@ -47,8 +47,8 @@ pub enum Face {
     Paid {
         /// Until when the access lasts; `None` for a lifetime.
         ends_at: Option<Timestamp>,
-        /// The way in, once it is made.
-        invite: Option<String>,
+        /// How they get in.
+        way_in: WayIn,
     },
     /// It was paid, and the time that it gave is over.
     Over,
@@ -61,6 +61,30 @@ pub enum Face {
         /// Whether the access stays, by the channel's policy.
         kept: bool,
     },
+}
+
+/// How a buyer who has paid gets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayIn {
+    /// In a moment: the link is being made.
+    Making,
+    /// By this link.
+    Link(String),
+    /// By asking the bot for a link: the one that was sent led to a group that has moved (F51).
+    Ask,
+}
+
+impl WayIn {
+    /// Into a chat that has its number since a moment, with the membership that a grant gave.
+    #[must_use]
+    pub fn of(grant: &Grant, membership: &Membership, chat_since: Timestamp) -> Self {
+        match usable_invite(membership, chat_since) {
+            Some(invite) => Self::Link(invite.link.clone()),
+            // Before a link is sent another is made by itself.
+            None if membership.invite.is_some() && grant.delivered_at.is_some() => Self::Ask,
+            None => Self::Making,
+        }
+    }
 }
 
 impl Face {
@@ -87,7 +111,7 @@ impl Face {
                     others: known.is_some() && order.link_id.is_none() && channel.active_plans().count() > 1,
                 }
             }
-            OrderState::Seen if snapshot.payments_of(id).into_iter().any(Payment::is_credited) => {
+            OrderState::Seen if snapshot.payments_of(id).into_iter().any(Payment::has_money) => {
                 Self::WithOwner
             }
             OrderState::Seen => Self::Seen,
@@ -96,16 +120,14 @@ impl Face {
                 None => Self::WithOwner,
             },
             OrderState::Paid => {
-                let membership = snapshot
-                    .grant_of(id)
-                    .and_then(|grant| grant.membership_id)
-                    .and_then(|id| snapshot.memberships.get(&id))
-                    .filter(|membership| membership.entitles(now, channel.policies.grace()));
-                match membership {
-                    Some(membership) => Self::Paid {
+                let given = snapshot.grant_of(id).and_then(|grant| {
+                    let membership = snapshot.memberships.get(&grant.membership_id?)?;
+                    membership.entitles(now, channel.policies.grace()).then_some((grant, membership))
+                });
+                match given {
+                    Some((grant, membership)) => Self::Paid {
                         ends_at: membership.ends_at,
-                        invite: usable_invite(membership, channel.chat_since)
-                            .map(|invite| invite.link.clone()),
+                        way_in: WayIn::of(grant, membership, channel.chat_since),
                     },
                     None => Self::Over,
                 }

@@ -6,11 +6,11 @@ mod world;
 use jiff::SignedDuration;
 use tollhouse_core::command::{Command, OrderFrom, Outcome, Refusal};
 use tollhouse_core::decide::SAME_WISH_MINUTES;
-use tollhouse_core::id::{MessageId, OrderId, PlanId};
+use tollhouse_core::id::{MessageId, OrderId, PlanId, PrivateChatId};
 use tollhouse_core::job::{Action, Failure, Job, Outcome as JobOutcome, action};
 use tollhouse_core::order::OrderState;
-use tollhouse_core::progress::Face;
-use world::{BUYER, Note, World, user};
+use tollhouse_core::progress::{Face, WayIn};
+use world::{BUYER, Note, World, life, user};
 
 fn plan(world: &World, label: &str) -> PlanId {
     let channel = world.rows.channels.get(&world.channel).unwrap();
@@ -128,7 +128,7 @@ fn an_orders_message_is_made_once_and_edited_for_each_change() {
 
     world.notify(&Note::for_order(1, "finished", order));
     let told = faces(&show(&mut world, 6));
-    assert!(matches!(told[..], [(Face::Paid { invite: None, .. }, Some(_))]), "{told:?}");
+    assert!(matches!(told[..], [(Face::Paid { way_in: WayIn::Making, .. }, Some(_))]), "{told:?}");
 }
 
 #[test]
@@ -163,6 +163,32 @@ fn the_clock_alone_tells_that_an_order_has_expired() {
     // And money that comes all the same is told, too.
     world.notify(&Note::for_order(1, "finished", order));
     assert!(matches!(faces(&show(&mut world, 6))[..], [(Face::Paid { .. }, Some(_))]));
+}
+
+#[test]
+fn another_coin_than_was_asked_for_is_said_to_be_with_the_owner() {
+    let mut world = World::new();
+    let order = buy(&mut world, "Month");
+    show(&mut world, 5);
+    world.notify(&Note::for_order(1, "wrong_asset_confirmed", order).pay("3", "ltc").paid("3"));
+    assert_eq!(faces(&show(&mut world, 6)), [(Face::WithOwner, Some(message(5)))]);
+}
+
+#[test]
+fn f51_a_link_that_led_to_a_group_that_has_moved_is_not_said_to_come_by_itself() {
+    let mut world = World::new();
+    let order = buy(&mut world, "Month");
+    world.notify(&Note::for_order(1, "finished", order));
+    life::work(&mut world);
+    let way_in = |world: &World| match Face::of(world.now, &world.rows, order) {
+        Some(Face::Paid { way_in, .. }) => way_in,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(way_in(&world), WayIn::Link(_)));
+    world.now += life::hours(1);
+    let to = PrivateChatId::new(-1_009_999_999_999).unwrap();
+    world.run(Command::ChatMigrated { from: life::chat(), to });
+    assert_eq!(way_in(&world), WayIn::Ask);
 }
 
 #[test]

@@ -193,6 +193,24 @@ fn a_farewell_waits_a_month_for_somebody_who_cannot_be_written_to() {
     assert_eq!((waits.state, waits.run_at), (JobState::Ready, removed_at + days(30)));
 }
 
+#[test]
+fn a_removal_that_was_given_up_is_over_when_the_member_leaves_by_themselves() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    world.now += days(31);
+    let error = || JobOutcome::Failed(Failure::Permanent { error: "CHAT_NOT_MODIFIED".into() });
+    work_with(&mut world, |action| matches!(action, Action::Remove { .. }).then(error));
+    assert_eq!(world.open_reasons(), [Reason::JobDead]);
+    seen(&mut world, BUYER, Standing::Outside);
+    assert_eq!(removed(&work(&mut world)), [user(BUYER)], "that Telegram confirms it removes nobody");
+    assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Expired);
+    assert!(world.open_reasons().is_empty());
+    // What Telegram says of it afterwards is nothing new.
+    seen(&mut world, BUYER, Standing::Banned);
+    seen(&mut world, BUYER, Standing::Outside);
+    assert_eq!(work(&mut world), []);
+}
+
 /// A channel with so many members whose time ends at once.
 fn crowd(policies: MembershipPolicies, count: i64) -> World {
     let mut world = World::with(Policies { membership: policies, ..Policies::default() });

@@ -3,7 +3,7 @@
 
 use tollhouse_core::id::{ChannelId, MessageId, OrderId, TelegramUserId};
 use tollhouse_core::job::Outcome;
-use tollhouse_core::progress::Face;
+use tollhouse_core::progress::{Face, WayIn};
 use tollhouse_telegram::{
     Button, Error as TelegramError, Gateway, Html, Keyboard, MessageId as Message, Missing, UserId,
 };
@@ -40,11 +40,11 @@ pub fn words(title: &str, face: &Face, language: Language) -> Html {
         Face::Seen => language.order_seen(title),
         Face::WithOwner => language.order_with_owner(title),
         Face::Partly { rest, .. } => language.order_partly(title, language.money(rest)),
-        Face::Paid { ends_at, invite } => {
+        Face::Paid { ends_at, way_in } => {
             let until = language.until(*ends_at);
-            match invite {
-                Some(_) => language.order_paid(title, until),
-                None => language.order_paid_making(title, until),
+            match way_in {
+                WayIn::Making => language.order_paid_making(title, until),
+                WayIn::Link(_) | WayIn::Ask => language.order_paid(title, until),
             }
         }
         Face::Over => language.order_over(title),
@@ -67,7 +67,7 @@ pub fn buttons(app: &App, order: &Order<'_>, language: Language) -> Keyboard {
         }
         // The invoice is made by a job in a moment; the page shows it as soon as it is there.
         Face::Waiting { .. } | Face::Partly { .. } => vec![to_page(language.button_pay())],
-        Face::Paid { invite: Some(link), .. } => {
+        Face::Paid { way_in: WayIn::Link(link), .. } => {
             vec![Button::url(language.button_join(), link), to_page(language.button_order())]
         }
         _ => vec![to_page(language.button_order())],

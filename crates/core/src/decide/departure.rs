@@ -282,14 +282,27 @@ pub(super) fn freeze(
     Ok(channel_id.map_or(Outcome::Done, Outcome::Channel))
 }
 
+/// A member has left, or was banned by hand. A removal that is due, also one that was given up, has nothing left to do but to note it.
+pub(super) fn left(work: &mut Work<'_>, channel: &Channel, membership: &Membership) {
+    let is_closed = membership.status == MembershipStatus::Expired || membership.removed_at.is_some();
+    let due = membership.removal_due(channel.policies.grace());
+    if !is_closed && due.is_some_and(|at| at <= work.now) {
+        arm(work, membership.id, membership.channel_id);
+    }
+}
+
+fn arm(work: &mut Work<'_>, id: MembershipId, channel_id: ChannelId) {
+    let kind = JobKind::EndMembership { membership_id: id, removing: false };
+    work.arm(kind, format!("membership:{id}"), channel_id, work.now, true);
+}
+
 /// Looks at a membership's end now.
 pub(super) fn look(work: &mut Work<'_>, id: MembershipId) -> Result<Outcome, Refusal> {
     let membership = work.snapshot.memberships.get(&id);
     let channel_id = membership
         .map(|membership| membership.channel_id)
         .ok_or_else(|| Refusal::NotFound(format!("no membership {id}")))?;
-    let kind = JobKind::EndMembership { membership_id: id, removing: false };
-    work.arm(kind, format!("membership:{id}"), channel_id, work.now, true);
+    arm(work, id, channel_id);
     Ok(Outcome::Membership(id))
 }
 

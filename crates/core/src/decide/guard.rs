@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::access::{no_channel, person_reason};
-use super::{SYSTEM, Work, attention, offers};
+use super::{SYSTEM, Work, attention, departure, offers};
 use crate::attention::{Reason, Subject};
 use crate::channel::Channel;
 use crate::command::{Outcome, Refusal};
@@ -59,12 +59,15 @@ pub(super) fn member_seen(
     let at = at.min(work.now);
     note(work, channel.id, user, standing, at);
     let inside = standing.is_inside();
-    if let Some(mut membership) = work.snapshot.membership_of(channel.id, user).cloned()
-        && membership.joined_at.is_some() != inside
-    {
-        membership.joined_at = inside.then_some(at);
-        membership.updated_at = work.now;
-        work.snapshot.memberships.put(membership.id, membership);
+    if let Some(mut membership) = work.snapshot.membership_of(channel.id, user).cloned() {
+        if membership.joined_at.is_some() != inside {
+            membership.joined_at = inside.then_some(at);
+            membership.updated_at = work.now;
+            work.snapshot.memberships.put(membership.id, membership.clone());
+        }
+        if !inside {
+            departure::left(work, &channel, &membership);
+        }
     }
     if standing == Standing::Inside && stay::is_stranger(work.now, work.snapshot, &channel, user) {
         // Told again that they are inside they have not come again: what a person has decided holds until they do.

@@ -131,6 +131,9 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
             if next.is_some() {
                 // Attempts are those of one step: a job that follows a membership for years has some that fail, and each was mended.
                 job.attempt = 0;
+            } else {
+                // It had been given up, and was asked for again by what happened since.
+                no_trouble(work, job.id, "the job is done");
             }
             put(work, job, next);
         }
@@ -145,10 +148,14 @@ pub(super) fn retry(work: &mut Work<'_>, id: JobId) -> Result<Outcome, Refusal> 
         return Err(Refusal::Conflict(format!("{id} is done")));
     }
     revive(work, id)?;
-    for reason in Reason::ALL.iter().filter(|reason| reason.is_about_a_job()) {
-        attention::close(work, Subject::Job(id), *reason, "the job was run again");
-    }
+    no_trouble(work, id, "the job was run again");
     Ok(Outcome::Done)
+}
+
+fn no_trouble(work: &mut Work<'_>, id: JobId, why: &str) {
+    for reason in Reason::ALL.iter().filter(|reason| reason.is_about_a_job()) {
+        attention::close(work, Subject::Job(id), *reason, why);
+    }
 }
 
 /// Makes a job due now; one that is done already needs nothing.

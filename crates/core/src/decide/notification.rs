@@ -323,8 +323,7 @@ fn unmatched_attention(work: &Work<'_>, id: ProviderPaymentId, reason: Reason) -
         return Vec::new();
     };
     let mut wanted = Vec::new();
-    if payment.is_credited() || (payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_refunded())
-    {
+    if payment.has_money() {
         let price = payment.price.as_ref().map_or_else(|| "no price".to_owned(), ToString::to_string);
         let reference = payment.order_ref.as_deref().unwrap_or("none");
         wanted.push((reason, format!("{price}, order reference {reference:?}")));

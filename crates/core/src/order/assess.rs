@@ -97,10 +97,8 @@ fn was_enough(order: &Order, payments: &[&Payment], policies: &Policies) -> bool
 
 /// What a person ruled as `grant` holds for as long as the money of the order has not all gone back.
 pub(crate) fn grant_holds(payments: &[&Payment]) -> bool {
-    let has_money =
-        |payment: &Payment| payment.seen.has_credit() || payment.seen.contains(&PaymentStatus::WrongAsset);
     !payments.iter().any(|payment| payment.is_refunded())
-        || payments.iter().any(|payment| has_money(payment) && !payment.is_refunded())
+        || payments.iter().any(|payment| payment.has_money())
 }
 
 /// Works out what an order has come to. A function of its payments and rulings, but for one thing: an order that is paid stays so until

@@ -17,7 +17,6 @@ use tollhouse_core::order::{Order, OrderState};
 use tollhouse_core::order_ref::{ORDER_REF_LENGTH_MAX, OrderRef};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Needs;
-use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::StoreError;
 
 use super::page::{self, Reader};
@@ -87,12 +86,8 @@ impl OrderStory {
     /// Whether money is there, or another coin than was asked for, and it gives no access by itself: a person decides.
     #[must_use]
     pub fn waits_for_owner(&self) -> bool {
-        let has_come = |payment: &Payment| {
-            payment.is_credited()
-                || (payment.seen.contains(&PaymentStatus::WrongAsset) && !payment.is_refunded())
-        };
         match self.order.state {
-            OrderState::Seen => self.payments.iter().any(has_come),
+            OrderState::Seen => self.payments.iter().any(Payment::has_money),
             OrderState::PartiallyPaid => self.order.remaining.is_none(),
             _ => false,
         }

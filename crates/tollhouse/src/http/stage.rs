@@ -10,6 +10,7 @@ use tollhouse_core::id::OrderId;
 use tollhouse_core::money::Money;
 use tollhouse_core::order::{InvoiceProblem, OrderKind, OrderState, received};
 use tollhouse_core::payment::Payment;
+use tollhouse_core::progress::WayIn;
 use tollhouse_core::status::PaymentStatus;
 
 use super::order::{InviteStage, OrderStory};
@@ -295,13 +296,13 @@ fn access(app: &App, story: &OrderStory, now: Timestamp) -> Access {
             None => claim.map_or(Access::AskOwner, Access::Claim),
         };
     };
-    match (story.invite(now), story.link(now), &membership.invite) {
-        (Some(InviteStage::Joined), ..) => Access::Joined,
-        (_, Some(invite), _) => Access::Invite(invite.link.clone()),
-        // One that was sent before the group moved. Before it is sent a new one is made by itself.
-        (_, None, Some(_)) if story.grant.as_ref().is_some_and(|grant| grant.delivered_at.is_some()) => {
-            Access::AskBot(app.bot_name.get().map(|name| format!("https://t.me/{name}")))
-        }
-        (_, None, _) => Access::Making,
+    let Some(grant) = &story.grant else { return Access::Making };
+    if story.invite(now) == Some(InviteStage::Joined) {
+        return Access::Joined;
+    }
+    match WayIn::of(grant, membership, story.channel.chat_since) {
+        WayIn::Making => Access::Making,
+        WayIn::Link(link) => Access::Invite(link),
+        WayIn::Ask => Access::AskBot(app.bot_name.get().map(|name| format!("https://t.me/{name}"))),
     }
 }

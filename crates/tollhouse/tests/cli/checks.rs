@@ -9,7 +9,7 @@ use tollhouse::clock::Clock;
 use tollhouse_telegram::fake::{FakeConfig, FakeTelegram, NewChat, NewUser};
 use tollhouse_telegram::{AdminRights, ChatId, UserId};
 
-use crate::support::{PRIVATE_CHAT, Place, finished, text};
+use crate::support::{PRIVATE_CHAT, PUBLIC_CHAT, Place, finished, text};
 
 const CHANNEL: &str = "chn_00000000000000000000000000000001";
 const PLAN: &str = "pln_00000000000000000000000000000001";
@@ -398,6 +398,47 @@ async fn the_doctor_looks_at_the_provider_and_at_the_bots_rights_in_every_channe
     assert_eq!(status_of(&ask(&place, 1), "provider")["status"], "fail");
     let place = place.with("TOLLHOUSE_TELEGRAM_BOT_TOKEN", "1:wrong");
     assert_eq!(status_of(&ask(&place, 1), "telegram")["status"], "fail");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_sees_where_an_offer_cannot_be_posted_and_a_chat_that_anybody_may_join() {
+    const OWNER: UserId = UserId(42);
+    let chat = |id: &str| ChatId(id.parse().unwrap());
+    let (sold, public) = (chat(PRIVATE_CHAT), chat(PUBLIC_CHAT));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let telegram = FakeTelegram::start(FakeConfig::new(Clock::default().as_fn())).await.unwrap();
+    telegram.add_user(NewUser::new(OWNER.0, "Owner")).unwrap();
+    // What is sold has a public name: nobody needs an invite.
+    let open = NewChat { username: Some("signals".into()), ..NewChat::channel(sold.0, "Signals", OWNER) };
+    telegram.add_chat(open).unwrap();
+    telegram.make_bot_admin(sold, OWNER, AdminRights::gatekeeper()).unwrap();
+    let place = Place::new()
+        .with("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "the-secret")
+        .with("TOLLHOUSE_TELEGRAM_BOT_TOKEN", telegram.bot_token())
+        .with("TOLLHOUSE_TELEGRAM_API_URL", telegram.api_url().as_str());
+    place.channel();
+    let ask = |code: i32, name: &str| -> (String, String) {
+        let said = place.run(&["doctor", "--json"]);
+        assert_eq!(said.code, code, "{said:?}");
+        let checks: Value = serde_json::from_str(&said.stdout).unwrap();
+        let found = status_of(&checks, name);
+        (text(&found["status"]), text(&found["message"]))
+    };
+    let (status, message) = ask(1, "channel Signals");
+    assert!(status == "fail" && message.contains("@signals"), "{message}");
+    // Nothing is posted yet, so nothing is missed.
+    assert_eq!(ask(1, "offer of Signals").0, "warn");
+    place.json(&["channel", "post", PRIVATE_CHAT]);
+    let (status, message) = ask(1, "offer of Signals");
+    assert!(status == "fail" && message.contains("is not in the chat"), "{message}");
+
+    telegram.add_chat(NewChat::channel(public.0, "News", OWNER)).unwrap();
+    let cannot_post = AdminRights { can_post_messages: false, ..AdminRights::gatekeeper() };
+    telegram.make_bot_admin(public, OWNER, cannot_post).unwrap();
+    let (status, message) = ask(1, "offer of Signals");
+    assert!(status == "fail" && message.contains("may not post"), "{message}");
+    telegram.make_bot_admin(public, OWNER, AdminRights::gatekeeper()).unwrap();
+    assert_eq!(ask(1, "offer of Signals").0, "ok");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
