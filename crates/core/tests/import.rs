@@ -15,7 +15,9 @@ use tollhouse_core::import::{
 };
 use tollhouse_core::job::{Action, JobKind, JobState, Outcome as JobOutcome, OwnerNotice, action};
 use tollhouse_core::membership::{Grant, MembershipStatus};
+use tollhouse_core::money::Currency;
 use tollhouse_core::order::{OrderSource, OrderState};
+use tollhouse_core::payout::Payout;
 use tollhouse_core::policy::Policies;
 use tollhouse_core::status::PaymentStatus;
 use world::{BUYER, Note, OWNER, PRIVATE_CHAT, PUBLIC_CHAT, World, at, days, orders_of, payment_id, user};
@@ -98,6 +100,8 @@ fn a_member_keeps_the_exact_end_and_a_repeat_changes_nothing() {
     let first = import(&mut world, member(END, Some(1)));
     assert_eq!(first, Imported { change: ImportChange::New, payment: true, remark: None });
     assert_eq!(end_of(&world), at(END));
+    let entry = world.rows.audit.iter().find(|entry| entry.action == "grant.imported").unwrap();
+    assert!(entry.reason.contains(&origin().row) && entry.actor == origin().actor, "{entry:?}");
     let held = format!("{:?}", world.rows);
     let again = import(&mut world, member(END, Some(1)));
     assert_eq!(again, Imported { change: ImportChange::Known, payment: false, remark: None });
@@ -236,20 +240,39 @@ fn f31_an_attempt_that_was_given_up_does_not_take_the_place_of_the_payment_that_
 #[test]
 fn f31_a_payment_of_another_price_is_recognised_when_it_is_finished_whatever_came_before() {
     let bought = at(END) - days(30);
-    for before in [None, Some("waiting"), Some("expired")] {
-        let mut world = World::new();
-        import(&mut world, member(END, None));
-        for status in before.into_iter().chain(["finished"]) {
-            // Less than every plan here: the predecessor had other prices.
-            world.notify(&Note {
-                updated_at_ms: Some(bought.as_millisecond()),
-                ..Note::new(1, status, SEED_REF).price("1.20", "usd")
-            });
+    // Less than every plan here, and a currency in which there is none: the predecessor had other prices.
+    for (price, currency) in [("1.20", "usd"), ("3", "eur")] {
+        for before in [None, Some("waiting"), Some("expired")] {
+            let mut world = World::new();
+            import(&mut world, member(END, None));
+            for status in before.into_iter().chain(["finished"]) {
+                world.notify(&Note {
+                    updated_at_ms: Some(bought.as_millisecond()),
+                    ..Note::new(1, status, SEED_REF).price(price, currency)
+                });
+            }
+            let context = format!("{currency} {before:?}");
+            assert_eq!(end_of(&world), at(END), "{context}");
+            assert_eq!(world.open_reasons(), [], "{context}");
+            let order = world.rows.orders.values().next().unwrap();
+            assert_eq!((order.state, order.updated_at), (OrderState::Paid, world.now), "{context}");
+            assert_eq!(
+                (order.user, order.legacy_ref.as_deref()),
+                (Some(user(BUYER)), Some(SEED_REF)),
+                "{context}"
+            );
         }
-        assert_eq!(end_of(&world), at(END), "{before:?}");
-        assert_eq!(world.open_reasons(), [], "{before:?}");
-        assert!(world.rows.orders.values().all(|order| order.state == OrderState::Paid), "{before:?}");
     }
+}
+
+#[test]
+fn an_order_that_was_made_here_is_not_taken_for_what_the_predecessor_granted() {
+    let bought = Some((at(END) - days(30)).as_millisecond());
+    let mut world = World::new();
+    import(&mut world, member(END, None));
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&Note { updated_at_ms: bought, ..Note::for_order(1, "finished", order) });
+    assert_eq!(end_of(&world), at(END) + days(30));
 }
 
 #[test]
@@ -371,6 +394,10 @@ fn f11_who_never_got_the_invite_gets_it_now() {
     let mut world = World::new();
     import(&mut world, ImportMember { is_undelivered: true, ..member("2025-10-01T00:00:00Z", Some(1)) });
     assert_eq!(delivers(&world), 0, "not to somebody whose time is over");
+    let mut world = World::new();
+    import(&mut world, member(END, Some(1)));
+    import(&mut world, ImportMember { is_undelivered: true, ..member(END, Some(2)) });
+    assert_eq!(delivers(&world), 1, "what was delivered there is not delivered again");
 }
 
 #[test]
@@ -405,6 +432,8 @@ fn a_refunded_payment_never_gives_access_again() {
     let refunded = ImportedPayment { status: PaymentStatus::Refunded, ..payment(1) };
     note(&mut world, ImportGranted { payment: refunded, ..granted(1) });
     assert_eq!(world.rows.orders.values().next().unwrap().state, OrderState::Refunded);
+    let taken_back = world.rows.grants.values().next().unwrap().revoked.clone().unwrap();
+    assert_eq!(taken_back.reason, "the other system saw its payment refunded");
     for status in ["finished", "refunded"] {
         world.notify(&Note::new(1, status, SEED_REF));
     }
@@ -503,6 +532,147 @@ fn a_channel_is_filled_in_and_never_overwritten() {
         ..member(END, None)
     }));
     assert!(matches!(world.try_run(missing), Err(Refusal::NotFound(_))));
+}
+
+#[test]
+fn what_a_known_channel_lacks_is_taken_over_and_its_plans_are_looked_at_by_price_and_days() {
+    let plan = |price: &str, days| NewPlan {
+        label: "old".into(),
+        price: price.parse().unwrap(),
+        duration: PlanDuration::Days(days),
+    };
+    let payout = Payout {
+        address: "TLa2f6VPqDgRE67v1736s7bJ8Ray5wYjU7".into(),
+        currency: Currency::new("usdttrc20").unwrap(),
+        memo: None,
+    };
+    let there = |owner, payout, plans| {
+        Command::ImportChannel(Box::new(ImportChannel {
+            private_chat: PrivateChatId::new(-76).unwrap(),
+            public_chat: None,
+            title: "Old".into(),
+            owner,
+            payout,
+            plans,
+            policies: Policies::default(),
+            origin: origin(),
+        }))
+    };
+    let mut world = World::new();
+    let thirty = || vec![plan("2.50 USD", 30)];
+    assert_eq!(imported(world.run(there(None, None, thirty()))).change, ImportChange::New);
+    let full = imported(world.run(there(Some(user(9)), Some(payout.clone()), thirty())));
+    assert_eq!(full, Imported { change: ImportChange::Changed, payment: false, remark: None });
+    let channel = world.rows.channel_by_private_chat(PrivateChatId::new(-76).unwrap()).unwrap();
+    assert_eq!((channel.owner, channel.payout.as_ref()), (Some(user(9)), Some(&payout)));
+    for (price, days, remark) in [
+        ("2.50 USD", 30, None),
+        ("2.50 USD", 31, Some(Remark::PlansLeft)),
+        ("2.51 USD", 30, Some(Remark::PlansLeft)),
+    ] {
+        let known = imported(world.run(there(None, None, vec![plan(price, days)])));
+        assert_eq!(known.remark, remark, "{price} for {days} days");
+    }
+}
+
+#[test]
+fn an_order_that_is_carried_over_names_the_plan_that_gives_the_same_days() {
+    for (price, days_given, label) in
+        [("2.50 USD", 30, Some("Month")), ("2.50 USD", 31, None), ("2.49 USD", 30, None)]
+    {
+        let mut world = World::new();
+        let duration = PlanDuration::Days(days_given);
+        let paid = Some(price.parse().unwrap());
+        import(&mut world, ImportMember { duration, price: paid, ..member(END, Some(1)) });
+        let order = world.rows.orders.values().next().unwrap();
+        let channel = world.rows.channels.get(&world.channel).unwrap();
+        let named = order.plan_id.and_then(|id| channel.plan(id)).map(|plan| plan.label.as_str());
+        assert_eq!(named, label, "{price} for {days_given} days");
+        assert_eq!((order.created_at, order.updated_at), (at(END) - days(30), world.now));
+    }
+}
+
+#[test]
+fn what_was_taken_back_here_is_not_given_again_by_a_later_row() {
+    let revoke = |world: &mut World| {
+        let id = world.membership(BUYER).unwrap().id;
+        let (reason, actor) = ("abuse".into(), "cli:alice".into());
+        world.run(Command::RevokeMembership { member: Member::Membership(id), reason, actor });
+    };
+    let later = "2026-01-20T00:00:00Z";
+    let nothing = Imported { change: ImportChange::Known, payment: false, remark: Some(Remark::TakenBack) };
+    // Carried over without a payment.
+    let mut world = World::new();
+    import(&mut world, member(END, None));
+    revoke(&mut world);
+    assert_eq!(import(&mut world, member(later, None)), nothing);
+    // Paid and granted here.
+    let mut world = World::new();
+    world.notify(&Note::new(1, "finished", SEED_REF));
+    revoke(&mut world);
+    assert_eq!(import(&mut world, member(later, Some(1))), nothing);
+    // What both gave, where only what was bought afterwards stands.
+    let mut world = World::new();
+    world.notify(&Note::new(1, "finished", SEED_REF));
+    import(&mut world, member("2025-12-20T00:00:00Z", Some(1)));
+    revoke(&mut world);
+    world.now += days(1);
+    world.notify(&Note::new(2, "finished", SEED_REF));
+    let held = end_of(&world);
+    assert_eq!(import(&mut world, member(later, Some(2))).change, ImportChange::Known);
+    assert_eq!(end_of(&world), held);
+}
+
+#[test]
+fn a_later_end_of_what_both_systems_granted_moves_the_carried_end() {
+    let mut world = World::new();
+    world.notify(&Note::new(1, "finished", SEED_REF));
+    for end in ["2025-12-20T00:00:00Z", "2025-12-25T00:00:00Z"] {
+        import(&mut world, member(end, Some(1)));
+        assert_eq!(end_of(&world), at(end));
+    }
+    assert_eq!(grants(&world).len(), 2, "the second row moves what the first has made");
+}
+
+#[test]
+fn a_grant_that_was_noted_for_its_payment_gets_its_time_from_the_members_row() {
+    let mut world = World::new();
+    note(&mut world, granted(1));
+    assert!(world.membership(BUYER).is_none());
+    import(&mut world, member(END, Some(1)));
+    let given = grants(&world).remove(0);
+    assert_eq!(given.granted_at, at(END) - days(30));
+    assert_eq!((given.period.starts_at, given.period.ends_at), (at(END) - days(30), Some(at(END))));
+    // Moved forward it still begins where it began.
+    import(&mut world, member("2025-12-05T00:00:00Z", Some(1)));
+    let moved = grants(&world).remove(0);
+    assert_eq!((moved.granted_at, moved.period.starts_at), (given.granted_at, given.period.starts_at));
+}
+
+#[test]
+fn a_carried_grant_counts_from_its_own_day_unless_something_was_bought_here_before() {
+    // The world's clock stands at the 7th; the row was bought on the 1st, or on the 10th.
+    let bought = at("2025-11-07T12:00:00Z");
+    for (end, counts_from) in
+        [(END, at(END) - days(30)), ("2025-12-10T00:00:00Z", bought - SignedDuration::from_micros(1))]
+    {
+        let mut world = World::new();
+        world.notify(&Note::new(1, "finished", SEED_REF));
+        world.now = at("2025-11-12T00:00:00Z");
+        import(&mut world, member(end, Some(2)));
+        let carried = grants(&world).into_iter().find(|grant| grant.carried.is_some()).unwrap();
+        assert_eq!(carried.granted_at, counts_from, "{end}");
+        let starts_at = world.membership(BUYER).unwrap().starts_at;
+        assert_eq!(starts_at, bought.min(at(end) - days(30)), "{end}");
+    }
+}
+
+#[test]
+fn who_is_out_and_was_given_no_time_at_all_is_over() {
+    let mut world = World::new();
+    let end = "2025-10-01T00:00:00Z";
+    import(&mut world, ImportMember { granted_at: at(end), is_out: true, ..member(end, Some(1)) });
+    assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Expired);
 }
 
 /// A step of a life in which the import is run, is interrupted, and is run again.
