@@ -27,5 +27,7 @@ pub use link::{Link, LinkState};
 pub use membership::{Grant, Membership};
 pub use offer::Offer;
 pub use order::{InvoiceProblem, NoInvoice, Order, OrderDetail};
-pub use payment::{Amounts, Event, PAYMENT_ID_PREFIX, Payment, open_items, parse_payment_id, payment_id};
+pub use payment::{
+    Amounts, Event, OtherPayment, PAYMENT_ID_PREFIX, Payment, open_items, parse_payment_id, payment_id,
+};
 pub use removal::{Freeze, Held, Leaver, LeftOut, Run, Undone};

@@ -174,6 +174,7 @@ fn in_full(payment: &view::Payment) -> String {
                 |parent| or_nothing(parent.map(view::payment_id)),
             ),
         ),
+        ("Same order", others(payment.other_payments.as_deref().unwrap_or_default())),
         ("Contradiction", contradiction(payment)),
         ("Refund noted", yes(payment.refund_noted)),
         ("Reference", or_nothing(payment.order_ref.as_ref())),
@@ -202,6 +203,12 @@ fn in_full(payment: &view::Payment) -> String {
         }
     }
     text
+}
+
+fn others(payments: &[view::OtherPayment]) -> String {
+    let payments: Vec<String> =
+        payments.iter().map(|payment| format!("{} ({})", payment.id, payment.status)).collect();
+    or_nothing(Some(payments.join(", ")).filter(|text| !text.is_empty()))
 }
 
 /// Open items of the attention list, each with why it is there.

@@ -83,7 +83,10 @@ pub struct Payment {
     /// What its order gave; `null` if it gave nothing, absent in a listing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Option<Grant>>,
-    /// What waits for a person about it or its order; absent in a listing.
+    /// The other payments of its order, the lowest number first: a second attempt, a re-deposit in another coin. Absent in a listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_payments: Option<Vec<OtherPayment>>,
+    /// What waits for a person about it, its order or one of its order's other payments; absent in a listing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention: Option<Vec<Attention>>,
     /// In what its events contradict each other, with the values that were named; absent where they do not, and in a listing.
@@ -92,6 +95,17 @@ pub struct Payment {
     /// The log, the oldest first; absent in a listing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<Event>>,
+}
+
+/// Another payment of the same order.
+#[derive(Debug, Clone, Serialize)]
+pub struct OtherPayment {
+    /// Our id of it.
+    pub id: String,
+    /// The provider's number.
+    pub provider_payment_id: ProviderPaymentId,
+    /// How it stands.
+    pub status: PaymentStatus,
 }
 
 /// A payment's amounts, each with its currency; `null` where none was reported.
@@ -166,6 +180,7 @@ impl From<&CorePayment> for Payment {
             updated_at: payment.updated_at,
             telegram_user: None,
             grant: None,
+            other_payments: None,
             attention: None,
             differences: BTreeMap::new(),
             events: None,
@@ -173,14 +188,31 @@ impl From<&CorePayment> for Payment {
     }
 }
 
-/// The open items about a payment or its order, the oldest first.
+/// The open items about a payment, its order or one of the order's other payments, the oldest first.
 #[must_use]
 pub fn open_items(rows: &Snapshot, id: ProviderPaymentId, order_id: Option<OrderId>) -> Vec<&CoreAttention> {
-    let about = [Some(Subject::Payment(id)), order_id.map(Subject::Order)];
-    let is_about = |item: &&CoreAttention| item.is_open() && about.contains(&Some(item.subject));
+    let mut about = vec![Subject::Payment(id)];
+    if let Some(order_id) = order_id {
+        about.push(Subject::Order(order_id));
+        about.extend(rows.payments_of(order_id).into_iter().map(|payment| Subject::Payment(payment.id)));
+    }
+    let is_about = |item: &&CoreAttention| item.is_open() && about.contains(&item.subject);
     let mut items: Vec<&CoreAttention> = rows.attention.values().filter(is_about).collect();
     items.sort_by_key(|item| (item.opened_at, item.id));
     items
+}
+
+/// The other payments of an order, the lowest number first.
+fn others(rows: &Snapshot, id: ProviderPaymentId, order_id: Option<OrderId>) -> Vec<OtherPayment> {
+    let all = order_id.map(|order_id| rows.payments_of(order_id)).unwrap_or_default();
+    let others = all.into_iter().filter(|payment| payment.id != id).map(|payment| OtherPayment {
+        id: payment_id(payment.id),
+        provider_payment_id: payment.id,
+        status: payment.status.clone(),
+    });
+    let mut others: Vec<OtherPayment> = others.collect();
+    others.sort_by_key(|payment| payment.provider_payment_id);
+    others
 }
 
 impl Payment {
@@ -190,6 +222,7 @@ impl Payment {
         let order = self.order_id.and_then(|id| rows.orders.get(&id));
         self.telegram_user = Some(order.and_then(|order| order.user));
         self.grant = Some(self.order_id.and_then(|id| rows.grant_of(id)).map(Grant::from));
+        self.other_payments = Some(others(rows, self.provider_payment_id, self.order_id));
         let items = open_items(rows, self.provider_payment_id, self.order_id);
         self.attention = Some(items.into_iter().map(|item| Attention::among(item, rows)).collect());
         self

@@ -85,6 +85,29 @@ async fn a_payment_that_waited_is_taken_up_when_its_channel_has_a_plan_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f28_the_number_that_the_buyer_has_leads_to_the_re_deposit_in_another_coin() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let order = place.json(&["order", "create", "--channel", &channel, "--plan", &plan]);
+    let order_id = text(&order["order_id"]);
+    let note = |id: i64, status: &str, coin: &str, parent: Option<i64>| {
+        json!({
+            "payment_id": id, "parent_payment_id": parent, "payment_status": status, "order_id": order_id,
+            "price_amount": "5.00", "price_currency": "usd", "pay_amount": "5.00", "pay_currency": coin, "actually_paid": "5.00",
+        })
+        .to_string()
+    };
+    place.notify(&note(11, "waiting", "usdttrc20", None)).await;
+    place.notify(&note(12, "wrong_asset_confirmed", "trx", Some(11))).await;
+    let payment = place.json(&["payment", "show", "11"]);
+    let child = json!([{"id": "np_12", "provider_payment_id": "12", "status": "wrong_asset_confirmed"}]);
+    assert_eq!(payment["other_payments"], child);
+    assert_eq!(payment["attention"][0]["reason"], "wrong_asset");
+    let said = place.run(&["payment", "show", "11"]).stdout;
+    assert!(said.contains("Same order      np_12 (wrong_asset_confirmed)\n"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
     let place = Place::new();
     let (channel, plan) = place.channel();
@@ -120,11 +143,13 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
             "updated_at",
             "telegram_user",
             "grant",
+            "other_payments",
             "attention",
             "events",
         ],
     );
     assert_eq!((&payment["telegram_user"], &payment["attention"]), (&json!("7"), &json!([])));
+    assert_eq!(payment["other_payments"], json!([]));
     let said = place.run(&["payment", "show", "4479119533"]).stdout;
     assert!(
         said.contains("Buyer           7\n") && said.contains("Gave            30 days to mem_"),
@@ -152,7 +177,7 @@ async fn a_payment_is_shown_with_what_was_said_of_it_and_replayed() {
     assert_eq!(place.json(&["payment", "show", "4479119533", "--raw"])["events"][0]["body"], json!(body));
 
     let mut listed = payment.clone();
-    for only_shown in ["telegram_user", "grant", "attention", "events"] {
+    for only_shown in ["telegram_user", "grant", "other_payments", "attention", "events"] {
         listed.as_object_mut().unwrap().remove(only_shown);
     }
     assert_eq!(place.json(&["payment", "list", "--status", "finished"]), json!([listed]));
