@@ -575,6 +575,7 @@ impl Command {
             Self::ChatMigrated { from, to } => {
                 needs.private_chats.extend([*from, *to]);
                 needs.bot_chats.extend([TelegramChatId::from(*from), TelegramChatId::from(*to)]);
+                needs.changed_chats.insert(TelegramChatId::from(*from));
                 needs
                     .public_chats
                     .extend([from, to].into_iter().filter_map(|chat| PublicChatId::new(chat.get()).ok()));
@@ -615,6 +616,7 @@ impl Command {
                     needs.rights_of.extend(job.channel_id);
                 }
                 if let JobOutcome::Migrated { to } = outcome {
+                    needs.changed_channels.extend(job.channel_id);
                     needs.private_chats.insert(*to);
                     needs.public_chats.extend(PublicChatId::new(to.get()).ok());
                 }
@@ -628,6 +630,7 @@ impl Command {
             }
             Self::ImportChannel(channel) => {
                 needs.private_chats.insert(channel.private_chat);
+                needs.changed_chats.insert(channel.private_chat.into());
                 needs.public_chats.extend(channel.public_chat);
             }
             Self::ImportMember(member) => {

@@ -29,7 +29,7 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// What a command must have loaded. The store follows the references from here, in this order, and locks what it finds, each
 /// table by ascending key:
 ///
-/// 0. `changed_channels`, the only channels that are locked;
+/// 0. `changed_channels`, the only channels that are locked, but for those of `changed_chats`, which are locked when they are found;
 /// 1. `attention` ids to their subjects; `links` by slug or id to their channels;
 /// 2. `payments`, their parents, and the payments whose parent they are;
 /// 3. `orders`, by id, by claim, by wish, and those of the payments and of `grants`; then every payment of these orders;
@@ -52,6 +52,8 @@ pub struct Needs {
     pub claims: BTreeSet<ClaimToken>,
     /// Channels by id whose own row is to be changed: these are locked, so that two changes at once do not undo each other.
     pub changed_channels: BTreeSet<ChannelId>,
+    /// The same by a chat of the channel, either of the two.
+    pub changed_chats: BTreeSet<TelegramChatId>,
     /// The newest order that an account's wish for a plan has made in the bot.
     pub wishes: BTreeSet<(TelegramUserId, PlanId)>,
     /// Channels by id.
@@ -122,6 +124,7 @@ impl Needs {
         self.orders.extend(other.orders);
         self.claims.extend(other.claims);
         self.changed_channels.extend(other.changed_channels);
+        self.changed_chats.extend(other.changed_chats);
         self.wishes.extend(other.wishes);
         self.channels.extend(other.channels);
         self.private_chats.extend(other.private_chats);
@@ -187,10 +190,13 @@ pub struct Write<V> {
 }
 
 impl<K: Ord + Copy, V: Clone + PartialEq> Rows<K, V> {
-    /// Puts a row in that the store has loaded.
+    /// Puts a row in that the store has loaded. One that is loaded again replaces what was loaded before: the first time it may have been
+    /// read before what guards it was locked, and another process may have changed it in between.
     pub fn load(&mut self, key: K, row: V) {
         self.loaded.insert(key);
-        self.rows.entry(key).or_insert(row);
+        if !self.dirty.contains(&key) {
+            self.rows.insert(key, row);
+        }
     }
 
     /// The row, if it was loaded or made.

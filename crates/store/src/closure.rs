@@ -163,6 +163,7 @@ pub(crate) struct Closure {
     offers: Keys<ChannelId>,
     subjects: Keys<Subject>,
     jobs: Keys<JobId>,
+    changed_chats: BTreeSet<TelegramChatId>,
     presence_of: BTreeSet<MembershipId>,
     departures: BTreeSet<MembershipId>,
     due_jobs: Option<DueJobs>,
@@ -204,6 +205,7 @@ impl Closure {
             offers: Keys::new(needs.offers),
             subjects: Keys::new(BTreeSet::new()),
             jobs: Keys::new(BTreeSet::new()),
+            changed_chats: needs.changed_chats,
             presence_of: needs.presence_of,
             departures: needs.departures,
             due_jobs: needs.due_jobs,
@@ -485,6 +487,10 @@ impl Closure {
         self.channels.asked.insert(id);
         self.channels.wanted.remove(&id);
         let chats = [Some(channel.private_chat.get()), channel.public_chat.map(|chat| chat.get())];
+        if self.changed_chats.iter().any(|chat| chats.contains(&Some(chat.get()))) {
+            // It was found by a chat and not locked yet. It is loaded again under the lock, and that is what counts.
+            self.changed_channels.want(id);
+        }
         let keys = self.bot_chats.wanted.iter().chain(&self.bot_chats.asked);
         if keys.into_iter().any(|chat| chats.contains(&Some(chat.get()))) {
             self.subjects.want(Subject::Channel(id));

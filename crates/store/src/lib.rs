@@ -141,12 +141,30 @@ pub struct Stats {
     pub outbox_due: u64,
     /// Since when the longest due of them waits.
     pub outbox_oldest: Option<Timestamp>,
-    /// Jobs by kind and state. Those that are done are counted from time to time only: there may be millions.
+    /// Jobs that are held, and that were given up, by kind.
     pub jobs: Vec<JobCount>,
+    /// Those that wait or are done. There may be millions, so they are counted from time to time only; `None` until that was done once.
+    pub totals: Option<JobTotals>,
     /// Open items of the attention list by reason.
     pub attention_open: BTreeMap<Reason, u64>,
     /// Payments that were credited more than [`STUCK_AFTER_SECONDS`] ago and have ended in neither a grant nor the attention list.
     pub stuck_payments: u64,
+}
+
+impl Stats {
+    /// All jobs that were counted, by kind and state.
+    pub fn all_jobs(&self) -> impl Iterator<Item = &JobCount> {
+        self.jobs.iter().chain(self.totals.iter().flat_map(|totals| &totals.jobs))
+    }
+}
+
+/// Jobs that wait or are done, as they were counted last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobTotals {
+    /// By kind and state.
+    pub jobs: Vec<JobCount>,
+    /// Of those that wait, by kind, how many have failed at least once at what they are to do next.
+    pub retrying: BTreeMap<String, u64>,
 }
 
 /// How many jobs of a kind are in a state.

@@ -40,7 +40,7 @@ pub(crate) use open::migrate;
 pub(crate) use rows::failure;
 pub(crate) use tls::{Check, connector};
 
-use crate::counts::DoneCounts;
+use crate::counts::JobCounts;
 use crate::layout;
 use crate::listing::POSTGRES;
 use crate::queue::{Intake, Queue, queue};
@@ -59,7 +59,7 @@ pub(crate) struct PostgresStore {
     queue: Queue,
     pool: Pool,
     server: Server,
-    done_counts: DoneCounts,
+    job_counts: Arc<JobCounts>,
 }
 
 /// Opens the database, sees to its schema, and starts the writer.
@@ -74,7 +74,7 @@ pub(crate) async fn open(
     start_writer(&server, intake)?;
     let (commits, finished) = queue.bulletin();
     tokio::spawn(bulletin::run(server.clone(), commits, finished));
-    Ok(Arc::new(PostgresStore { queue, pool, server, done_counts: DoneCounts::default() }))
+    Ok(Arc::new(PostgresStore { queue, pool, server, job_counts: Arc::default() }))
 }
 
 /// One writer in a process: while it waits for the server, the commands for its next batch come in. (Two at the queue were measured: their
@@ -180,7 +180,9 @@ impl Store for PostgresStore {
     }
 
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
-        Ok(read::stats(&self.pool, now, &self.done_counts).await?)
+        let pool = self.pool.clone();
+        let totals = self.job_counts.get(async move { Ok(read::totals(&pool).await?) }).await?;
+        Ok(Stats { totals, ..read::stats(&self.pool, now).await? })
     }
 
     async fn get_state(&self, key: &str) -> Result<Option<String>, StoreError> {

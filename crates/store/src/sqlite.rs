@@ -39,7 +39,7 @@ use tollhouse_core::snapshot::{Needs, Snapshot};
 pub(crate) use backup::{backup, restore};
 pub(crate) use open::migrate;
 
-use crate::counts::DoneCounts;
+use crate::counts::JobCounts;
 use crate::layout;
 use crate::listing::SQLITE;
 use crate::queue::{Queue, queue};
@@ -73,7 +73,7 @@ pub(crate) struct SqliteStore {
     queue: Queue,
     readers: Readers,
     path: PathBuf,
-    done_counts: Arc<DoneCounts>,
+    job_counts: Arc<JobCounts>,
 }
 
 /// Opens the database file, makes it if there is none, and starts the writer.
@@ -110,7 +110,7 @@ async fn open_synced_by(
         .name("store-writer".to_owned())
         .spawn(move || writer::run(desk, intake))
         .map_err(|error| open::unavailable(&path, &format!("no thread for the writer: {error}")))?;
-    Ok(Arc::new(SqliteStore { queue, readers, path, done_counts: Arc::default() }))
+    Ok(Arc::new(SqliteStore { queue, readers, path, job_counts: Arc::default() }))
 }
 
 #[async_trait]
@@ -199,8 +199,10 @@ impl Store for SqliteStore {
     }
 
     async fn stats(&self, now: Timestamp) -> Result<Stats, StoreError> {
-        let done = Arc::clone(&self.done_counts);
-        self.readers.read_at_once(move |connection| read::stats(connection, now, &done)).await
+        let readers = self.readers.clone();
+        let totals = self.job_counts.get(async move { readers.count(read::totals).await }).await?;
+        let stats = self.readers.read_at_once(move |connection| read::stats(connection, now)).await?;
+        Ok(Stats { totals, ..stats })
     }
 
     async fn get_state(&self, key: &str) -> Result<Option<String>, StoreError> {

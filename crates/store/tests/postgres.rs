@@ -82,8 +82,10 @@ mod engine {
 
     use tokio_postgres::Client;
     use tollhouse_core::command::{Command, Outcome};
-    use tollhouse_store::conformance::{Fresh, Notice, World, legacy_ref};
-    use tollhouse_store::{MembershipFilter, OpenError, StoreError, migrate};
+    use tollhouse_core::id::PrivateChatId;
+    use tollhouse_core::job::Outcome as JobOutcome;
+    use tollhouse_store::conformance::{Fresh, Notice, PRIVATE_CHAT, World, legacy_ref};
+    use tollhouse_store::{ChannelFilter, MembershipFilter, OpenError, StoreError, migrate};
 
     use super::{connect, fresh};
 
@@ -155,6 +157,55 @@ mod engine {
         assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
         other.batch_execute("COMMIT").await.unwrap();
         world.run(notice.command()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn f09_what_was_taken_back_while_its_delivery_waits_for_the_lock_stays_taken_back() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        world.channel().await;
+        world.run(Notice::finished(1, legacy_ref(7)).command()).await;
+        let Outcome::Jobs(jobs) = world.run(Command::ClaimJobs { limit: 100, now: world.clock.now() }).await
+        else {
+            panic!()
+        };
+        let job = jobs.into_iter().find(|job| job.kind.name() == "deliver_access").unwrap();
+        // Another process takes the grant back under the membership's lock, and has not committed yet.
+        let other = connect(&database.url()).await;
+        let take_back = "BEGIN; SELECT 1 FROM memberships FOR UPDATE;
+            UPDATE grants SET revoked_at = '2026-01-02Z', revoked_reason = 'abuse'";
+        other.batch_execute(take_back).await.unwrap();
+        let (token, store) = (job.lease.unwrap().token, Arc::clone(&world.store));
+        let finish = Command::FinishJob { job: Box::new(job), token, outcome: JobOutcome::Done };
+        let answer = tokio::spawn(async move { store.submit(finish).await });
+        until_somebody_waits(&connect(&database.url()).await).await;
+        other.batch_execute("COMMIT").await.unwrap();
+        answer.await.unwrap().unwrap().unwrap();
+        let grants =
+            "SELECT count(*) FROM grants WHERE revoked_reason = 'abuse' AND delivered_at IS NOT NULL";
+        let kept: i64 = other.query_one(grants, &[]).await.unwrap().get(0);
+        assert_eq!(kept, 1, "it was delivered, and is taken back");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn f51_the_move_of_a_group_does_not_undo_what_an_operator_changes_meanwhile() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        let channel = world.channel().await;
+        let other = connect(&database.url()).await;
+        // Another process freezes the removals under the channel's lock, and has not committed yet.
+        let freeze = "BEGIN; SELECT 1 FROM channels FOR UPDATE;
+            UPDATE channels SET frozen_at = '2026-01-02Z', frozen_by = 'cli:a', frozen_reason = 'look'";
+        other.batch_execute(freeze).await.unwrap();
+        let (from, to) = (PrivateChatId::new(PRIVATE_CHAT).unwrap(), PrivateChatId::new(-1_009).unwrap());
+        let store = Arc::clone(&world.store);
+        let moved = tokio::spawn(async move { store.submit(Command::ChatMigrated { from, to }).await });
+        until_somebody_waits(&connect(&database.url()).await).await;
+        other.batch_execute("COMMIT").await.unwrap();
+        moved.await.unwrap().unwrap().unwrap();
+        let found = world.store.channels(ChannelFilter::default()).await.unwrap().remove(0);
+        assert_eq!((found.id, found.private_chat), (channel, to));
+        assert_eq!(found.frozen.map(|freeze| freeze.by), Some("cli:a".to_owned()));
     }
 
     /// Cuts every connection of the database but this one.

@@ -94,6 +94,10 @@ const COUNTERS: &[(&str, &str)] = &[
 const GAUGES: &[(&str, &str)] = &[
     ("tollhouse_jobs", "Jobs by kind and state."),
     (
+        "tollhouse_jobs_retrying",
+        "Waiting jobs that have failed at least once at what they are to do next, by kind.",
+    ),
+    (
         "tollhouse_outbox_oldest_seconds",
         "How long the longest due job has waited, in seconds; 0 if none is due.",
     ),
@@ -311,13 +315,22 @@ pub fn parts(silent_seconds: &BTreeMap<&'static str, i64>) {
 pub fn stats(stats: &Stats, now: Timestamp) {
     #[expect(clippy::cast_precision_loss, reason = "a count for a graph")]
     let number = |count: u64| count as f64;
+    let is_counted =
+        |state: &JobState| stats.totals.is_some() || matches!(state, JobState::Leased | JobState::Dead);
+    let states: Vec<JobState> = JobState::ALL.into_iter().filter(is_counted).collect();
     // A kind of which there is none any more is not listed, and has to go back to zero.
     let known =
-        JobKind::NAMES.iter().flat_map(|kind| JobState::ALL.map(|state| ((*kind, state.as_str()), 0)));
+        JobKind::NAMES.iter().flat_map(|kind| states.iter().map(|state| ((*kind, state.as_str()), 0)));
     let mut jobs: BTreeMap<(&str, &'static str), u64> = known.collect();
-    jobs.extend(stats.jobs.iter().map(|jobs| ((jobs.kind.as_str(), jobs.state.as_str()), jobs.count)));
+    jobs.extend(stats.all_jobs().map(|jobs| ((jobs.kind.as_str(), jobs.state.as_str()), jobs.count)));
     for ((kind, state), count) in jobs {
         gauge!("tollhouse_jobs", "kind" => kind.to_owned(), "state" => state).set(number(count));
+    }
+    if let Some(totals) = &stats.totals {
+        for kind in JobKind::NAMES.iter().copied() {
+            let count = totals.retrying.get(kind).copied().unwrap_or(0);
+            gauge!("tollhouse_jobs_retrying", "kind" => kind).set(number(count));
+        }
     }
     gauge!("tollhouse_outbox_oldest_seconds").set(oldest_seconds(stats, now));
     gauge!("tollhouse_stuck_payments").set(number(stats.stuck_payments));
@@ -338,7 +351,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use metrics::with_local_recorder;
-    use tollhouse_store::JobCount;
+    use tollhouse_store::{JobCount, JobTotals};
 
     use super::*;
 
@@ -364,13 +377,17 @@ mod tests {
         Timestamp::from_second(1_700_000_000).unwrap()
     }
 
+    fn counted(jobs: Vec<JobCount>) -> Stats {
+        Stats { totals: Some(JobTotals { jobs, ..JobTotals::default() }), ..Stats::default() }
+    }
+
     /// What a process shows that has done nothing yet.
     fn fresh() -> String {
         let recorder = builder().unwrap().build_recorder();
         let handle = recorder.handle();
         with_local_recorder(&recorder, || {
             describe();
-            stats(&Stats::default(), now());
+            stats(&counted(Vec::new()), now());
         });
         handle.render()
     }
@@ -430,9 +447,11 @@ mod tests {
         let line = "tollhouse_jobs{kind=\"deliver_access\",state=\"ready\"}";
         with_local_recorder(&recorder, || {
             let waiting = JobCount { kind: "deliver_access".into(), state: JobState::Ready, count: 5 };
-            stats(&Stats { jobs: vec![waiting], ..Stats::default() }, now());
+            stats(&counted(vec![waiting]), now());
             assert!(handle.render().contains(&format!("{line} 5\n")));
             stats(&Stats::default(), now());
+            assert!(handle.render().contains(&format!("{line} 5\n")), "they are being counted");
+            stats(&counted(Vec::new()), now());
         });
         assert!(handle.render().contains(&format!("{line} 0\n")));
     }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use tollhouse_core::attention::{Reason, Resolution};
 use tollhouse_core::command::{Command, OrderFrom};
 use tollhouse_core::id::{OrderId, ProviderPaymentId, TelegramUserId};
-use tollhouse_core::job::JobState;
+use tollhouse_core::job::{Failure, JobState, Outcome as JobOutcome};
 use tollhouse_core::membership::MembershipStatus;
 use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::status::PaymentStatus;
@@ -150,7 +150,8 @@ pub async fn the_numbers_are_those_of_the_rows(database: &dyn Fresh) {
     let world = World::open(database, 1).await;
     world.channel().await;
     let empty = world.store.stats(world.clock.now()).await.unwrap();
-    assert_eq!(empty, crate::Stats::default());
+    let nothing = crate::Stats { totals: Some(crate::JobTotals::default()), ..crate::Stats::default() };
+    assert_eq!(empty, nothing);
     let begun = world.clock.now();
     world.run(Notice::finished(1, legacy_ref(7)).command()).await;
     world.run(Notice::finished(2, "nobody").command()).await;
@@ -163,13 +164,24 @@ pub async fn the_numbers_are_those_of_the_rows(database: &dyn Fresh) {
     let due = jobs.iter().filter(|job| job.run_at <= world.clock.now()).count();
     assert_eq!(stats.outbox_due, u64::try_from(due).unwrap());
     let count = |stats: &crate::Stats, kind: &str, state: JobState| {
-        stats.jobs.iter().find(|job| job.kind == kind && job.state == state).map_or(0, |job| job.count)
+        stats.all_jobs().find(|job| job.kind == kind && job.state == state).map_or(0, |job| job.count)
     };
     assert_eq!(count(&stats, "deliver_access", JobState::Ready), 1);
     world.run(Command::ClaimJobs { limit: 100, now: world.clock.now() }).await;
     let stats = world.store.stats(world.clock.now()).await.unwrap();
     assert_eq!(count(&stats, "deliver_access", JobState::Leased), 1);
     assert_eq!((stats.outbox_due, stats.outbox_oldest), (0, None));
+
+    // One that has failed and waits for its next attempt is counted as such.
+    let retrying = |stats: &crate::Stats| stats.totals.clone().unwrap().retrying;
+    assert!(retrying(&stats).values().all(|count| *count == 0), "{stats:?}");
+    let held = world.store.jobs(JobFilter::default()).await.unwrap();
+    let job = held.into_iter().find(|job| job.kind.name() == "deliver_access").unwrap();
+    let outcome = JobOutcome::Failed(Failure::Transient { error: "502".to_owned() });
+    let token = job.lease.unwrap().token;
+    world.run(Command::FinishJob { job: Box::new(job), token, outcome }).await;
+    let stats = world.store.stats(world.clock.now()).await.unwrap();
+    assert_eq!(retrying(&stats).get("deliver_access"), Some(&1), "{stats:?}");
 }
 
 pub async fn money_that_ended_nowhere_is_stuck(database: &dyn Fresh) {

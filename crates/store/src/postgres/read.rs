@@ -1,7 +1,7 @@
 //! Reads: lists and numbers, from a pool of connections.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
@@ -16,14 +16,13 @@ use super::connect::{READER_SESSION, Server, Tls};
 use super::hosts::PoolConnect;
 use super::pipeline::{Call, run};
 use super::rows::{Parameter, PostgresRow, chain, failure, system_time};
-use crate::counts::DoneCounts;
 use crate::layout::Columns;
 use crate::listing::{
-    ATTENTION_OPEN, Listing, POSTGRES, Value, count_members as count_members_sql, jobs_by_kind,
+    ATTENTION_OPEN, Listing, POSTGRES, Value, count_members as count_members_sql,
     order_by_legacy_ref as by_legacy_ref, outbox,
 };
 use crate::writer::Failure;
-use crate::{JobCount, OpenError, STUCK_AFTER_SECONDS, Stats};
+use crate::{JobCount, JobTotals, OpenError, STUCK_AFTER_SECONDS, Stats};
 
 /// How many may read at once in this process. With the writer, the bulletin and two roles that is twelve sessions of the hundred that a server has by default.
 const READERS_MAX: usize = 8;
@@ -160,11 +159,11 @@ pub(crate) async fn check(pool: &Pool) -> Result<(), Failure> {
     first(&client, "SELECT sequence FROM audit_head", Vec::new()).await.map(|_| ())
 }
 
-pub(crate) async fn stats(pool: &Pool, now: Timestamp, done: &DoneCounts) -> Result<Stats, Failure> {
+/// All but what takes as long as there are many jobs.
+pub(crate) async fn stats(pool: &Pool, now: Timestamp) -> Result<Stats, Failure> {
     let client = reader(pool).await?;
     let since = now - SignedDuration::from_secs(STUCK_AFTER_SECONDS);
-    let by_kind = [JobState::Ready, JobState::Leased, JobState::Dead]
-        .map(|state| (state, jobs_by_kind(state.as_str())));
+    let by_kind = [JobState::Leased, JobState::Dead].map(|state| (state, POSTGRES.jobs_by_kind(state)));
     let (outbox, stuck) = (outbox(&POSTGRES), POSTGRES.count_stuck());
     let rows = |sql, parameters| Call::Rows { sql, parameters };
     let mut calls = vec![
@@ -193,9 +192,6 @@ pub(crate) async fn stats(pool: &Pool, now: Timestamp, done: &DoneCounts) -> Res
             stats.jobs.push(JobCount { kind, state: *state, count });
         }
     }
-    for (kind, count) in done_by_kind(&client, done).await? {
-        stats.jobs.push(JobCount { kind, state: JobState::Done, count });
-    }
     Ok(stats)
 }
 
@@ -203,16 +199,26 @@ fn positive(count: Option<i64>) -> u64 {
     count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
-async fn done_by_kind(client: &ClientWrapper, done: &DoneCounts) -> Result<BTreeMap<String, u64>, Failure> {
-    if let Some(kept) = done.get() {
-        return Ok(kept);
+/// The rest.
+pub(crate) async fn totals(pool: &Pool) -> Result<JobTotals, Failure> {
+    let client = reader(pool).await?;
+    let done = POSTGRES.jobs_by_kind(JobState::Done);
+    let rows = |sql| Call::Rows { sql, parameters: Vec::new() };
+    let waiting = POSTGRES.jobs_waiting();
+    let answers = run(&client, &[rows(&done), rows(&waiting)]).await?;
+    let mut totals = JobTotals::default();
+    for (kind, count) in counts(&answers[0])? {
+        totals.jobs.push(JobCount { kind, state: JobState::Done, count });
     }
-    let begun = Instant::now();
-    let sql = jobs_by_kind(JobState::Done.as_str());
-    let answers = run(client, &[Call::Rows { sql: &sql, parameters: Vec::new() }]).await?;
-    let counted = counts(&answers[0])?;
-    done.keep(&counted, begun);
-    Ok(counted)
+    let read = |row: &mut PostgresRow<'_>| {
+        let kind = row.text()?.unwrap_or_default().to_owned();
+        Ok((kind, positive(row.int()?), positive(row.int()?)))
+    };
+    for (kind, count, retrying) in super::load::each(&answers[1], read)? {
+        totals.retrying.insert(kind.clone(), retrying);
+        totals.jobs.push(JobCount { kind, state: JobState::Ready, count });
+    }
+    Ok(totals)
 }
 
 fn counts(rows: &[Row]) -> Result<BTreeMap<String, u64>, Failure> {

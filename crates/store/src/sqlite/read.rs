@@ -1,7 +1,6 @@
 //! Lists and numbers.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::ToSqlOutput;
@@ -12,14 +11,13 @@ use tollhouse_core::job::JobState;
 
 use super::load::query;
 use super::rows::{SqliteRow, failure};
-use crate::counts::DoneCounts;
 use crate::layout::Columns;
 use crate::listing::{
-    ATTENTION_OPEN, Listing, SQLITE, Value, count_members as count_members_sql, jobs_by_kind,
+    ATTENTION_OPEN, Listing, SQLITE, Value, count_members as count_members_sql,
     order_by_legacy_ref as by_legacy_ref, outbox,
 };
 use crate::writer::Failure;
-use crate::{JobCount, STUCK_AFTER_SECONDS, Stats};
+use crate::{JobCount, JobTotals, STUCK_AFTER_SECONDS, Stats};
 
 impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -77,7 +75,8 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Failure> {
     found.map(|_| ()).map_err(failure)
 }
 
-pub(crate) fn stats(connection: &Connection, now: Timestamp, done: &DoneCounts) -> Result<Stats, Failure> {
+/// All but what takes as long as there are many jobs.
+pub(crate) fn stats(connection: &Connection, now: Timestamp) -> Result<Stats, Failure> {
     let c = connection;
     let mut stats = Stats::default();
     let (due, oldest): (i64, Option<i64>) = c
@@ -85,13 +84,10 @@ pub(crate) fn stats(connection: &Connection, now: Timestamp, done: &DoneCounts) 
         .map_err(failure)?;
     stats.outbox_due = positive(due);
     stats.outbox_oldest = oldest.and_then(|at| Timestamp::from_microsecond(at).ok());
-    for state in [JobState::Ready, JobState::Leased, JobState::Dead] {
-        for (kind, count) in counts(c, &jobs_by_kind(state.as_str()))? {
+    for state in [JobState::Leased, JobState::Dead] {
+        for (kind, count) in counts(c, &SQLITE.jobs_by_kind(state))? {
             stats.jobs.push(JobCount { kind, state, count });
         }
-    }
-    for (kind, count) in done_by_kind(c, done)? {
-        stats.jobs.push(JobCount { kind, state: JobState::Done, count });
     }
     for (reason, count) in counts(c, ATTENTION_OPEN)? {
         if let Some(reason) = Reason::from_word(&reason) {
@@ -109,14 +105,23 @@ fn positive(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-fn done_by_kind(connection: &Connection, done: &DoneCounts) -> Result<BTreeMap<String, u64>, Failure> {
-    if let Some(kept) = done.get() {
-        return Ok(kept);
+/// The rest.
+pub(crate) fn totals(connection: &Connection) -> Result<JobTotals, Failure> {
+    let mut totals = JobTotals::default();
+    for (kind, count) in counts(connection, &SQLITE.jobs_by_kind(JobState::Done))? {
+        totals.jobs.push(JobCount { kind, state: JobState::Done, count });
     }
-    let begun = Instant::now();
-    let counted = counts(connection, &jobs_by_kind(JobState::Done.as_str()))?;
-    done.keep(&counted, begun);
-    Ok(counted)
+    let mut waiting = Vec::new();
+    let read = |row: &mut SqliteRow<'_, '_>| {
+        let kind = row.text()?.unwrap_or_default().to_owned();
+        Ok((kind, positive(row.int()?.unwrap_or(0)), positive(row.int()?.unwrap_or(0))))
+    };
+    query(connection, &SQLITE.jobs_waiting(), &[], read, &mut waiting)?;
+    for (kind, count, retrying) in waiting {
+        totals.retrying.insert(kind.clone(), retrying);
+        totals.jobs.push(JobCount { kind, state: JobState::Ready, count });
+    }
+    Ok(totals)
 }
 
 fn counts(connection: &Connection, sql: &str) -> Result<BTreeMap<String, u64>, Failure> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::rows::failure;
@@ -21,13 +21,15 @@ pub(crate) struct Readers {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    /// What ends a count that is under way.
+    counting: Arc<Mutex<Option<InterruptHandle>>>,
     safe: Safe,
 }
 
 impl Readers {
     pub(crate) fn new(path: PathBuf, safe: Safe) -> Self {
         let permits = Arc::new(Semaphore::new(READERS_MAX as usize));
-        Self { path: Arc::new(path), idle: Arc::default(), permits, safe }
+        Self { path: Arc::new(path), idle: Arc::default(), permits, counting: Arc::default(), safe }
     }
 
     /// Runs a read on a blocking thread, and keeps back what was read until a loss of power cannot undo it: somebody may act on it.
@@ -62,6 +64,22 @@ impl Readers {
         result.map_err(Into::into)
     }
 
+    /// The same for a count that may take long: closing the store does not wait for it.
+    pub(crate) async fn count<V: Send + 'static>(
+        &self,
+        count: impl FnOnce(&Connection) -> Result<V, Failure> + Send + 'static,
+    ) -> Result<V, StoreError> {
+        let counting = Arc::clone(&self.counting);
+        let set = move |handle| *counting.lock().unwrap_or_else(PoisonError::into_inner) = handle;
+        self.read_at_once(move |connection| {
+            set(Some(connection.get_interrupt_handle()));
+            let counted = count(connection);
+            set(None);
+            counted
+        })
+        .await
+    }
+
     fn take(&self) -> Result<Connection, Failure> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         idle.map_or_else(|| self.open().map_err(failure), Ok)
@@ -78,8 +96,11 @@ impl Readers {
         Ok(connection)
     }
 
-    /// Lets no new read begin, waits for those under way, and closes their connections.
+    /// Lets no new read begin, waits for those under way but for a count, which it ends, and closes their connections.
     pub(crate) async fn close(&self) {
+        if let Some(counting) = &*self.counting.lock().unwrap_or_else(PoisonError::into_inner) {
+            counting.interrupt();
+        }
         if let Ok(all) = self.permits.acquire_many(READERS_MAX).await {
             self.permits.close();
             drop(all);

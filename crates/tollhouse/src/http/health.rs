@@ -47,7 +47,9 @@ pub async fn health(State(app): State<Arc<App>>) -> Response {
         silent.iter().map(|(part, silent)| (*part, pulse::word(*silent))).collect();
     let place = place(&app).await;
     let standing = place.as_ref().map(|place| place.standing(now, app.config.reconcile_interval));
+    // Who does not know how much waits must not say that all is well.
     let healthy = database
+        && stats.is_some()
         && app.verifier.is_some()
         && (oldest < OUTBOX_DEGRADED_SECONDS || !app.talks_to_telegram())
         && parts.values().all(|word| *word == "ok")
