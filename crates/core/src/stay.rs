@@ -25,6 +25,13 @@ pub fn is_known_outside(snapshot: &Snapshot, channel: ChannelId, user: TelegramU
     matches!(standing, Some(Standing::Outside | Standing::Banned))
 }
 
+/// Whether a person has banned somebody.
+#[must_use]
+pub fn is_banned(snapshot: &Snapshot, channel: ChannelId, user: TelegramUserId) -> bool {
+    let presence = snapshot.presences.get(&(channel, user));
+    presence.is_some_and(|presence| presence.standing == Some(Standing::Banned))
+}
+
 /// Whether somebody who is inside has no right to be: they never had a membership, or it is over and was closed.
 #[must_use]
 pub fn is_stranger(now: Timestamp, snapshot: &Snapshot, channel: &Channel, user: TelegramUserId) -> bool {
@@ -130,7 +137,7 @@ pub(crate) fn expel(
         .get(&(channel_id, user))
         .is_none_or(|presence| presence.standing == Some(Standing::Inside));
     if inside && !is_frozen(snapshot, channel_id) && is_stranger(now, snapshot, channel, user) {
-        Action::Remove { chat: channel.private_chat, user }
+        Action::Remove { chat: channel.private_chat, user, keeps_ban: false }
     } else {
         Action::Nothing
     }

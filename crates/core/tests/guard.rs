@@ -156,7 +156,11 @@ fn f51_a_group_that_became_a_supergroup_is_followed_and_its_links_are_made_anew(
     assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().created_at, world.now);
     // Told again by the update: nothing changes. A removal goes to the new number.
     world.run(Command::ChatMigrated { from: chat(), to });
-    assert!(live(&mut world, 24 * 62).contains(&Action::Remove { chat: to, user: user(BUYER) }));
+    assert!(live(&mut world, 24 * 62).contains(&Action::Remove {
+        chat: to,
+        user: user(BUYER),
+        keeps_ban: false
+    }));
     assert!(world.rows.audit.iter().any(|entry| entry.action == "channel.migrated"));
 }
 

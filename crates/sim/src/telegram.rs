@@ -73,11 +73,22 @@ impl Telegram {
                     link: format!("https://t.me/+{}-{}", here.made, &name[..8]),
                 }
             }),
-            Action::SendAccess { user, link, .. } => self.write_to(user.get(), |here| {
-                here.links.insert(user.get(), link.clone());
-                Outcome::Done
-            }),
-            Action::Approve { chat, user } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
+            Action::SendAccess { user, link, let_in, .. } => {
+                // Whoever waits at the door is let in first, if the bot may.
+                if let Some(chat) = let_in {
+                    let _ = self.in_chat(*chat, BotRight::InviteUsers, |here| {
+                        if here.requests.remove(&user.get()) {
+                            here.members.insert(user.get());
+                        }
+                        Outcome::Done
+                    });
+                }
+                self.write_to(user.get(), |here| {
+                    here.links.insert(user.get(), link.clone());
+                    Outcome::Done
+                })
+            }
+            Action::Approve { chat, user, .. } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
                 if here.requests.remove(&user.get()) {
                     here.members.insert(user.get());
                 }
@@ -90,7 +101,7 @@ impl Telegram {
                     Outcome::RequestGone
                 }
             }),
-            Action::Remove { chat, user } => self.in_chat(*chat, BotRight::RestrictMembers, |here| {
+            Action::Remove { chat, user, .. } => self.in_chat(*chat, BotRight::RestrictMembers, |here| {
                 here.members.remove(&user.get());
                 Outcome::Done
             }),

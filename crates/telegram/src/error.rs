@@ -54,6 +54,9 @@ pub enum Error {
     /// The person owns or administers the chat, and is never removed.
     #[error("the person owns or administers the chat")]
     ProtectedMember,
+    /// The person is in as many chats as Telegram allows, and can be let in when they have left one.
+    #[error("the person is in as many groups and channels as Telegram allows")]
+    TooManyChats,
     /// Somebody else reads the updates: another poller, or a webhook that is still set.
     #[error("the updates go elsewhere: {description}")]
     Conflict {
@@ -156,6 +159,9 @@ pub enum Done {
     /// The message says exactly this.
     #[error("the message is the same")]
     SameMessage,
+    /// There is no ban to lift: a basic group keeps none.
+    #[error("the chat keeps no bans")]
+    NoBan,
 }
 
 impl Error {
@@ -171,6 +177,7 @@ impl Error {
             Self::Migrated { .. } => "migrated",
             Self::AlreadyDone(_) => "already_done",
             Self::ProtectedMember => "protected_member",
+            Self::TooManyChats => "too_many_chats",
             Self::Conflict { .. } => "conflict",
             Self::InvalidToken => "invalid_token",
             Self::Permanent { .. } => "permanent",
@@ -261,6 +268,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("query is too old", Meaning::NotFound(Missing::Callback)),
     ("user_already_participant", Meaning::Done(Done::Member)),
     ("hide_requester_missing", Meaning::Done(Done::NoJoinRequest)),
+    // <https://core.telegram.org/method/messages.hideChatJoinRequest>: of whom is to be let in, under two names.
+    ("channels_too_much", Meaning::TooManyChats),
+    // What `unbanChatMember` says of a basic group.
+    ("available for supergroup and channel chats only", Meaning::Done(Done::NoBan)),
     ("message is not modified", Meaning::Done(Done::SameMessage)),
     ("message_not_modified", Meaning::Done(Done::SameMessage)),
     ("user is an administrator of the chat", Meaning::Protected),
@@ -288,6 +299,7 @@ enum Meaning {
     ChatNotFound,
     Done(Done),
     Protected,
+    TooManyChats,
 }
 
 fn by_description(error_code: u16, description: String, about: About) -> Error {
@@ -308,6 +320,7 @@ fn by_description(error_code: u16, description: String, about: About) -> Error {
         Some(Meaning::ChatNotFound) => Error::NotFound(Missing::Chat),
         Some(Meaning::Done(done)) => Error::AlreadyDone(done),
         Some(Meaning::Protected) => Error::ProtectedMember,
+        Some(Meaning::TooManyChats) => Error::TooManyChats,
         // Telegram has more reasons to forbid than the table knows; all of them are for the owner to mend.
         None if error_code == 403 && !about.chat.is_some_and(ChatId::is_private) => {
             Error::NoRights { lack: Lack::Right(about.right), description }

@@ -10,7 +10,8 @@ use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, Unentitled, action};
 use tollhouse_telegram::{
-    Blocked, Button, ChatId, Done, Error as TelegramError, Gateway, Html, Keyboard, Missing, UserId,
+    Blocked, Button, ChatId, Done, Error as TelegramError, Gateway, Html, Keyboard, MemberStatus, Missing,
+    UserId,
 };
 
 use crate::app::App;
@@ -232,9 +233,14 @@ async fn perform(app: &App, action: Action) -> Outcome {
             .create_chat_invite_link(chat_id(chat), &name, None)
             .await
             .map(|made| Outcome::InviteCreated { chat, link: made.url }),
-        Action::SendAccess { user, title, link, ends_at, inside, lift_ban } => {
+        Action::SendAccess { user, title, link, ends_at, inside, lift_ban, let_in } => {
             if let Some(chat) = lift_ban
                 && let Err(failure) = lift(gateway, chat, user).await
+            {
+                return Outcome::Failed(failure);
+            }
+            if let Some(chat) = let_in
+                && let Err(failure) = open_to(gateway, chat, user).await
             {
                 return Outcome::Failed(failure);
             }
@@ -242,12 +248,16 @@ async fn perform(app: &App, action: Action) -> Outcome {
             let keyboard = Keyboard::column([Button::url(texts::access_button(language, inside), link)]);
             send(gateway, user, &texts::access(language, &title, ends_at, inside), Some(&keyboard)).await
         }
-        Action::Approve { chat, user } => approve(gateway, chat, user).await,
+        Action::Approve { chat, user, title, is_first } => {
+            let told =
+                if is_first { Some(app.language_of(user).await.join_too_many_chats(&title)) } else { None };
+            approve(gateway, chat, user, told.as_ref()).await
+        }
         Action::Decline { chat, user, title, why } => {
             let text = texts::declined(app.language_of(user).await, &title);
             decline(gateway, chat, user, &text, why).await
         }
-        Action::Remove { chat, user } => remove(gateway, chat, user).await,
+        Action::Remove { chat, user, keeps_ban } => remove(gateway, chat, user, keeps_ban).await,
         Action::Remind { user, title, ends_at, is_over, leaves_at, renews } => {
             let language = app.language_of(user).await;
             let text = texts::reminder(language, &title, ends_at, is_over.then_some(leaves_at));
@@ -367,6 +377,21 @@ async fn lift(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> R
     }
 }
 
+/// Lets in whoever has asked to join without anybody hearing it: while the bot lacked the right to, or was away for longer than Telegram
+/// keeps what it tells. Whatever else keeps them out, the link goes out all the same.
+async fn open_to(gateway: &Gateway, chat: PrivateChatId, user: TelegramUserId) -> Result<(), Failure> {
+    match gateway.approve_chat_join_request(chat_id(chat), UserId(user.get())).await {
+        Ok(()) | Err(TelegramError::AlreadyDone(_)) => Ok(()),
+        Err(error @ (TelegramError::RetryAfter { .. } | TelegramError::Transient { .. })) => {
+            Err(failure(&error, Some(chat.into())))
+        }
+        Err(error) => {
+            tracing::debug!(%error, "nobody was let in before access was sent");
+            Ok(())
+        }
+    }
+}
+
 fn chat_id(chat: PrivateChatId) -> ChatId {
     ChatId(chat.get())
 }
@@ -380,13 +405,24 @@ async fn send(
     gateway.send_message(UserId(to.get()).private_chat(), text, keyboard).await.map(|_| Outcome::Done)
 }
 
+/// Lets somebody in. `told`: what they read if only they can make it work.
 async fn approve(
     gateway: &Gateway,
     chat: PrivateChatId,
-    user: TelegramUserId,
+    member: TelegramUserId,
+    told: Option<&Html>,
 ) -> Result<Outcome, TelegramError> {
-    let (chat, user) = (chat_id(chat), UserId(user.get()));
+    let (chat, user) = (chat_id(chat), UserId(member.get()));
     match gateway.approve_chat_join_request(chat, user).await {
+        Err(error @ TelegramError::TooManyChats) => {
+            if let Some(text) = told
+                && let Err(error) = send(gateway, member, text, None).await
+            {
+                tracing::debug!(%error, "what keeps somebody out was not delivered");
+            }
+            // The request stays open, and they need not ask again.
+            Ok(Outcome::Failed(Failure::Transient { error: error.to_string() }))
+        }
         Ok(()) | Err(TelegramError::AlreadyDone(Done::Member)) => Ok(Outcome::Approved),
         // Answered before, by us or by an admin, or withdrawn: only where they are now says which (F36).
         Err(TelegramError::AlreadyDone(_)) => match gateway.get_chat_member(chat, user).await {
@@ -428,10 +464,14 @@ async fn remove(
     gateway: &Gateway,
     chat: PrivateChatId,
     user: TelegramUserId,
+    keeps_ban: bool,
 ) -> Result<Outcome, TelegramError> {
     let (chat, user) = (chat_id(chat), UserId(user.get()));
     let inside = match gateway.get_chat_member(chat, user).await {
         Ok(member) if member.status.is_admin() => return Ok(Outcome::NotRemovable),
+        Ok(member) if keeps_ban && matches!(member.status, MemberStatus::Kicked { .. }) => {
+            return Ok(Outcome::Done);
+        }
         Ok(member) => member.status.is_inside(),
         Err(TelegramError::NotFound(Missing::Member)) => false,
         Err(error) => return not_removed(user, error),
@@ -483,6 +523,7 @@ fn failure(error: &TelegramError, chat: Option<TelegramChatId>) -> Failure {
         | TelegramError::Migrated { .. }
         | TelegramError::AlreadyDone(_)
         | TelegramError::ProtectedMember
+        | TelegramError::TooManyChats
         | TelegramError::Permanent { .. } => Failure::Permanent { error: error.to_string() },
     }
 }

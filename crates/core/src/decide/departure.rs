@@ -200,13 +200,18 @@ fn closed(work: &mut Work<'_>, membership: &mut Membership, how: Left) {
     if is_out {
         membership.joined_at = None;
         membership.removed_at = Some(work.now);
-        super::guard::note(work, membership.channel_id, membership.user, Standing::Outside, work.now);
+        // Whom a person has banned is out, and more than that.
+        if !stay::is_banned(work.snapshot, membership.channel_id, membership.user) {
+            super::guard::note(work, membership.channel_id, membership.user, Standing::Outside, work.now);
+        }
         reminders::say_farewell(work, membership, work.now);
     }
     if matches!(how, Left::Protected) {
         let end = membership.ends_at.unwrap_or(work.now);
         super::guard::admin_stays(work, membership.channel_id, membership.user, end);
     }
+    let subject = Subject::Member { channel_id: membership.channel_id, user: membership.user };
+    attention::close(work, subject, Reason::MemberBanned, "their time is over");
     membership.updated_at = work.now;
     let id = membership.id;
     work.snapshot.memberships.put(id, membership.clone());

@@ -12,7 +12,6 @@ use crate::membership::{Grant, MembershipStatus, usable_invite};
 use crate::money::{Currency, Money};
 use crate::offer::{self, Contents, OfferPost, Step};
 use crate::order::{Order, OrderState};
-use crate::presence::Standing;
 use crate::progress::{self, Face};
 use crate::removal::is_frozen;
 use crate::safeguard::Safeguard;
@@ -91,6 +90,9 @@ pub enum Action {
         inside: bool,
         /// In which chat a ban is to be lifted first: of somebody who comes back, and whom a removal may have left banned.
         lift_ban: Option<PrivateChatId>,
+        /// In which chat they are let in first if they wait at its door: Telegram tells of a request to join once only, and nobody may have
+        /// heard it. `None` for who is inside.
+        let_in: Option<PrivateChatId>,
     },
     /// Count a channel's members; a read, no call.
     CountMembers {
@@ -127,6 +129,10 @@ pub enum Action {
         chat: PrivateChatId,
         /// Whom.
         user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+        /// Whether this is the first attempt: what keeps them out, and only they can mend, they are told once.
+        is_first: bool,
     },
     /// Let somebody not in, and say why.
     Decline {
@@ -145,6 +151,8 @@ pub enum Action {
         chat: PrivateChatId,
         /// Whom.
         user: TelegramUserId,
+        /// Whether a person has banned them: then they are out, and a ban that stands is left alone.
+        keeps_ban: bool,
     },
     /// Offer a chat to be set up, if Telegram says that this person may.
     OfferSetup {
@@ -239,7 +247,12 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                 membership.is_some_and(|membership| membership.entitles(now, channel.policies.grace()));
             // Whom the owner lets be inside without paying need not be let in by hand.
             if entitled || stay::is_guest(snapshot, channel, *user) {
-                Action::Approve { chat: channel.private_chat, user: *user }
+                Action::Approve {
+                    chat: channel.private_chat,
+                    user: *user,
+                    title: channel.title.clone(),
+                    is_first: job.attempt == 0,
+                }
             } else {
                 let why = match membership.map(|membership| membership.status) {
                     None => Unentitled::NoMembership,
@@ -260,7 +273,8 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                 || !Safeguard::RemovalRecheck.stands();
             let stays = is_frozen(snapshot, channel.id) || stay::is_guest(snapshot, channel, membership.user);
             if due && *removing && !stays {
-                Action::Remove { chat: channel.private_chat, user: membership.user }
+                let keeps_ban = stay::is_banned(snapshot, channel.id, membership.user);
+                Action::Remove { chat: channel.private_chat, user: membership.user, keeps_ban }
             } else if due && !*removing && stay::needs_count(now, snapshot, channel, membership.user) {
                 Action::CountMembers { channel_id: channel.id }
             } else {
@@ -392,17 +406,18 @@ fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id
     let Some(invite) = usable_invite(membership, channel.chat_since) else {
         return Action::CreateInvite { chat: channel.private_chat, name: invite_name(membership_id) };
     };
-    let standing =
-        snapshot.presences.get(&(channel.id, membership.user)).and_then(|presence| presence.standing);
+    let is_banned = stay::is_banned(snapshot, channel.id, membership.user);
+    let inside = membership.joined_at.is_some() && membership.status == MembershipStatus::Active;
     let returns = membership.joined_at.is_none() && snapshot.grants_of(membership_id).len() > 1;
     Action::SendAccess {
         user: membership.user,
         title: channel.title.clone(),
         link: invite.link.clone(),
         ends_at: membership.ends_at,
-        inside: membership.joined_at.is_some() && membership.status == MembershipStatus::Active,
+        inside,
         // What a person has banned only a person lets in again.
-        lift_ban: (returns && standing != Some(Standing::Banned)).then_some(channel.private_chat),
+        lift_ban: (returns && !is_banned).then_some(channel.private_chat),
+        let_in: (!inside && !is_banned).then_some(channel.private_chat),
     }
 }
 

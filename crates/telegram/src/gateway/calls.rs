@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::{Gateway, Method, POLL_MARGIN, POLL_WAIT_SECONDS_MAX};
-use crate::error::{Error, Missing};
+use crate::error::{Done, Error, Missing};
 use crate::html::Html;
 use crate::ids::{ChatId, MessageId, UpdateId, UserId};
 use crate::keyboard::Keyboard;
@@ -253,7 +253,7 @@ impl Gateway {
         self.call::<Yes>(Method::BanChatMember, Some(chat), &parameters).await.map(drop)
     }
 
-    /// Lets somebody come back who was banned. Without a ban it does nothing: it never removes a member.
+    /// Lets somebody come back who was banned. Without a ban it does nothing: it never removes a member. In a basic group there are no bans.
     ///
     /// # Errors
     /// As [`Gateway::ban_chat_member`].
@@ -263,7 +263,10 @@ impl Gateway {
             .user_id(id_of(user)?)
             .only_if_banned(true)
             .build();
-        self.call::<Yes>(Method::UnbanChatMember, Some(chat), &parameters).await.map(drop)
+        match self.call::<Yes>(Method::UnbanChatMember, Some(chat), &parameters).await {
+            Ok(_) | Err(Error::AlreadyDone(Done::NoBan)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What a chat is.

@@ -11,11 +11,12 @@ pub mod standing;
 
 use tollhouse_core::bot_chat::{BotChat, BotRight};
 use tollhouse_core::command::{BotSeen, Command, OfferChange, Outcome, Refusal};
-use tollhouse_core::id::{ChannelId, PlanId, TelegramChatId, TelegramUserId};
+use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, TelegramChatId, TelegramUserId};
 use tollhouse_core::link::LinkState;
+use tollhouse_core::membership::{Membership, MembershipStatus};
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::{LinkFilter, PAGE_LENGTH_MAX, StoreError};
-use tollhouse_telegram::{Button, Keyboard, MemberChange, UpdateId};
+use tollhouse_store::{LinkFilter, MembershipFilter, PAGE_LENGTH_MAX, StoreError};
+use tollhouse_telegram::{Button, Keyboard, Member, MemberChange, Right, UpdateId};
 
 use self::cards::To;
 use self::press::Press;
@@ -228,7 +229,43 @@ pub async fn bot_seen(
         greets: !answers,
     };
     turn.app.submit(Command::BotSeen(Box::new(seen))).await?;
+    let can_let_in = |member: &Member| member.status.can(Right::InviteUsers);
+    if can_let_in(&change.after) && !can_let_in(&change.before) {
+        ask_at_the_door(turn.app, chat.as_private(), update_id).await?;
+    }
     if answers { Ok(setup::bot_added(turn, &change.chat).await?) } else { Ok(None) }
+}
+
+/// The bot may let people in again. Telegram told it of no request to join meanwhile, and tells of none a second time: for every member of
+/// the chat who may come in and was not seen inside it is found out whether they wait at the door.
+async fn ask_at_the_door(app: &App, chat: PrivateChatId, update_id: UpdateId) -> Result<(), SubmitError> {
+    let mut needs = Needs::default();
+    needs.private_chats.insert(chat);
+    let rows = app.store.snapshot(needs).await?;
+    let Some(channel) = rows.channel_by_private_chat(chat).map(|channel| channel.id) else { return Ok(()) };
+    let mut before = None;
+    loop {
+        let filter = MembershipFilter {
+            channel: Some(channel),
+            before,
+            limit: PAGE_LENGTH_MAX,
+            ..MembershipFilter::default()
+        };
+        let page = app.store.memberships(filter).await?;
+        let waits = |member: &&Membership| {
+            matches!(member.status, MembershipStatus::Active | MembershipStatus::Grace)
+                && member.joined_at.is_none()
+                && member.invite.is_some()
+        };
+        for member in page.iter().filter(waits) {
+            let request = Command::JoinRequest { chat, user: member.user, update_id: update_id.0 };
+            app.submit(request).await?;
+        }
+        before = page.last().map(|member| member.id);
+        if page.len() < PAGE_LENGTH_MAX as usize {
+            return Ok(());
+        }
+    }
 }
 
 /// The message to whoever has made the bot an administrator: what it can do there, and the button that begins it. `may`: whether Telegram

@@ -100,6 +100,8 @@ messages!(markup TELEGRAM {
     no_renewal();
     /// Why a join request is declined.
     join_declined(title);
+    /// What keeps somebody out who may come in, and only they can mend.
+    join_too_many_chats(title);
     /// The answer to a bare /start.
     hello();
     /// The answer to a claim.

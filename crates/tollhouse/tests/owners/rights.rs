@@ -3,6 +3,7 @@
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member};
 use tollhouse_core::job::JobState;
+use tollhouse_core::snapshot::Needs;
 use tollhouse_store::JobFilter;
 use tollhouse_telegram::fake::{Fault, NewUser};
 use tollhouse_telegram::{AdminRights, ChatId, UserId};
@@ -72,6 +73,26 @@ async fn jobs_wait_for_a_right_and_run_when_it_is_back_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_wait_for_a_right_and_run_when_it_is_back_on_postgres() {
     a_right_goes_and_comes_back(Engine::Postgres).await;
+}
+
+/// Telegram tells of a request to join only who may decide about it, and never a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_to_join_while_the_bot_might_let_nobody_in_is_let_in_when_it_may_again() {
+    let mut house = gate(Engine::Sqlite).await;
+    give(&house, 30).await;
+    let mut needs = Needs::default();
+    needs.members.insert((house.town.channel, user(BUYER)));
+    let rows = house.app().store.snapshot(needs).await.unwrap();
+    let link = rows.membership_of(house.town.channel, user(BUYER)).unwrap().invite.clone().unwrap().link;
+    let some = AdminRights { can_invite_users: false, ..AdminRights::gatekeeper() };
+    house.make_admin(PRIVATE_CHAT, OLGA, some);
+    house.settle().await;
+    house.telegram().open_link(BEN, &link).unwrap();
+    house.settle().await;
+    house.make_admin(PRIVATE_CHAT, OLGA, AdminRights::gatekeeper());
+    house.settle().await;
+    assert!(house.telegram().read(|world| world.is_inside(CHAT, BEN)));
+    house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

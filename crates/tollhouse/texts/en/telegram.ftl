@@ -16,6 +16,7 @@ no_access = There is no access for this Telegram account at the moment. If you p
 renewal_offer = <b>{ $title }</b>: { $label }, { $duration } for { $price }. The time is added to what you have.
 no_renewal = This cannot be renewed: it is not yours, or it is not sold any more.
 join_declined = Your request to join <b>{ $title }</b> was declined: there is no paid access for this Telegram account. If you paid with another account, ask to join with that one.
+join_too_many_chats = You asked to join <b>{ $title }</b>, and you may. But you are in as many groups and channels as Telegram allows: leave one, and you are let in by itself within the next hours. You need not ask again; /mylink lets you in at once.
 hello = Hello! I let paying members into their channels. If you paid for one, your link comes here as soon as the payment arrives. To sell access to a channel or group of your own, make me its administrator.
 order_claimed = This order is now bound to your Telegram account. Your link comes as soon as the payment is there.
 offer = <b>{ $title }</b>: { $label }, { $duration } for { $price }. You pay in crypto; as soon as the payment arrives, your link comes here. It works for you only.

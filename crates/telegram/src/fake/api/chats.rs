@@ -30,6 +30,9 @@ pub(super) fn ban(world: &mut World, now: Timestamp, params: &Params) -> Result<
 
 pub(super) fn unban(world: &mut World, now: Timestamp, params: &Params) -> Result<Value, ApiError> {
     let (chat, user) = world.to_restrict(params, "can't unban members in private chats")?;
+    if world.room(chat).is_some_and(|room| room.chat.kind == ChatKind::Group) {
+        return Err(ApiError::bad_request("method is available for supergroup and channel chats only"));
+    }
     let banned = matches!(world.status(chat, user), MemberStatus::Kicked { .. });
     if banned || !params.flag("only_if_banned") {
         world.change(now, chat, world.bot.id, user, MemberStatus::Left, None);
