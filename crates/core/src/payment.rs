@@ -253,8 +253,10 @@ impl Payment {
             }
         }
         self.join_address(facts);
+        // The provider may estimate anew until money comes. The most that it asked for counts, in whatever order we hear of it: less is no
+        // whole payment unless the provider says so itself, and whoever pays the higher estimate has paid nothing too much.
         if let Some(asked) = facts.pay.amount.positive() {
-            self.pay_amount = Some(self.pay_amount.map_or(asked, |known| known.min(asked)));
+            self.pay_amount = Some(self.pay_amount.map_or(asked, |known| known.max(asked)));
         }
         if let Some(paid) = facts.actually_paid.positive() {
             self.actually_paid = Some(self.actually_paid.map_or(paid, |known| known.max(paid)));

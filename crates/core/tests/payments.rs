@@ -342,6 +342,41 @@ fn f28_several_payments_of_one_order_give_one_grant() {
     assert_eq!(world.open_reasons(), [Reason::PaidTwice]);
 }
 
+/// The provider may estimate anew what a price comes to, and a second attempt has the rate of its own day.
+#[test]
+fn f14_a_part_of_the_newest_estimate_is_no_whole_and_the_whole_of_it_is_not_too_much() {
+    let short = [
+        (1, "waiting", "0.00010", ""),
+        (1, "waiting", "0.00011", ""),
+        (1, "partially_paid", "0.00011", "0.00010"),
+    ];
+    let second = [
+        (1, "waiting", "0.00010", ""),
+        (1, "expired", "0.00010", ""),
+        (2, "waiting", "0.00020", ""),
+        (2, "partially_paid", "0.00020", "0.00010"),
+    ];
+    let whole =
+        [(1, "waiting", "0.00010", ""), (1, "waiting", "0.00011", ""), (1, "finished", "0.00011", "0.00011")];
+    for (life, state, rest) in [
+        (&short[..], OrderState::PartiallyPaid, Some("0.00001 BTC")),
+        (&second[..], OrderState::PartiallyPaid, Some("0.00010 BTC")),
+        (&whole[..], OrderState::Paid, None),
+    ] {
+        for order_of_arrival in orders_of(life) {
+            let mut world = World::new();
+            let order = world.order("Month", Some(BUYER));
+            for (id, status, asked, paid) in &order_of_arrival {
+                world.notify(&Note::for_order(*id, status, order).pay(asked, "btc").paid(paid));
+            }
+            let came_to = world.get(order);
+            assert_eq!((came_to.state, &came_to.overpaid), (state, &None), "{order_of_arrival:?}");
+            let remaining = came_to.remaining.as_ref().map(ToString::to_string);
+            assert_eq!(remaining.as_deref(), rest, "{order_of_arrival:?}");
+        }
+    }
+}
+
 #[test]
 fn f27_two_paid_orders_are_both_credited() {
     let mut world = World::new();

@@ -68,7 +68,11 @@ fn sum_by_coin(
         let sum = &mut sums[index];
         let asks_the_price =
             !payment.is_child() && payment.price.as_ref().is_some_and(|price| price.same_as(&order.price));
-        if asks_the_price && let Some(asked) = payment.pay_amount {
+        // What an attempt asked for that nobody paid was another day's rate.
+        if asks_the_price
+            && counts(payment)
+            && let Some(asked) = payment.pay_amount
+        {
             sum.asked = Some(sum.asked.map_or(asked, |known| known.min(asked)));
         }
         let adds = !payment.is_child() || policies.child_payment == ChildPolicy::Add;
