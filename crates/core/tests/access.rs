@@ -614,6 +614,49 @@ fn f41_f44_f104_a_right_that_stops_jobs_is_on_the_list_and_told_once_whoever_sel
 }
 
 #[test]
+fn f44_what_telegram_tells_of_rights_counts_by_its_own_time() {
+    let mut world = without_owner();
+    world.run(rights(&world, &BotRight::GATE, 1));
+    let none = rights(&world, &[], 2);
+    world.now += SignedDuration::from_secs(1);
+    world.run(rights(&world, &BotRight::GATE, 3));
+    world.run(none);
+    assert_eq!(world.open_reasons(), [], "told late, after the right was back");
+    world.run(rights(&world, &[], 4));
+    assert_eq!(world.open_reasons(), [Reason::RightsMissing], "in the same second the later word counts");
+}
+
+#[test]
+fn a_chat_is_offered_to_whoever_gave_the_bot_more_rights_and_not_to_who_took_some() {
+    let mut world = World::new();
+    let mut offered = 0;
+    for (rights, is_more) in [
+        (&[BotRight::Administrator][..], true),
+        (&BotRight::GATE[..], true),
+        (&BotRight::GATE[..], false),
+        (&[BotRight::Administrator][..], false),
+        (&[][..], false),
+        (&BotRight::GATE[..], true),
+    ] {
+        world.now += SignedDuration::from_secs(1);
+        world.run(Command::BotSeen(Box::new(BotSeen {
+            chat: TelegramChatId::new(-1_009_999).unwrap(),
+            title: "Another".into(),
+            is_channel: true,
+            is_public: false,
+            rights: rights.iter().copied().collect(),
+            by: Some(user(BUYER)),
+            at: world.now,
+            update_id: world.now.as_second(),
+            greets: true,
+        })));
+        offered += usize::from(is_more);
+        let setups = world.rows.jobs.values().filter(|job| job.kind.name() == "offer_setup").count();
+        assert_eq!(setups, offered, "{rights:?}");
+    }
+}
+
+#[test]
 fn f44_a_right_that_telegram_took_is_on_the_list_before_anything_needs_it() {
     let mut world = without_owner();
     world.run(rights(&world, &BotRight::GATE, 1));

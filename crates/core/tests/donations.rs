@@ -61,6 +61,17 @@ fn f21_f49_a_donation_has_its_order_before_any_payment_and_gives_nothing() {
 }
 
 #[test]
+fn a_donation_that_never_arrived_is_not_told_to_have_gone_back() {
+    let mut world = World::new();
+    let order = donate(&mut world, "5 USD", Some(BUYER)).unwrap();
+    for status in ["confirming", "refunded"] {
+        world.notify(&note(1, status, order));
+    }
+    assert_eq!(world.get(order).state, OrderState::Refunded);
+    assert_eq!(world.told(), []);
+}
+
+#[test]
 fn f49_a_donation_leaves_a_membership_as_it_is() {
     let mut world = World::new();
     let bought = world.order("Month", Some(BUYER));

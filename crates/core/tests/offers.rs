@@ -286,6 +286,8 @@ fn what_stands_follows_the_plans_without_a_new_post() {
         .unwrap();
     chat.work();
     assert_eq!(chat.standing[0].1.description.as_deref(), Some("Daily.\nFor all."));
+    let longest = Some(Some("x".repeat(1_000)));
+    chat.set(OfferChange { description: longest, ..OfferChange::default() }).unwrap();
     let closed = Donations { open: false, ..Donations::default() };
     chat.set(OfferChange { donations: Some(closed), ..OfferChange::default() }).unwrap();
     chat.work();
