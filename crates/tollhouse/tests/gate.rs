@@ -411,9 +411,9 @@ async fn whom_a_person_has_banned_stays_banned_when_their_time_is_over_and_when_
         gate.town.telegram.ban(CHAT, UserId(OWNER), BEN).unwrap();
         gate.settle().await;
         if is_revoked {
-            revoke(&gate).await
+            revoke(&gate).await;
         } else {
-            gate.pass(31 * 24 + 1).await
+            gate.pass(31 * 24 + 1).await;
         }
         assert!(gate.membership().await.removed_at.is_some());
         let is_banned = || {
