@@ -1,5 +1,4 @@
 //! A dialogue in the bot: one update moves it on once, and what is asked has a bound.
-#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 mod world;
 

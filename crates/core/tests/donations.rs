@@ -137,6 +137,7 @@ fn what_the_donor_says_reaches_the_owner_with_the_donation() {
     let mut world = World::new();
     let order = donate(&mut world, "5 USD", Some(BUYER)).unwrap();
     let say = |who: i64, message: String| Command::NoteDonor { order_id: order, user: user(who), message };
+    world.run(say(BUYER, "x".repeat(DONOR_MESSAGE_LENGTH_MAX)));
     world.run(say(BUYER, "  Great <b>work</b>!\n\u{7}Go on.  ".into()));
     assert_eq!(world.get(order).donor_message.as_deref(), Some("Great <b>work</b>!\nGo on."));
     for (who, text) in [(BUYER, " \n "), (BUYER, &*"x".repeat(DONOR_MESSAGE_LENGTH_MAX + 1))] {

@@ -15,7 +15,7 @@ use tollhouse_core::policy::{
     ChildPolicy, LatePolicy, OverpaidPolicy, Policies, PolicyChange, RefundPolicy, TopUpPolicy,
     UnmatchedPricePolicy,
 };
-use world::{BUYER, Note, World, days, payment_id};
+use world::{BUYER, Note, OWNER, World, days, payment_id, user};
 
 const LEGACY: &str = "PGP-6271402111|-1003016667267";
 
@@ -602,4 +602,22 @@ fn a_setting_that_only_a_newer_version_knows_is_passed_over() {
     let mut newer = serde_json::to_value(&known).unwrap();
     newer["an_invention"] = true.into();
     assert_eq!(serde_json::from_value::<Donations>(newer).unwrap(), known);
+}
+
+#[test]
+fn f107_an_owner_changes_their_own_channel_and_hears_of_no_other() {
+    let mut world = World::new();
+    let retire = |world: &World| {
+        let plan_id = world.rows.channels.get(&world.channel).unwrap().plans[0].id;
+        Command::RetirePlan { channel_id: world.channel, plan_id, actor: "telegram:1".into() }
+    };
+    let by = |owner, command| Command::ByOwner { owner: user(owner), command: Box::new(command) };
+    let others = by(BUYER, retire(&world));
+    assert!(matches!(world.try_run(others), Err(Refusal::NotFound(_))));
+    assert!(world.rows.channels.get(&world.channel).unwrap().plans[0].active);
+    let own = by(OWNER, retire(&world));
+    world.run(own);
+    assert!(!world.rows.channels.get(&world.channel).unwrap().plans[0].active);
+    let not_for_owners = by(OWNER, Command::UserStarted { user: user(BUYER) });
+    assert!(matches!(world.try_run(not_for_owners), Err(Refusal::Invalid(_))));
 }

@@ -30,6 +30,8 @@ pub struct Assessment {
 pub(super) struct CoinSum {
     coin: Currency,
     asked: Option<Decimal>,
+    /// The same of payments that brought nothing.
+    asked_in_vain: Option<Decimal>,
     paid: Decimal,
     /// The largest single part of it that is no re-deposit.
     largest: Decimal,
@@ -62,18 +64,26 @@ fn sum_by_coin(
         };
         let index = sums.iter().position(|sum| sum.coin == *coin).unwrap_or_else(|| {
             let zero = Decimal::ZERO;
-            sums.push(CoinSum { coin: coin.clone(), asked: None, paid: zero, largest: zero, own: false });
+            sums.push(CoinSum {
+                coin: coin.clone(),
+                asked: None,
+                asked_in_vain: None,
+                paid: zero,
+                largest: zero,
+                own: false,
+            });
             sums.len() - 1
         });
         let sum = &mut sums[index];
         let asks_the_price =
             !payment.is_child() && payment.price.as_ref().is_some_and(|price| price.same_as(&order.price));
-        // What an attempt asked for that nobody paid was another day's rate.
-        if asks_the_price
-            && counts(payment)
-            && let Some(asked) = payment.pay_amount
-        {
-            sum.asked = Some(sum.asked.map_or(asked, |known| known.min(asked)));
+        if asks_the_price && let Some(asked) = payment.pay_amount {
+            let least = |known: Option<Decimal>| Some(known.map_or(asked, |known| known.min(asked)));
+            if counts(payment) {
+                sum.asked = least(sum.asked);
+            } else {
+                sum.asked_in_vain = least(sum.asked_in_vain);
+            }
         }
         let adds = !payment.is_child() || policies.child_payment == ChildPolicy::Add;
         if adds
@@ -86,6 +96,10 @@ fn sum_by_coin(
                 sum.own = true;
             }
         }
+    }
+    // What an attempt asked for that nobody paid was another day's rate: it counts where there is no other.
+    for sum in &mut sums {
+        sum.asked = sum.asked.or(sum.asked_in_vain);
     }
     sums.sort_by(|a, b| a.coin.cmp(&b.coin));
     sums
