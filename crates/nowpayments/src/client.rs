@@ -40,6 +40,9 @@ pub const CREATE_TIMEOUT: Duration = Duration::from_secs(20);
 /// For a page of up to 500 payments.
 pub const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// For a call's turn among those under way. A provider that is slow has callers come back rather than stand in a line that grows.
+pub const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Calls under way at once. The provider's rate limits are not documented; few at once offends none that is known.
 pub const CALLS_AT_ONCE_MAX: usize = 4;
 
@@ -60,11 +63,19 @@ pub struct Timeouts {
     pub create: Duration,
     /// [`LIST_TIMEOUT`]
     pub list: Duration,
+    /// [`TURN_TIMEOUT`]
+    pub turn: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { status: STATUS_TIMEOUT, read: READ_TIMEOUT, create: CREATE_TIMEOUT, list: LIST_TIMEOUT }
+        Self {
+            status: STATUS_TIMEOUT,
+            read: READ_TIMEOUT,
+            create: CREATE_TIMEOUT,
+            list: LIST_TIMEOUT,
+            turn: TURN_TIMEOUT,
+        }
     }
 }
 
@@ -363,7 +374,8 @@ impl Client {
     #[expect(clippy::disallowed_methods, reason = "the one place where this client opens connections")]
     async fn send(&self, request: RequestBuilder, timeout: Duration) -> Result<Vec<u8>, ClientError> {
         // The semaphore is never closed.
-        let _permit = self.calls.acquire().await;
+        let turn = tokio::time::timeout(self.timeouts.turn, self.calls.acquire()).await;
+        let _permit = turn.map_err(|_| ClientError::Busy)?;
         let mut response = request.timeout(timeout).send().await.map_err(ClientError::no_answer)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();

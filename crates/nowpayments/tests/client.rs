@@ -7,7 +7,8 @@ mod support;
 use std::time::Duration;
 
 use nowpayments::client::{
-    Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, NewInvoicePayment, NewPayment, Timeouts,
+    CALLS_AT_ONCE_MAX, Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, NewInvoicePayment,
+    NewPayment, Timeouts,
 };
 use nowpayments::sandbox::{self, ApiCall, ApiFault, Child, FaultKind};
 use nowpayments::{Amount, Body, Parent, ProviderPaymentId, Status, parse};
@@ -172,6 +173,28 @@ async fn s28_a_slow_answer_is_not_waited_for() {
     fail(&world, ApiCall::Currencies, FaultKind::Slow(Duration::from_secs(3600)));
     let error = client.currencies().await.unwrap_err();
     assert!(matches!(error, ClientError::Unavailable { was_sent: true, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn s28_a_call_that_does_not_get_its_turn_is_not_made() {
+    let world = World::start().await;
+    let timeouts = Timeouts { turn: Duration::from_millis(50), ..Timeouts::default() };
+    let client = Client::new(ClientConfig { timeouts, ..config(&world) }).unwrap();
+    let slow = FaultKind::Slow(Duration::from_secs(3600));
+    let times = u64::try_from(CALLS_AT_ONCE_MAX).unwrap();
+    world.sandbox.fail(ApiFault { call: Some(ApiCall::Currencies), kind: slow, times });
+    let under_way = futures::future::join_all((0..CALLS_AT_ONCE_MAX).map(|_| client.currencies()));
+    let new = new_invoice();
+    let error = tokio::select! {
+        biased;
+        _ = under_way => panic!("none of them comes back"),
+        made = client.create_invoice(&new) => made.unwrap_err(),
+    };
+    assert_eq!(error, ClientError::Busy);
+    assert!(error.is_worth_repeating() && !error.may_have_been_done());
+    assert_eq!(world.sandbox.calls(ApiCall::CreateInvoice), 0);
+    // The others were given up: there is room again.
+    client.create_invoice(&new).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
+use nowpayments::client::Timeouts;
 use secrecy::{ExposeSecret, SecretString};
 use tollhouse_core::money::Currency;
 use tollhouse_core::policy::Policies;
@@ -125,6 +126,8 @@ pub struct Nowpayments {
     pub payout_currency: Option<Currency>,
     /// Whether other programs use the account too: their payments are then none of ours.
     pub shared_account: bool,
+    /// How long a call may take. No key: the leases of jobs are made for these.
+    pub timeouts: Timeouts,
 }
 
 impl Nowpayments {
@@ -258,6 +261,7 @@ impl Config {
                 Currency::new(text).map_err(|error| error.to_string())
             })?,
             shared_account: values.parse("nowpayments_shared_account", yes_or_no)?.unwrap_or(false),
+            timeouts: Timeouts::default(),
         };
         nowpayments.check_login()?;
         let bot_token = values.parse("telegram_bot_token", bot_token)?;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use nowpayments::client::{
-    Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, NewPayment, PaymentAnswer, PaymentPage,
+    CREATE_TIMEOUT, Client, ClientConfig, ClientError, ListQuery, Login, NewInvoice, NewPayment,
+    PaymentAnswer, PaymentPage, TURN_TIMEOUT,
 };
 use nowpayments::{Notification, ProviderInvoiceId, ProviderPaymentId as TheirPaymentId};
 use tollhouse_core::event::EventSource;
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
-use tollhouse_core::job::{Failure, Outcome};
+use tollhouse_core::job::{Failure, LEASE_SECONDS, Outcome};
 use tollhouse_core::money::{Currency, Money};
 use tollhouse_core::order::Invoice;
 
@@ -23,8 +24,20 @@ use crate::urls::Addresses;
 
 pub use minimum::Payable;
 
+/// How long a job waits that did not get its turn, in seconds: the calls before it last about as long when the provider is slow.
+const BUSY_SECONDS: u32 = 5;
 /// How long we wait when the provider limits us without saying for how long, in seconds.
 const RATE_LIMIT_SECONDS_DEFAULT: u32 = 30;
+
+/// What a job does here takes less than its lease, however slow the provider is, with something left for the store. A job that takes
+/// longer is done again by the next worker while this one is at it, and each of them makes an invoice.
+const _: () = assert!(
+    (minimum::CHECK_SECONDS_MAX + TURN_TIMEOUT.as_secs() + CREATE_TIMEOUT.as_secs() + STORE_SECONDS)
+        .cast_signed()
+        < LEASE_SECONDS
+);
+/// What of a lease is left for the store, in seconds: to look at the job, and to write what came of it.
+const STORE_SECONDS: u64 = 10;
 
 /// The provider's API.
 #[derive(Clone)]
@@ -99,6 +112,7 @@ impl Provider {
         let Some(api_key) = settings.api_key.clone() else { return Ok(None) };
         let mut client = ClientConfig::new(api_key);
         client.api_url = settings.api_url.as_str().trim_end_matches('/').to_owned();
+        client.timeouts = settings.timeouts;
         client.login = match (&settings.email, &settings.password) {
             (Some(email), Some(password)) => Some(Login { email: email.clone(), password: password.clone() }),
             _ => None,
@@ -276,6 +290,8 @@ fn failure(error: &ClientError) -> Failure {
         return Failure::Later { seconds: seconds.unwrap_or(RATE_LIMIT_SECONDS_DEFAULT).max(1) };
     }
     match error {
+        // Nothing was tried, so no attempt counts.
+        ClientError::Busy => Failure::Later { seconds: BUSY_SECONDS },
         ClientError::BelowMinimum { .. } => Failure::BelowMinimum { error: error.to_string(), minimum: None },
         // A key or a login is mended without our being told: this waits like an outage, and ends in the list if it lasts.
         ClientError::InvalidKey { .. } | ClientError::NotAuthorized { .. } => {

@@ -6,8 +6,10 @@
 mod town;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::SignedDuration;
+use nowpayments::client::CALLS_AT_ONCE_MAX;
 use nowpayments::sandbox::{
     ApiCall, ApiFault, DeliveryFaults, FaultKind, Sandbox, SandboxConfig, SandboxHandle,
 };
@@ -24,7 +26,7 @@ use tollhouse_core::attention::{Attention, Reason, Resolution};
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::event::Verdict;
 use tollhouse_core::id::{ChannelId, OrderId};
-use tollhouse_core::job::{ATTEMPTS_MAX, JobState};
+use tollhouse_core::job::{ATTEMPTS_MAX, CLAIM_BATCH_MAX, JobState};
 use tollhouse_core::order::{InvoiceProblem, Order, OrderSource, OrderState};
 use tollhouse_core::progress::Face;
 use tollhouse_core::snapshot::{Needs, Snapshot};
@@ -51,6 +53,10 @@ impl Shop {
     }
 
     async fn with_key(path: &str, key: &str) -> Self {
+        Self::adjusted(path, key, |_| {}).await
+    }
+
+    async fn adjusted(path: &str, key: &str, adjust: impl FnOnce(&mut Config)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Clock::default();
         let sandbox = Sandbox::start(SandboxConfig::new(KEY, SECRET, clock.as_fn())).await.unwrap();
@@ -67,7 +73,9 @@ impl Shop {
             ("TOLLHOUSE_TELEGRAM_MODE", "off"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let app = App::open(Config::from_values(&values).unwrap(), clock.clone()).await.unwrap();
+        let mut config = Config::from_values(&values).unwrap();
+        adjust(&mut config);
+        let app = App::open(config, clock.clone()).await.unwrap();
         let roles = Roles { worker: false, bot: false, ..Roles::all() };
         let door = (listener, http::router(Arc::clone(&app)));
         let running = Running::start_at(Arc::clone(&app), roles, Some(door)).unwrap();
@@ -275,10 +283,38 @@ async fn a_bad_day_at_the_provider_costs_only_time() {
     }
     // A slow answer is an answer.
     let id = shop.order_of("Month").await;
-    shop.fail(FaultKind::Slow(std::time::Duration::from_millis(50)));
+    shop.fail(FaultKind::Slow(Duration::from_millis(50)));
     shop.after(0).await;
     assert!(shop.order(id).await.invoice.is_some());
     assert!(shop.attention().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s28_many_orders_at_a_slow_provider_get_one_invoice_each() {
+    let orders = usize::try_from(CLAIM_BATCH_MAX).unwrap();
+    let rounds = orders / CALLS_AT_ONCE_MAX;
+    // A call takes longer than the others wait for their turn.
+    let turn = Duration::from_millis(100);
+    let shop = Shop::adjusted("", KEY, |config| config.nowpayments.timeouts.turn = turn).await;
+    let (slow, times) = (FaultKind::Slow(3 * turn), u64::from(CLAIM_BATCH_MAX));
+    shop.sandbox.fail(ApiFault { call: Some(ApiCall::CreateInvoice), kind: slow, times });
+    let mut ids = Vec::new();
+    for _ in 0..orders {
+        ids.push(shop.order_of("Month").await);
+    }
+    for round in 1..=rounds {
+        shop.after(5).await;
+        let jobs = shop.app.store.jobs(JobFilter::default()).await.unwrap();
+        let invoices: Vec<_> = jobs.iter().filter(|job| job.kind.name() == "create_invoice").collect();
+        assert_eq!(invoices.len(), orders);
+        assert!(invoices.iter().all(|job| job.attempt == 0), "nobody tried and failed: {invoices:?}");
+        let done = invoices.iter().filter(|job| job.state == JobState::Done).count();
+        assert_eq!(done, round * CALLS_AT_ONCE_MAX, "the others went back into the line");
+        assert_eq!(shop.sandbox.invoices().len(), done, "nothing was sent for those");
+    }
+    for id in ids {
+        assert!(shop.order(id).await.invoice.is_some());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,9 @@ pub enum ClientError {
         /// How long, where it says so in seconds.
         retry_after: Option<Duration>,
     },
+    /// Other calls of ours took so long that this one did not get its turn; nothing was sent. Repeat soon.
+    #[error("NOWPayments was not asked: it is slow, and other calls are under way")]
+    Busy,
     /// No connection, no answer in time, or an error at the provider. Repeat later.
     #[error("NOWPayments cannot be reached: {reason}")]
     Unavailable {
@@ -94,6 +97,7 @@ impl ClientError {
             Self::BelowMinimum { .. } => "below_minimum",
             Self::NotFound { .. } => "not_found",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Busy => "busy",
             Self::Unavailable { .. } => "unavailable",
             Self::NotJson { .. } => "not_json",
             Self::NotUnderstood { .. } => "not_understood",
@@ -105,6 +109,7 @@ impl ClientError {
     pub fn is_worth_repeating(&self) -> bool {
         match self {
             Self::RateLimited { .. }
+            | Self::Busy
             | Self::Unavailable { .. }
             | Self::NotJson { .. }
             | Self::NotUnderstood { .. }
@@ -135,7 +140,8 @@ impl ClientError {
             | Self::BadRequest { .. }
             | Self::BelowMinimum { .. }
             | Self::NotFound { .. }
-            | Self::RateLimited { .. } => false,
+            | Self::RateLimited { .. }
+            | Self::Busy => false,
         }
     }
 

@@ -21,7 +21,7 @@ const COINS_ASKED_MAX: usize = 20;
 /// does not know. A pair may be missing for a while; three in a row are not.
 const UNPRICED_COINS_MAX: usize = 3;
 /// How long a check may take, in seconds. It is a courtesy: the provider itself refuses what is too small, and a job's lease runs.
-const CHECK_SECONDS_MAX: u64 = 10;
+pub(super) const CHECK_SECONDS_MAX: u64 = 10;
 
 /// What is known of a price.
 #[derive(Debug, Clone, PartialEq, Eq)]

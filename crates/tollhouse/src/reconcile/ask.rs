@@ -154,6 +154,8 @@ impl Asking {
                 let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
                 *away = Away { no_login_until: app.clock.now().checked_add(rest).ok(), ..Away::default() };
             }
+            // It was not asked, so nothing is known of it.
+            Err(NoAnswer::Provider(ProviderError::Client(ClientError::Busy))) => {}
             // An answer, be it a refusal of just this question.
             _ => {
                 away.failures = 0;
