@@ -102,13 +102,14 @@ fn rest_of(uri: &Uri, base: &str) -> Option<Uri> {
 /// How browsers are told to come by HTTPS only, for a year: where that is how the world reaches us.
 const HTTPS_ONLY: &str = "max-age=31536000";
 
-/// Headers that every answer carries (S16). Pages bring no script of others and send no address of ours to others (S36). None of them
-/// lets a page of another origin read an answer (S17).
+/// Headers that every answer carries (S16). Pages bring no script of others and send no address of ours to others (S36): to ourselves they
+/// may, since a browser that may not names no origin with a form either, and our own form is then not to be told from another site's. None
+/// of them lets a page of another origin read an answer (S17).
 async fn secure(State(https_only): State<bool>, request: Request<Body>, next: Next) -> Response<Body> {
     const HEADERS: [(HeaderName, &str); 4] = [
         (HeaderName::from_static("x-content-type-options"), "nosniff"),
         (HeaderName::from_static("x-frame-options"), "DENY"),
-        (HeaderName::from_static("referrer-policy"), "no-referrer"),
+        (HeaderName::from_static("referrer-policy"), "same-origin"),
         (
             HeaderName::from_static("content-security-policy"),
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -361,7 +361,7 @@ async fn s16_s17_every_answer_has_its_headers_and_no_other_origin_reads_it() {
             };
             assert_eq!(header("x-content-type-options"), "nosniff");
             assert_eq!(header("x-frame-options"), "DENY");
-            assert_eq!(header("referrer-policy"), "no-referrer");
+            assert_eq!(header("referrer-policy"), "same-origin");
             assert_eq!(header("strict-transport-security"), "max-age=31536000");
             let policy = header("content-security-policy");
             assert!(

@@ -29,6 +29,8 @@ pub struct Looks {
     pub is_phone: bool,
     pub is_dark: bool,
     pub has_script: bool,
+    /// Names that lead to this machine, as Chromium's `--host-resolver-rules` has them.
+    pub names: &'static str,
     pub languages: &'static str,
 }
 
@@ -40,6 +42,7 @@ impl Looks {
         is_phone: false,
         is_dark: false,
         has_script: true,
+        names: "",
         languages: "en",
     };
     pub const PHONE: Self = Self { width: 390, height: 844, is_phone: true, ..Self::DESKTOP };
@@ -113,6 +116,7 @@ impl Browser {
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars",
                 format!("--window-size={},{}", looks.width, looks.height),
                 format!("--lang={}", looks.languages),
+                format!("--host-resolver-rules={}", looks.names),
             ],
             "prefs": {
                 "intl.accept_languages": looks.languages,

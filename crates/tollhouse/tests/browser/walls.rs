@@ -9,6 +9,25 @@ use crate::chromium::{Browser, Looks};
 use crate::house::{BUYER, CHAT, House};
 use crate::town::Engine;
 
+/// Without encryption, and at a name that is not this machine's, a browser says of a form only its origin: and not even that if the page
+/// asks it to keep its address to itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_buttons_work_without_encryption_too() {
+    let house = House::new(Engine::Sqlite).await;
+    let browser = Browser::open(&Looks { names: "MAP shop.test 127.0.0.1", ..Looks::PHONE }).await;
+    let shop = house.url.replace("127.0.0.1", "shop.test");
+    browser.go(&format!("{shop}/c/{}", house.slug)).await;
+    let is_secure = browser.run("return window.isSecureContext").await;
+    assert_eq!(is_secure, json!(false), "else the browser says more than the origin");
+    browser.press("#pay").await;
+    browser.until("document.querySelector('#coin-ltc')").await;
+    browser.press("#coin-ltc").await;
+    browser.says("Waiting for your payment").await;
+    assert!(browser.client.current_url().await.unwrap().as_str().starts_with(&shop));
+    browser.close().await;
+    house.stop().await;
+}
+
 /// Nothing that an address says leads away from us, nothing of an order can be guessed, and no other site can press our buttons.
 #[tokio::test(flavor = "multi_thread")]
 async fn s36_s37_an_address_leads_nowhere_and_tells_nothing() {
