@@ -1,5 +1,6 @@
 //! What owners and operators are told: each once, in their language, and not while they sleep.
 #![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+#![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as a browser does")]
 
 mod town;
 
@@ -7,10 +8,16 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use tollhouse::notices::{QuietHours, set_quiet_hours};
 use tollhouse::serve::Roles;
+use tollhouse_core::channel::PlanDuration;
+use tollhouse_core::command::Command;
+use tollhouse_core::id::PrivateChatId;
+use tollhouse_core::import::{ImportMember, ImportedPayment, Origin};
+use tollhouse_core::order::{OrderSource, OrderState};
+use tollhouse_core::status::PaymentStatus;
 use tollhouse_telegram::fake::{NewUser, World};
 use tollhouse_telegram::{ChatId, UserId};
 use town::shop::{ANN, BEN, MONTH, Shop};
-use town::{Engine, OWNER, Town, body};
+use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, SEED_REF, Town, body, user};
 
 const OLGA: UserId = UserId(OWNER);
 /// An operator, and one who never started the bot.
@@ -119,6 +126,54 @@ async fn quiet_hours_hold_messages_back_until_their_end_and_let_pass_what_is_urg
     shop.town.clock.advance(SignedDuration::from_hours(2));
     shop.settle().await;
     assert_eq!(told(&shop, OLGA).len(), 3);
+    shop.town.stop().await;
+}
+
+/// What the predecessor sold, its owner heard of there. What its buyer buys again from that order's page is a sale of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn f65_an_order_made_again_from_one_that_was_carried_over_is_a_sale_like_any_other() {
+    let mut shop = shop().await;
+    let now = shop.town.clock.now();
+    let carried = ImportMember {
+        private_chat: PrivateChatId::new(PRIVATE_CHAT).unwrap(),
+        user: user(BUYER),
+        ends_at: now + SignedDuration::from_hours(240),
+        granted_at: now - SignedDuration::from_hours(480),
+        duration: PlanDuration::Days(30),
+        price: None,
+        is_out: false,
+        is_undelivered: false,
+        payment: Some(ImportedPayment {
+            id: "5".parse().unwrap(),
+            order_ref: Some(SEED_REF.to_owned()),
+            invoice_id: None,
+            status: PaymentStatus::Finished,
+            price: "2.50 USD".parse().ok(),
+            pay_currency: None,
+            pay_amount: None,
+            outcome: None,
+        }),
+        invoice_id: None,
+        origin: Origin {
+            actor: "cli:test".to_owned(),
+            row: "private_channel_users_database id=17".to_owned(),
+        },
+    };
+    shop.town.app.submit(Command::ImportMember(Box::new(carried))).await.unwrap();
+    let old = shop.order(BEN).await;
+    assert_eq!((old.source, old.state), (OrderSource::Import, OrderState::Paid));
+    shop.notify(&body(5, "refunded", Some(SEED_REF), "2.50")).await;
+    let before = told(&shop, OLGA);
+    assert!(before.iter().all(|text| !text.contains("sold for")), "{before:?}");
+
+    let again = format!("{}/o/{}/again", shop.town.url, old.id);
+    assert_eq!(shop.town.http.post(again).send().await.unwrap().status().as_u16(), 200);
+    let orders = shop.orders(Some(user(BUYER))).await;
+    let new = orders.iter().find(|order| order.id != old.id).unwrap();
+    assert_eq!(new.source, OrderSource::DirectLink, "it was made on a page of ours");
+    shop.notify(&body(6, "finished", Some(&new.id.to_string()), "2.50")).await;
+    let heard = told(&shop, OLGA).split_off(before.len());
+    assert!(matches!(&heard[..], [sale] if sale.contains("for $2.50")), "{heard:?}");
     shop.town.stop().await;
 }
 

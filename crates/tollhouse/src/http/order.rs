@@ -13,7 +13,7 @@ use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::OrderId;
 use tollhouse_core::membership::{Grant, Invite, Membership, usable_invite};
 use tollhouse_core::money::Currency;
-use tollhouse_core::order::{Order, OrderState};
+use tollhouse_core::order::{Order, OrderSource, OrderState};
 use tollhouse_core::order_ref::{ORDER_REF_LENGTH_MAX, OrderRef};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Needs;
@@ -273,7 +273,7 @@ pub async fn again(
     let command = Command::CreateOrder {
         from,
         user: old.user,
-        source: old.source,
+        source: again_source(old.source),
         wants_invoice: app.provider.is_some(),
     };
     match app.submit(command).await {
@@ -304,6 +304,15 @@ async fn again_from(app: &App, old: &Order) -> Result<Option<OrderFrom>, StoreEr
         return Ok(snapshot.links.get(&link_id).map(|link| OrderFrom::Link { slug: link.slug.clone() }));
     }
     Ok(old.plan_id.map(|plan_id| OrderFrom::Plan { channel_id: old.channel_id, plan_id }))
+}
+
+/// Where an order comes from that is made again. What was carried over or made for a payment was not bought from us; what follows from
+/// our page is: its owner hears of it, and nobody takes it for something that was granted elsewhere.
+fn again_source(old: OrderSource) -> OrderSource {
+    match old {
+        OrderSource::Bot | OrderSource::DirectLink | OrderSource::Api => old,
+        OrderSource::Notification | OrderSource::Recovery | OrderSource::Import => OrderSource::DirectLink,
+    }
 }
 
 fn back_to(reader: &Reader) -> Response {
