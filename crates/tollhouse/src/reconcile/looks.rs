@@ -20,7 +20,7 @@ use super::take::take;
 use crate::app::App;
 use crate::metrics;
 
-/// How many looks may wait. More than the bounds below let through in a minute.
+/// How many looks of a kind may wait. More than the bounds below let through in a minute.
 const WAITING_MAX: usize = 128;
 /// Between two looks at the same order, and since we last heard of it, in seconds: who watches a page for half a minute wants news.
 pub const ORDER_REST_SECONDS: i64 = 30;
@@ -46,18 +46,41 @@ enum Look {
 /// Where looks are asked for.
 #[derive(Debug)]
 pub struct Looks {
-    sender: mpsc::Sender<Look>,
-    receiver: Mutex<Option<mpsc::Receiver<Look>>>,
+    // A line for each kind: whoever floods us with wrong signatures keeps nobody's open page waiting.
+    order_line: mpsc::Sender<OrderId>,
+    payment_line: mpsc::Sender<ProviderPaymentId>,
+    waiting: Mutex<Option<Waiting>>,
     orders: Mutex<Bound>,
     payments: Mutex<Bound>,
 }
 
+/// The ends of the lines.
+#[derive(Debug)]
+struct Waiting {
+    orders: mpsc::Receiver<OrderId>,
+    payments: mpsc::Receiver<ProviderPaymentId>,
+}
+
+impl Waiting {
+    /// The next look, orders first: somebody waits for those.
+    async fn next(&mut self) -> Option<Look> {
+        tokio::select! {
+            biased;
+            Some(id) = self.orders.recv() => Some(Look::Order(id)),
+            Some(id) = self.payments.recv() => Some(Look::Payment(id)),
+            else => None,
+        }
+    }
+}
+
 impl Default for Looks {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let (order_line, orders) = mpsc::channel(WAITING_MAX);
+        let (payment_line, payments) = mpsc::channel(WAITING_MAX);
         Self {
-            sender,
-            receiver: Mutex::new(Some(receiver)),
+            order_line,
+            payment_line,
+            waiting: Mutex::new(Some(Waiting { orders, payments })),
             orders: Mutex::new(Bound::new(ORDER_REST_SECONDS, ORDERS_PER_MINUTE_MAX)),
             payments: Mutex::new(Bound::new(PAYMENT_REST_SECONDS, PAYMENTS_PER_MINUTE_MAX)),
         }
@@ -67,9 +90,17 @@ impl Default for Looks {
 impl Looks {
     /// Somebody has an order's page open. Returns at once; what the provider answers shows as any commit does.
     pub fn order_opened(&self, app: &App, id: OrderId) {
-        let look = Look::Order(id);
-        if app.provider.is_some() && locked(&self.orders).has_rested(look, app.clock.now()) {
-            let _ = self.sender.try_send(look);
+        if app.provider.is_some() {
+            self.line_up(id, app.clock.now());
+        }
+    }
+
+    fn line_up(&self, id: OrderId, now: Timestamp) {
+        // Its place first: an order for which there is none was not looked at, and has nothing to rest from.
+        if let Ok(place) = self.order_line.try_reserve()
+            && locked(&self.orders).has_rested(Look::Order(id), now)
+        {
+            place.send(id);
         }
     }
 
@@ -77,7 +108,7 @@ impl Looks {
     /// learns nothing.
     pub fn payment_named(&self, app: &App, id: ProviderPaymentId) {
         if app.provider.is_some() {
-            let _ = self.sender.try_send(Look::Payment(id));
+            let _ = self.payment_line.try_send(id);
         }
     }
 
@@ -86,8 +117,8 @@ impl Looks {
         drop(self.take_work());
     }
 
-    fn take_work(&self) -> Option<mpsc::Receiver<Look>> {
-        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take_work(&self) -> Option<Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -147,11 +178,11 @@ impl Bound {
 
 /// Does the looks until told to stop. The first who calls gets the work; nobody else is needed.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let receiver = app.reconcile.looks.take_work();
+    let waiting = app.reconcile.looks.take_work();
     let working = async {
         // Somebody else does the work, or nobody is to: this part is there all the same, until it is told to stop.
-        let Some(mut receiver) = receiver else { return std::future::pending().await };
-        while let Some(look) = receiver.recv().await {
+        let Some(mut waiting) = waiting else { return std::future::pending().await };
+        while let Some(look) = waiting.next().await {
             match perform(&app, look).await {
                 Ok(outcome) => metrics::look(look.as_str(), outcome),
                 Err(trouble) => {
@@ -284,5 +315,40 @@ mod tests {
         assert!(!bound.has_rested(payment(many + 1), start()));
         assert!(bound.has_rested(payment(many + 1), start() + SignedDuration::from_secs(60)));
         assert_eq!(bound.last.len(), 1);
+    }
+
+    fn order(number: u128) -> OrderId {
+        OrderId(uuid::Uuid::from_u128(number))
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_wrong_signatures_keeps_no_open_page_waiting() {
+        let looks = Looks::default();
+        for id in 1..=i64::try_from(10 * WAITING_MAX).unwrap() {
+            let _ = looks.payment_line.try_send(ProviderPaymentId::new(id).unwrap());
+        }
+        looks.line_up(order(1), start());
+        let mut waiting = looks.take_work().unwrap();
+        drop(looks);
+        assert_eq!(waiting.next().await, Some(Look::Order(order(1))));
+        assert_eq!(waiting.next().await, Some(payment(1)));
+    }
+
+    #[tokio::test]
+    async fn an_order_that_found_no_place_does_not_rest() {
+        let looks = Looks::default();
+        let many = u128::try_from(WAITING_MAX).unwrap();
+        for number in 0..=many {
+            looks.line_up(order(number), start());
+        }
+        let mut waiting = looks.take_work().unwrap();
+        for number in 0..many {
+            assert_eq!(waiting.next().await, Some(Look::Order(order(number))));
+        }
+        // The last one found the line full. Its page asks again; the first one's look is a moment ago.
+        looks.line_up(order(0), start());
+        looks.line_up(order(many), start());
+        drop(looks);
+        assert_eq!(waiting.next().await, Some(Look::Order(order(many))));
     }
 }
