@@ -28,6 +28,9 @@ pub use minimum::Payable;
 const BUSY_SECONDS: u32 = 5;
 /// How long we wait when the provider limits us without saying for how long, in seconds.
 const RATE_LIMIT_SECONDS_DEFAULT: u32 = 30;
+/// The longest wait that the provider may ask for, in seconds. An hour, as between the attempts of a job: beyond it somebody mistook a date
+/// for a time.
+const RETRY_AFTER_SECONDS_MAX: u32 = 3_600;
 
 /// What a job does here takes less than its lease, however slow the provider is, with something left for the store. A job that takes
 /// longer is done again by the next worker while this one is at it, and each of them makes an invoice.
@@ -284,12 +287,17 @@ fn count<T>(call: &'static str, answer: &Result<T, ClientError>) {
     metrics::provider_call(call, outcome);
 }
 
+/// For how many seconds the provider asks to be left alone, within reason.
+pub(crate) fn asked_to_wait(error: &ClientError) -> Option<u32> {
+    let said = error.retry_after()?.as_secs();
+    Some(u32::try_from(said).unwrap_or(u32::MAX).clamp(1, RETRY_AFTER_SECONDS_MAX))
+}
+
 fn failure(error: &ClientError) -> Failure {
-    if let ClientError::RateLimited { .. } = error {
-        let seconds = error.retry_after().and_then(|wait| u32::try_from(wait.as_secs()).ok());
-        return Failure::Later { seconds: seconds.unwrap_or(RATE_LIMIT_SECONDS_DEFAULT).max(1) };
-    }
     match error {
+        ClientError::RateLimited { .. } => {
+            Failure::Later { seconds: asked_to_wait(error).unwrap_or(RATE_LIMIT_SECONDS_DEFAULT) }
+        }
         // Nothing was tried, so no attempt counts.
         ClientError::Busy => Failure::Later { seconds: BUSY_SECONDS },
         ClientError::BelowMinimum { .. } => Failure::BelowMinimum { error: error.to_string(), minimum: None },
@@ -299,5 +307,31 @@ fn failure(error: &ClientError) -> Failure {
         }
         _ if error.is_worth_repeating() => Failure::Transient { error: error.to_string() },
         _ => Failure::Permanent { error: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_provider_may_not_send_us_away_for_ever() {
+        let limited =
+            |seconds: Option<u64>| ClientError::RateLimited { retry_after: seconds.map(Duration::from_secs) };
+        for (said, waits) in [
+            (limited(None), RATE_LIMIT_SECONDS_DEFAULT),
+            (limited(Some(0)), 1),
+            (limited(Some(7)), 7),
+            (limited(Some(3_600)), 3_600),
+            // A date that somebody took for a time.
+            (limited(Some(1_793_491_200)), 3_600),
+            (limited(Some(u64::MAX)), 3_600),
+            // Nobody sent us away.
+            (ClientError::Busy, BUSY_SECONDS),
+        ] {
+            assert_eq!(failure(&said), Failure::Later { seconds: waits }, "{said:?}");
+        }
     }
 }

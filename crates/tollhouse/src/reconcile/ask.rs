@@ -9,7 +9,7 @@ use tollhouse_core::id::{IdSource as _, ProviderPaymentId};
 
 use crate::app::App;
 use crate::clock::Ids;
-use crate::provider::{Answer, Listed, ProviderError};
+use crate::provider::{Answer, Listed, ProviderError, asked_to_wait};
 
 /// Between two questions, in milliseconds. The provider's limits are not documented; five a second is what a person with a script does.
 const PACE_MS: u64 = 200;
@@ -17,8 +17,6 @@ const PACE_MS: u64 = 200;
 const BACKOFF_FIRST_SECONDS: i64 = 5;
 /// How long at most, in seconds: so soon after its return it is asked again.
 const BACKOFF_LONGEST_SECONDS: i64 = 300;
-/// The longest wait that the provider may ask for, in seconds. An hour, as with jobs: beyond it somebody mistook a date for a time.
-const RETRY_AFTER_SECONDS_MAX: i64 = 3_600;
 
 /// How long no list is asked for after the account's login was refused, in seconds: whoever tries a wrong password every few minutes finds
 /// the account locked. A mended password means a restart, which asks at once.
@@ -143,10 +141,13 @@ impl Asking {
         match &answer {
             Err(error) if error.is_away() => {
                 let said = match error {
-                    NoAnswer::Provider(ProviderError::Client(error)) => error.retry_after(),
+                    NoAnswer::Provider(ProviderError::Client(error)) => asked_to_wait(error),
                     _ => None,
                 };
-                let wait = said.map_or_else(|| backoff(away.failures, Ids.random()), retry_after);
+                let wait = said.map_or_else(
+                    || backoff(away.failures, Ids.random()),
+                    |seconds| SignedDuration::from_secs(seconds.into()),
+                );
                 away.failures = away.failures.saturating_add(1);
                 away.until = app.clock.now().checked_add(wait).ok();
             }
@@ -164,11 +165,6 @@ impl Asking {
         }
         answer
     }
-}
-
-fn retry_after(said: Duration) -> SignedDuration {
-    let seconds = i64::try_from(said.as_secs()).unwrap_or(i64::MAX);
-    SignedDuration::from_secs(seconds.clamp(1, RETRY_AFTER_SECONDS_MAX))
 }
 
 /// How long to wait after so many failures before: doubling, at most [`BACKOFF_LONGEST_SECONDS`], of which the second half is by chance, so
@@ -199,14 +195,5 @@ mod tests {
                 "{failures}: {least} to {most}"
             );
         }
-    }
-
-    #[test]
-    fn the_provider_may_not_send_us_away_for_ever() {
-        assert_eq!(retry_after(Duration::ZERO), SignedDuration::from_secs(1));
-        assert_eq!(
-            retry_after(Duration::from_secs(u64::MAX)),
-            SignedDuration::from_secs(RETRY_AFTER_SECONDS_MAX)
-        );
     }
 }
