@@ -102,7 +102,7 @@ impl Asking {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
         self.may_log_in(app.clock.now())?;
         self.turn(app).await?;
-        self.note(app, provider.list(query).await)
+        self.note_list(app, provider.list(query).await)
     }
 
     /// Asks for the payments of an invoice.
@@ -113,7 +113,7 @@ impl Asking {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
         self.may_log_in(app.clock.now())?;
         self.turn(app).await?;
-        self.note(app, provider.payments_of_invoice(invoice_id).await)
+        self.note_list(app, provider.payments_of_invoice(invoice_id).await)
     }
 
     fn may_log_in(&self, now: Timestamp) -> Result<(), NoAnswer> {
@@ -135,6 +135,17 @@ impl Asking {
         refuse()
     }
 
+    /// Notes an answer for which the account's login was needed. One payment is asked for with the key alone: a refusal there says nothing of
+    /// the login.
+    fn note_list(&self, app: &App, answer: Result<Listed, ProviderError>) -> Result<Listed, NoAnswer> {
+        if let Err(ProviderError::Client(ClientError::NotAuthorized { .. })) = &answer {
+            let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
+            self.away.lock().unwrap_or_else(PoisonError::into_inner).no_login_until =
+                app.clock.now().checked_add(rest).ok();
+        }
+        self.note(app, answer)
+    }
+
     fn note<T>(&self, app: &App, answer: Result<T, ProviderError>) -> Result<T, NoAnswer> {
         let answer = answer.map_err(NoAnswer::Provider);
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,10 +161,6 @@ impl Asking {
                 );
                 away.failures = away.failures.saturating_add(1);
                 away.until = app.clock.now().checked_add(wait).ok();
-            }
-            Err(NoAnswer::Provider(ProviderError::Client(ClientError::NotAuthorized { .. }))) => {
-                let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
-                *away = Away { no_login_until: app.clock.now().checked_add(rest).ok(), ..Away::default() };
             }
             // It was not asked, so nothing is known of it.
             Err(NoAnswer::Provider(ProviderError::Client(ClientError::Busy))) => {}
@@ -181,6 +188,9 @@ pub(super) fn backoff(failures: u32, random: u64) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::no_store::NoStore;
 
     #[test]
     fn the_wait_doubles_up_to_a_bound_and_keeps_at_least_its_half() {
@@ -195,5 +205,20 @@ mod tests {
                 "{failures}: {least} to {most}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_of_one_payment_says_nothing_of_the_login() {
+        let config = Config::from_values(&[]).unwrap();
+        let app = App::with_store(config, Clock::default(), NoStore::shared()).unwrap();
+        let asking = Asking::default();
+        let refused =
+            || ProviderError::Client(ClientError::NotAuthorized { message: "Access denied".to_owned() });
+        let now = app.clock.now();
+        assert!(asking.note(&app, Err::<Answer, _>(refused())).is_err());
+        assert!(asking.may_log_in(now).is_ok() && asking.away_until(now).is_none());
+        assert!(asking.note_list(&app, Err(refused())).is_err());
+        assert!(matches!(asking.may_log_in(now), Err(NoAnswer::LoginRefused(_))));
+        assert!(asking.away_until(now).is_none(), "payments can be asked for all the same");
     }
 }
