@@ -153,6 +153,7 @@ mod tests {
         says("/paths/~1webhooks~1telegram/post/description", &update);
         says("/paths/~1webhooks~1telegram/post/responses/413", &update);
         says("/paths/~1o~1{order}~1coin/post/responses/413", &order::FORM_BYTES_MAX);
+        says("/paths/~1o~1{order}~1coin/post/responses/408", &order::FORM_SECONDS_MAX);
         says("/paths/~1o~1{order}~1events/get/description", &live::STREAMS_MAX);
         says("/components/parameters/Slug/schema/maxLength", &link::SLUG_LENGTH_MAX);
         let order_id = "/paths/~1api~1payment-status/get/parameters/0/schema/maxLength";

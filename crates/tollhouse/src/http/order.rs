@@ -1,9 +1,9 @@
 //! An order as its buyer sees it: the page, and the few things that one can do on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, State};
+use axum::extract::{Form, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -205,6 +205,9 @@ fn busy(reader: &Reader) -> Response {
 /// why.
 pub(super) const FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// How long a form may take to arrive, in seconds. Ours is there with its head; a slow phone has time for it many times over.
+pub(super) const FORM_SECONDS_MAX: u64 = 10;
+
 /// What the form of the coins sends: a coin, or nothing to choose again.
 #[derive(Debug, Deserialize)]
 pub struct ChosenCoin {
@@ -216,18 +219,17 @@ pub struct ChosenCoin {
 pub async fn choose_coin(
     State(app): State<Arc<App>>,
     OrderVisit { order, reader }: OrderVisit,
-    headers: HeaderMap,
-    chosen: Result<Form<ChosenCoin>, FormRejection>,
+    request: Request,
 ) -> Response {
-    if reader::is_foreign(&app, &headers) {
+    if reader::is_foreign(&app, request.headers()) {
         return reader::foreign(&reader);
     }
-    let chosen = match chosen {
-        Ok(Form(chosen)) => chosen,
-        Err(rejection) => {
+    let chosen = match read_form(request).await {
+        Ok(chosen) => chosen,
+        Err(code) => {
             let l = reader.language;
             let page = page::message(&reader, &l.page_form_bad(), &l.page_form_bad_text());
-            return (rejection.status(), reader::HEADERS, page).into_response();
+            return (code, reader::HEADERS, page).into_response();
         }
     };
     let story = match ask(&app, &order).await {
@@ -244,6 +246,16 @@ pub async fn choose_coin(
             tracing::error!(%error, "a coin was not chosen");
             busy(&reader)
         }
+    }
+}
+
+/// Reads the form, bounded in time as it is in size.
+async fn read_form(request: Request) -> Result<ChosenCoin, StatusCode> {
+    let form = Form::<ChosenCoin>::from_request(request, &());
+    match tokio::time::timeout(Duration::from_secs(FORM_SECONDS_MAX), form).await {
+        Ok(Ok(Form(chosen))) => Ok(chosen),
+        Ok(Err(rejection)) => Err(rejection.status()),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
 

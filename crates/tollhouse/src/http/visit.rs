@@ -117,6 +117,7 @@ fn refuse(code: StatusCode, reader: &Reader, title: &str, text: &str) -> Respons
 mod tests {
     use axum::body::Body;
     use axum::http::{Method, Request, header};
+    use futures::StreamExt as _;
     use http_body_util::BodyExt as _;
     use serde_json::Value;
     use tower::ServiceExt as _;
@@ -179,6 +180,23 @@ mod tests {
         let large = format!("coin={}", "b".repeat(crate::http::order::FORM_BYTES_MAX));
         let (status, kind, _) = ask(Method::POST, &coin, Some(FORM), &large).await;
         assert_eq!((status, kind.as_str()), (413, "text/html; charset=utf-8"));
+    }
+
+    /// Whoever sends a form letter by letter holds a connection and a place among the requests.
+    #[tokio::test(start_paused = true)]
+    async fn s26_a_form_that_does_not_come_to_its_end_is_answered_by_a_page() {
+        let app = App::with_store(Config::from_values(&[]).unwrap(), Clock::default(), NoStore::shared());
+        let begun = futures::stream::iter([Ok::<_, std::io::Error>("coin=bt")]);
+        let body = Body::from_stream(begun.chain(futures::stream::pending()));
+        let request = Request::post(format!("/o/{ORDER}/coin")).header(header::CONTENT_TYPE, FORM);
+        let answer = crate::http::router(app.unwrap()).oneshot(request.body(body).unwrap());
+        let minute = std::time::Duration::from_secs(60);
+        let response =
+            tokio::time::timeout(minute, answer).await.expect("an answer within a minute").unwrap();
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        let said = response.into_body().collect().await.unwrap().to_bytes();
+        let said = String::from_utf8(said.to_vec()).unwrap();
+        assert!(said.contains("<main>") && said.contains("could not be read"), "{said}");
     }
 
     #[tokio::test]
