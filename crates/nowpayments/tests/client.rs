@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use nowpayments::client::{
@@ -273,9 +274,14 @@ async fn a_wrong_or_missing_login_is_said_so() {
     let none = Client::new(ClientConfig { login: None, ..config(&world) }).unwrap();
     assert!(matches!(none.list_payments(&query).await, Err(ClientError::NotAuthorized { .. })));
     let login = Login { email: "merchant@sandbox.test".into(), password: "wrong".to_owned().into() };
-    let wrong = Client::new(ClientConfig { login: Some(login), ..config(&world) }).unwrap();
+    // Nobody who lists sees the call that logs in.
+    static LOGINS: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let on_login = |outcome| LOGINS.lock().unwrap().push(outcome);
+    let wrong =
+        Client::new(ClientConfig { login: Some(login), on_login: Some(on_login), ..config(&world) }).unwrap();
     assert!(matches!(wrong.list_payments(&query).await, Err(ClientError::NotAuthorized { .. })));
     assert_eq!(world.sandbox.calls(ApiCall::Auth), 1, "a wrong password is not tried again");
+    assert_eq!(*LOGINS.lock().unwrap(), ["not_authorized"]);
 }
 
 #[tokio::test]

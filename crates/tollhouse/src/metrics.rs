@@ -146,12 +146,15 @@ const REJECTIONS: &[&str] = &[
 /// What NOWPayments is asked.
 const PROVIDER_CALLS: &[&str] = &[
     "status",
+    "auth",
     "get_payment",
     "list_payments",
     "create_invoice",
     "create_payment",
     "merchant_coins",
     "full_currencies",
+    "min_amount",
+    "estimate",
 ];
 
 /// What Telegram is asked of which an alert may be made; the others show from their first call on.

@@ -116,6 +116,7 @@ impl Provider {
         let mut client = ClientConfig::new(api_key);
         client.api_url = settings.api_url.as_str().trim_end_matches('/').to_owned();
         client.timeouts = settings.timeouts;
+        client.on_login = Some(|outcome| metrics::provider_call("auth", outcome));
         client.login = match (&settings.email, &settings.password) {
             (Some(email), Some(password)) => Some(Login { email: email.clone(), password: password.clone() }),
             _ => None,

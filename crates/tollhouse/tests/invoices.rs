@@ -374,6 +374,15 @@ async fn a_price_below_every_minimum_is_told_and_nobody_is_sent_to_pay() {
     shop.after(0).await;
     assert_eq!(shop.sandbox.invoices().len(), 10);
     assert_eq!(shop.sandbox.calls(ApiCall::MinAmount), asked);
+    // Each of these questions shows.
+    let metrics = reqwest::get(format!("{}/metrics", shop.url)).await.unwrap().text().await.unwrap();
+    for call in ["merchant_coins", "min_amount", "estimate"] {
+        let line = format!("tollhouse_provider_requests_total{{call=\"{call}\",outcome=\"ok\"}} ");
+        let count = metrics.lines().find_map(|known| known.strip_prefix(&line));
+        let is_asked = count.unwrap_or_else(|| panic!("no {line}")) != "0";
+        // The simulated provider says each minimum in dollars, too.
+        assert_eq!(is_asked, call != "estimate", "{line}");
+    }
     // A provider that does not tell its minimums does not stand in the way.
     shop.clock.advance(SignedDuration::from_hours(1));
     let kind = FaultKind::ServerError;

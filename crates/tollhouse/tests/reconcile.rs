@@ -623,6 +623,9 @@ async fn f104_health_says_when_the_provider_was_last_asked(engine: Engine) {
     let (status, standing, _) = health().await;
     assert_eq!((status.as_str(), standing.as_str()), ("degraded", "late"));
     let metrics = get("/metrics").await;
+    let logins = "tollhouse_provider_requests_total{call=\"auth\",outcome=\"ok\"} ";
+    let logins = metrics.lines().find_map(|line| line.strip_prefix(logins)).unwrap();
+    assert_ne!(logins, "0", "the list was asked for with a login");
     let age = metrics.lines().find_map(|line| line.strip_prefix("tollhouse_reconcile_age_seconds "));
     assert!(age.unwrap().parse::<f64>().unwrap() >= 2_100.0, "{age:?}");
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nowpayments::client::{Client, ClientError};
+use nowpayments::client::{Client, ClientError, MinAmount};
 use rust_decimal::Decimal;
 use tokio::sync::Mutex;
 use tollhouse_core::money::Money;
+
+use super::count;
 
 /// How long an answer about coins and minimums is used, in seconds: minimums follow the network fees, and a check should cost a shop with
 /// many orders nothing.
@@ -156,8 +158,9 @@ impl Known {
         let mut coins = match &self.coins {
             Some((asked_at, coins)) if is_fresh(*asked_at, now) => coins.clone(),
             _ => {
-                let coins: Vec<String> =
-                    client.merchant_coins().await?.into_iter().map(|coin| coin.code).collect();
+                let chosen = client.merchant_coins().await;
+                count("merchant_coins", &chosen);
+                let coins: Vec<String> = chosen?.into_iter().map(|coin| coin.code).collect();
                 self.coins = Some((now, coins.clone()));
                 coins
             }
@@ -184,9 +187,9 @@ impl Known {
         {
             return Ok(Floor::From(*least));
         }
-        let said = match client.min_amount(coin, payout, Some(currency)).await {
+        let said = match min_amount(client, coin, payout, Some(currency)).await {
             // Not every price currency can be asked for: then the price is compared in the coin.
-            Err(ClientError::BadRequest { .. }) => client.min_amount(coin, payout, None).await,
+            Err(ClientError::BadRequest { .. }) => min_amount(client, coin, payout, None).await,
             said => said,
         };
         let said = match said {
@@ -198,12 +201,25 @@ impl Known {
             self.least.insert(key, (now, least));
             return Ok(Floor::From(least));
         }
-        match client.estimate(price.amount, currency, coin).await {
+        let estimate = client.estimate(price.amount, currency, coin).await;
+        count("estimate", &estimate);
+        match estimate {
             Ok(estimate) => Ok(Floor::Takes(estimate >= said.min_amount)),
             Err(ClientError::BadRequest { .. } | ClientError::NotFound { .. }) => Ok(Floor::Unpriced),
             Err(error) => Err(error),
         }
     }
+}
+
+async fn min_amount(
+    client: &Client,
+    coin: &str,
+    payout: Option<&str>,
+    fiat: Option<&str>,
+) -> Result<MinAmount, ClientError> {
+    let said = client.min_amount(coin, payout, fiat).await;
+    count("min_amount", &said);
+    said
 }
 
 fn is_fresh(asked_at: Timestamp, now: Timestamp) -> bool {
