@@ -23,6 +23,8 @@ const PREFIX: &str = "TOLLHOUSE_";
 const FILE_DEFAULT: &str = "tollhouse.toml";
 /// The database if none is named, in the working folder.
 const DATABASE_FILE_DEFAULT: &str = "tollhouse.db";
+/// Where NOWPayments is, its own sandbox, too.
+const PROVIDER_DOMAIN: &str = "nowpayments.io";
 /// What the tests use is none of the configuration's business.
 const IGNORED_PREFIX: &str = "TOLLHOUSE_TEST_";
 /// How often the provider is asked for what is missing, in seconds, if nothing else is said. A buyer whose page is open is looked after
@@ -131,6 +133,13 @@ pub struct Nowpayments {
 }
 
 impl Nowpayments {
+    /// Whether calls go to NOWPayments itself, rather than to a simulation.
+    #[must_use]
+    pub fn is_the_real_one(&self) -> bool {
+        let host = self.api_url.host_str().unwrap_or_default();
+        host == PROVIDER_DOMAIN || host.strip_suffix(PROVIDER_DOMAIN).is_some_and(|name| name.ends_with('.'))
+    }
+
     /// Whether the provider can be asked for a list of payments.
     #[must_use]
     pub fn can_list(&self) -> bool {
@@ -773,6 +782,19 @@ mod tests {
         }
         std::fs::remove_file(&path).unwrap();
         // A path that holds a secret by mistake is the one thing that must be shown: nobody could mend it otherwise.
+    }
+
+    #[test]
+    fn a_simulation_is_told_from_the_provider() {
+        let is_real =
+            |url| load(&[("TOLLHOUSE_NOWPAYMENTS_API_URL", url)]).unwrap().nowpayments.is_the_real_one();
+        assert!(load(&[]).unwrap().nowpayments.is_the_real_one());
+        assert!(is_real("https://api-sandbox.nowpayments.io/v1"));
+        for other in
+            ["http://127.0.0.1:9000/v1", "https://nowpayments.io.example.org", "https://mynowpayments.io"]
+        {
+            assert!(!is_real(other), "{other}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, TelegramMode};
 use crate::no_store::NoStore;
+use crate::urls::is_local;
 use crate::{bot, http, listen, metrics, reconcile, worker};
 
 /// How long a stop may take, in seconds; what is not done by then is done after the next start.
@@ -88,6 +89,16 @@ impl Running {
             addr = Some(listener.local_addr()?);
             parts.spawn(listen::serve(listener, routes, stopped.clone()));
             parts.spawn(reconcile::looks::run(Arc::clone(&app), stopped.clone()));
+        }
+        if app.provider.is_some()
+            && app.config.nowpayments.is_the_real_one()
+            && is_local(&app.config.public_url)
+        {
+            tracing::warn!(
+                "TOLLHOUSE_PUBLIC_URL is {}, which NOWPayments cannot reach: every invoice asks it to notify us there, and no notification \
+                 will come. Set the https address under which the world reaches this program",
+                app.config.public_url
+            );
         }
         let talks = app.config.telegram.mode != TelegramMode::Off;
         // Without anybody to call, claiming jobs only to put them off would cost a write each, over and over: they wait as they are.

@@ -1,7 +1,7 @@
 //! Our own addresses as the world sees them, built by the URL type and by nothing else, so that each is a valid URI (F06).
 
 use tollhouse_core::id::OrderId;
-use url::Url;
+use url::{Host, Url};
 
 /// Where we are.
 #[derive(Debug, Clone)]
@@ -47,6 +47,19 @@ impl Addresses {
             path.pop_if_empty().extend(segments);
         }
         url
+    }
+}
+
+/// Whether an address leads nowhere but to the machine, or the network, of whoever uses it.
+#[must_use]
+pub fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => {
+            address.is_loopback() || address.is_private() || address.is_unspecified()
+        }
+        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
+        None => true,
     }
 }
 

@@ -16,13 +16,13 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use tollhouse_core::id::ProviderPaymentId;
 use tollhouse_store::{OpenError, OpenOptions, Ports, Store};
-use url::Host;
 
 use super::error::CliError;
 use super::output::Out;
 use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigError};
 use crate::provider::{Provider, ProviderError};
+use crate::urls::is_local;
 
 /// What makes a database, and brings one up to date.
 const MAKE_SCHEMA: &str = "run `tollhouse migrate`, or start `tollhouse serve`, which does it by itself";
@@ -228,16 +228,8 @@ fn ipn_secret(config: &Config) -> Check {
 fn public_url(config: &Config) -> Check {
     const NAME: &str = "public url";
     let url = &config.public_url;
-    let is_local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => {
-            address.is_loopback() || address.is_private() || address.is_unspecified()
-        }
-        Some(Host::Ipv6(address)) => address.is_loopback() || address.is_unspecified(),
-        None => true,
-    };
     let mend = "set TOLLHOUSE_PUBLIC_URL to the https address under which the world reaches this program";
-    if is_local {
+    if is_local(url) {
         Check::warn(
             NAME,
             format!("{url} can be reached from here only: the provider cannot notify, buyers cannot come"),

@@ -268,6 +268,37 @@ impl Serving {
     }
 }
 
+/// An invoice names the address to which its notifications go; one that leads nowhere takes the money and tells nobody.
+#[test]
+fn f06_serve_says_at_its_start_when_the_provider_cannot_reach_us() {
+    let begun = |place: &Place| {
+        let mut child = place.command(&["serve", "--only", "http"]).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let mut begun: Vec<String> = Vec::new();
+        for line in log {
+            begun.push(line);
+            if begun.last().is_some_and(|line| line.contains("listening")) {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        begun
+    };
+    let (place, listen) = place_to_serve();
+    let place = place
+        .with("TOLLHOUSE_NOWPAYMENTS_API_KEY", "the-key")
+        .with("TOLLHOUSE_TELEGRAM_MODE", "off")
+        // The default.
+        .with("TOLLHOUSE_PUBLIC_URL", &format!("http://{listen}"));
+    let log = begun(&place);
+    let told =
+        log.iter().find(|line| line.contains("TOLLHOUSE_PUBLIC_URL")).unwrap_or_else(|| panic!("{log:#?}"));
+    assert!(told.contains("WARN") && told.contains(&format!("http://{listen}/")), "{told}");
+    let reached = place.with("TOLLHOUSE_PUBLIC_URL", "https://pay.example.org");
+    assert!(begun(&reached).iter().all(|line| !line.contains("TOLLHOUSE_PUBLIC_URL")));
+}
+
 /// A place with an address on which nothing listens yet, and the address.
 fn place_to_serve() -> (Place, String) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
