@@ -41,11 +41,11 @@ pub struct NotAPayment {
 /// by itself, so a parent that cannot be read is not the same as none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parent {
-    /// The member is missing or null.
+    /// The member is missing or null, and nothing else says that there is one.
     None,
     /// The payment that this one belongs to.
     Id(ProviderPaymentId),
-    /// Something is there that is no id; its JSON text. Treat the payment as a child.
+    /// Something is there that is no id, or in its place only that the payment is a re-deposit; its JSON text. Treat the payment as a child.
     Unusable(String),
 }
 
@@ -218,9 +218,18 @@ pub(crate) fn read_amount(value: &Value<'_>) -> Amount {
     }
 }
 
+/// What `origin_type` says of a re-deposit.
+const RE_DEPOSIT: &str = "REPEATED";
+
 fn read_parent(members: &Members<'_>) -> Parent {
     match member(members, "parent_payment_id") {
-        None => Parent::None,
+        // Rows of the list may lack it, and say so in another way.
+        None => match member(members, "origin_type") {
+            Some(said @ Value::String(word)) if word.eq_ignore_ascii_case(RE_DEPOSIT) => {
+                Parent::Unusable(json_text(said))
+            }
+            _ => Parent::None,
+        },
         Some(value) => match ProviderPaymentId::read(value) {
             Some(id) => Parent::Id(id),
             None => Parent::Unusable(json_text(value)),

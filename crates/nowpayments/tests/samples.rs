@@ -255,6 +255,19 @@ fn a_parent_that_cannot_be_read_is_not_the_same_as_none() {
     }
 }
 
+/// In lists the parent may be left out, and another member says what the payment is.
+#[test]
+fn f28_a_re_deposit_without_its_parent_is_no_payment_of_its_own() {
+    let listed = payment_with(r#""origin_type":"REPEATED""#);
+    assert_eq!(listed.parent, Parent::Unusable(r#""REPEATED""#.into()));
+    assert!(payment_with(r#""parent_payment_id":null,"origin_type":"repeated""#).parent.is_child());
+    let named = payment_with(r#""origin_type":"REPEATED","parent_payment_id":417066907"#);
+    assert_eq!(named.parent.id().unwrap().get(), 417_066_907);
+    for other in ["null", r#""""#, r#""SOMETHING""#, "1"] {
+        assert_eq!(payment_with(&format!("\"origin_type\":{other}")).parent, Parent::None, "{other}");
+    }
+}
+
 #[test]
 fn odd_members_are_named_and_fail_nothing() {
     let odd = payment_with(

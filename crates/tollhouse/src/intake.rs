@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use tollhouse_core::event::{EventSource, Parent, PaymentFacts, Received, ReportedMoney};
 use tollhouse_core::id::{IdError, ProviderPaymentId};
 use tollhouse_core::money::{Currency, Reported, exact_amount};
+use tollhouse_core::payment::Payment;
 use tollhouse_core::status::PaymentStatus;
 
 /// What came with an event.
@@ -53,6 +54,15 @@ fn facts(n: &Notification) -> Result<PaymentFacts, IdError> {
         outcome: money(n.outcome_amount.as_ref(), n.outcome_currency.as_deref()),
         updated_at_ms: n.updated_at_ms,
     })
+}
+
+/// Puts what is known of a payment's parent into an answer that names none: the API's answers may leave it out, and a re-deposit that was
+/// once called one stays one. A notification says `null` where there is none, and is left as it is.
+pub fn keep_parent(received: &mut Received, known: Option<&Payment>) {
+    let known = known.map_or(Parent::None, |payment| payment.parent);
+    if received.facts.parent == Parent::None && received.source != EventSource::Ipn {
+        received.facts.parent = known;
+    }
 }
 
 fn parent(n: &Notification) -> Parent {

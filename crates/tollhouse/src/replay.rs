@@ -6,6 +6,7 @@ use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::event::{EventSource, Verdict};
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
 use tollhouse_core::order::OrderState;
+use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Needs;
 use tollhouse_core::status::PaymentStatus;
 use tollhouse_store::{AttentionFilter, LoggedEvent, PAGE_LENGTH_MAX, StoreError};
@@ -83,9 +84,10 @@ pub async fn replay(app: &App, id: ProviderPaymentId) -> Result<Vec<Replayed>, R
         )));
     }
     events.reverse();
+    let known = app.store.snapshot(Needs { payments: [id].into(), ..Needs::default() }).await?;
     let mut replayed = Vec::with_capacity(events.len());
     for event in events {
-        replayed.push(replay_one(app, event).await?);
+        replayed.push(replay_one(app, event, known.payments.get(&id)).await?);
     }
     let orders = replayed.iter().filter_map(|event| event.order_id).collect();
     let rows = app.store.snapshot(Needs { orders, ..Needs::default() }).await?;
@@ -96,7 +98,7 @@ pub async fn replay(app: &App, id: ProviderPaymentId) -> Result<Vec<Replayed>, R
     Ok(replayed)
 }
 
-async fn replay_one(app: &App, event: LoggedEvent) -> Result<Replayed, ReplayError> {
+async fn replay_one(app: &App, event: LoggedEvent, known: Option<&Payment>) -> Result<Replayed, ReplayError> {
     let unreadable =
         |why: String| ReplayError::Failed(format!("event {} of the log cannot be read: {why}", event.id));
     let notification = match nowpayments::parse(&event.body) {
@@ -110,8 +112,11 @@ async fn replay_one(app: &App, event: LoggedEvent) -> Result<Replayed, ReplayErr
         signature_form: None,
         headers: event.headers.clone(),
     };
-    let received = intake::received(envelope, event.body.clone(), &notification)
+    let mut received = intake::received(envelope, event.body.clone(), &notification)
         .map_err(|error| unreadable(error.to_string()))?;
+    if event.source != EventSource::Ipn {
+        intake::keep_parent(&mut received, known);
+    }
     let status = received.facts.status.clone();
     match app.submit(Command::Notification(Box::new(received))).await? {
         Outcome::Notification { verdict, reason, order_id, state, granted, .. } => {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use nowpayments::sandbox::{
-    ApiCall, ApiFault, BuyerAction, FaultKind, NewPayment, Sandbox, SandboxConfig, SandboxHandle,
-    SandboxPayment,
+    ApiCall, ApiFault, BuyerAction, Change, Child, FaultKind, NewPayment, Sandbox, SandboxConfig,
+    SandboxHandle, SandboxPayment,
 };
 use nowpayments::{ProviderInvoiceId, Status};
 use tollhouse::app::App;
@@ -329,6 +329,42 @@ async fn f29_without_the_list_what_was_heard_of_is_followed(engine: Engine) {
     assert_eq!(tally.asked, 2, "the payment that waits for its rest, and the re-deposit that it names");
     assert_eq!(shop.state(orders[1]).await, (OrderState::Paid, true));
     assert_eq!(shop.provider.calls(ApiCall::ListPayments), 0);
+}
+
+/// An answer may leave out that a payment is a re-deposit. It repeats the order and the price of its parent, and asks for just what it
+/// brought: taken for a payment of its own a cent would pay the order.
+async fn f28_a_re_deposit_whose_parent_is_left_out_pays_no_order(engine: Engine) {
+    for login in [Login::Yes, Login::No] {
+        let shop = Shop::new(engine, login).await;
+        shop.provider.hide_parents();
+        let order = shop.orders(1).await[0];
+        let short = shop.choose(order).await;
+        let answer = shop.app.provider.as_ref().unwrap().payment(ours(&short)).await.unwrap();
+        tollhouse::reconcile::take::take(&shop.app, vec![answer], false).await.unwrap();
+        shop.provider.buyer(short.id, BuyerAction::Less).unwrap();
+        let cent =
+            Child { amount: "0.0001".parse().unwrap(), pay_currency: None, status: Status::PartiallyPaid };
+        let cent = shop.provider.add_child(short.id, cent).unwrap();
+        let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+        done(reconciler.turn().await);
+        assert_eq!(shop.state(order).await, (OrderState::PartiallyPaid, false));
+        // It ends by itself, and is asked for by its own number.
+        shop.provider.set_status(cent.id, Status::Finished, Change::default()).unwrap();
+        shop.clock.advance(INTERVAL);
+        done(reconciler.turn().await);
+        assert_eq!(shop.state(order).await, (OrderState::PartiallyPaid, false));
+        let heard = shop.app.store.events_of(ours(&cent), 10).await.unwrap();
+        assert_eq!(heard[0].status.as_str(), "finished", "{heard:?}");
+        // Nor does it do so when the log is worked in again.
+        tollhouse::replay::replay(&shop.app, ours(&cent)).await.unwrap();
+        assert_eq!(shop.state(order).await, (OrderState::PartiallyPaid, false));
+        assert!(!shop.reasons().await.contains(&Reason::Contradiction), "{:?}", shop.reasons().await);
+        // The money counts all the same, beside what its parent brought.
+        shop.provider.buyer(short.id, BuyerAction::Rest).unwrap();
+        shop.clock.advance(INTERVAL);
+        done(reconciler.turn().await);
+        assert_eq!(shop.state(order).await, (OrderState::Paid, true));
+    }
 }
 
 /// An hour without the provider: it is asked more and more rarely, and afterwards everything is there with a handful of questions.
@@ -787,6 +823,7 @@ on_both_engines!(
     f29_what_is_paid_is_granted_though_no_notification_ever_comes,
     f28_f29_odd_payments_end_the_same_way_without_a_notification,
     f29_without_the_list_what_was_heard_of_is_followed,
+    f28_a_re_deposit_whose_parent_is_left_out_pays_no_order,
     f33_an_hour_without_the_provider_loses_nothing_and_brings_no_storm,
     f33_a_bad_answer_grants_nothing_and_is_asked_again,
     f33_an_answer_about_another_payment_is_not_used,

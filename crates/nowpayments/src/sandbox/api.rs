@@ -391,5 +391,5 @@ async fn get_payment(
             super::SandboxPayment { id: neighbour, ..payment.clone() }
         });
     }
-    Ok(json_answer(StatusCode::OK, json(&PaymentRow::new(&shown))))
+    Ok(json_answer(StatusCode::OK, json(&PaymentRow::new(&shown).hiding_parent(world.hides_parents))))
 }

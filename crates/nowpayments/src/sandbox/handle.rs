@@ -158,6 +158,11 @@ impl SandboxHandle {
         self.shared.change(|state, _| state.drop_next = count);
     }
 
+    /// Leaves the parent of re-deposits out of the API's answers, as the provider does at times; its notifications go on naming it.
+    pub fn hide_parents(&self) {
+        self.shared.change(|state, _| state.hides_parents = true);
+    }
+
     /// What goes wrong with notifications from now on.
     pub fn set_delivery_faults(&self, faults: DeliveryFaults) {
         self.shared.change(|state, _| state.delivery_faults = faults);

@@ -79,7 +79,12 @@ pub(super) async fn list_payments(
     }
     let total = rows.len();
     let answer = PaymentPage {
-        data: rows.into_iter().skip(page.saturating_mul(limit)).take(limit).map(PaymentRow::listed).collect(),
+        data: rows
+            .into_iter()
+            .skip(page.saturating_mul(limit))
+            .take(limit)
+            .map(|payment| PaymentRow::listed(payment).hiding_parent(world.hides_parents))
+            .collect(),
         limit,
         page,
         pages_count: total.div_ceil(limit),

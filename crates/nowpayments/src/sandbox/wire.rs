@@ -192,6 +192,11 @@ impl<'a> PaymentRow<'a> {
         }
     }
 
+    /// Without a word about its parent, if that is how the account is.
+    pub(super) fn hiding_parent(self, hides: bool) -> Self {
+        Self { parent_payment_id: self.parent_payment_id.filter(|_| !hides), ..self }
+    }
+
     /// The list names re-deposits.
     pub(super) fn listed(payment: &'a SandboxPayment) -> Self {
         let origin_type = payment.parent.is_some().then_some("REPEATED");

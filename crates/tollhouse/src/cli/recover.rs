@@ -8,6 +8,7 @@ use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::event::{EventSource, Verdict};
 use tollhouse_core::id::{AttentionId, OrderId, ProviderPaymentId};
 use tollhouse_core::order::OrderState;
+use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_core::status::PaymentStatus;
 
@@ -71,7 +72,7 @@ pub(super) async fn run(
         open: rows.attention.values().filter(|item| item.is_open()).map(|item| item.id).collect(),
     };
     let taken = match ask(session, id).await {
-        Ok(answer) => Some(take(session, answer).await?),
+        Ok(answer) => Some(take(session, answer, rows.payments.get(&id)).await?),
         // Binding needs nothing from the provider if the payment is known.
         Err(Silence::Mendable(why)) if order.is_some() && is_known => {
             output::hint(&format!("{why}; the payment is bound by what is stored of it"));
@@ -122,15 +123,16 @@ struct Taken {
     gave: bool,
 }
 
-async fn take(session: &Session, answer: Answer) -> Result<Taken, CliError> {
+async fn take(session: &Session, answer: Answer, known: Option<&Payment>) -> Result<Taken, CliError> {
     let envelope = Envelope {
         received_at: session.now(),
         source: EventSource::Recovery,
         signature_form: None,
         headers: "{}".to_owned(),
     };
-    let received = intake::received(envelope, answer.body, &answer.notification)
+    let mut received = intake::received(envelope, answer.body, &answer.notification)
         .map_err(|error| CliError::Failed(format!("the provider's answer cannot be used: {error}")))?;
+    intake::keep_parent(&mut received, known);
     match session.submit(Command::Notification(Box::new(received))).await? {
         Outcome::Notification { verdict, reason, order_id, granted, .. } => {
             Ok(Taken { verdict, reason, order_id, gave: granted })

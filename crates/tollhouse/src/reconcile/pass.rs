@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use nowpayments::Parent;
 use nowpayments::client::ListQuery;
 use tollhouse_core::id::ProviderPaymentId;
 use tollhouse_core::payment::Payment;
@@ -295,13 +296,13 @@ pub(super) async fn ask_for(
     dry_run: bool,
     tally: &mut Tally,
 ) -> Result<(), Trouble> {
-    let mut wanted = vec![id];
-    while let Some(id) = wanted.pop() {
+    let mut wanted = vec![(id, None)];
+    while let Some((id, parent)) = wanted.pop() {
         if !seen.insert(id) {
             continue;
         }
         tally.asked += 1;
-        let answer = match app.reconcile.asking.payment(app, id).await {
+        let mut answer = match app.reconcile.asking.payment(app, id).await {
             Ok(answer) => answer,
             Err(error) if error.is_away() => return Err(error.into()),
             Err(error) => {
@@ -310,7 +311,13 @@ pub(super) async fn ask_for(
                 continue;
             }
         };
-        wanted.extend(unknown_children(app, &answer).await?);
+        // Its own answer may leave out what its parent's has just said.
+        if let (Some(parent), Parent::None | Parent::Unusable(_)) = (parent, &answer.notification.parent) {
+            answer.notification.parent = Parent::Id(parent);
+        }
+        let children = unknown_children(app, &answer).await?;
+        let parent = answer.notification.payment_id;
+        wanted.extend(children.into_iter().map(|child| (child, Some(parent))));
         let taken = take(app, vec![answer], dry_run).await?;
         tally.found.extend(taken.found);
     }

@@ -76,8 +76,9 @@ pub async fn take(app: &App, answers: Vec<Answer>, dry_run: bool) -> Result<Take
     }
     let snapshot = app.store.snapshot(needs_of(&received)).await?;
     let mut news = Vec::new();
-    for event in received {
+    for mut event in received {
         let known = snapshot.payments.get(&event.facts.payment_id);
+        intake::keep_parent(&mut event, known);
         if app.config.nowpayments.shared_account && !is_ours(&event, &snapshot) {
             taken.foreign += 1;
         } else if tells_more(known, &event) {
