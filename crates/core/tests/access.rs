@@ -6,7 +6,7 @@ mod world;
 
 use jiff::SignedDuration;
 use tollhouse_core::attention::{Attention, PERSON_REASON_LENGTH_MAX, Reason, Resolution, Subject};
-use tollhouse_core::bot_chat::{BotRight, RIGHTS_WAIT_MINUTES};
+use tollhouse_core::bot_chat::{BotRight, HELD_JOBS_MAX, RIGHTS_WAIT_MINUTES};
 use tollhouse_core::channel::{Channel, PlanDuration};
 use tollhouse_core::command::{BotSeen, Command, Member, Outcome, Refusal};
 use tollhouse_core::id::{PrivateChatId, TelegramChatId};
@@ -705,5 +705,72 @@ fn f44_a_dismissed_lack_of_a_right_comes_back_with_the_next_word_about_it() {
         let is_open = rights_missing(&world).unwrap().is_open();
         assert_eq!(is_open, lost(&world) > told, "{minutes}");
         assert_eq!(is_open, minutes > RIGHTS_WAIT_MINUTES, "{minutes}");
+    }
+}
+
+/// A right that comes and goes within the day is told of once, and is on the list each time.
+#[test]
+fn f44_a_right_that_is_gone_again_before_it_is_told_again_is_on_the_list() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    refused(&mut world);
+    world.now += SignedDuration::from_mins(RIGHTS_WAIT_MINUTES);
+    let job =
+        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
+    let Action::CreateInvite { chat, .. } = action(world.now, &world.rows, &job) else { panic!("{job:?}") };
+    world.finish(&job, JobOutcome::InviteCreated { chat, link: LINK.into() });
+    assert_eq!(world.open_reasons(), []);
+    let told = lost(&world);
+    refused(&mut world);
+    assert_eq!((world.open_reasons(), lost(&world)), (vec![Reason::RightsMissing], told));
+}
+
+#[test]
+fn f41_what_waits_for_a_right_is_woken_some_at_a_time_and_nothing_else_is() {
+    let mut world = World::new();
+    let count = i64::from(HELD_JOBS_MAX);
+    for who in 0..count {
+        let member = Member::User { channel_id: world.channel, user: user(50_000 + who) };
+        let (reason, actor) = ("test".into(), "cli:x".into());
+        let duration = PlanDuration::Days(30);
+        world.run(Command::GrantMembership { member, duration, reason, actor });
+    }
+    assert_eq!(refused(&mut world), usize::try_from(count).unwrap());
+    let at = |world: &World, kind: &str| -> Vec<_> {
+        world.rows.jobs.values().filter(|job| job.kind.name() == kind).map(|job| job.run_at).collect()
+    };
+    let ends = at(&world, "end_membership");
+    world.now += SignedDuration::from_secs(1);
+    world.run(rights(&world, &BotRight::GATE, 7));
+    let wake = |world: &mut World| {
+        let jobs = world.claim();
+        let job = jobs.into_iter().find(|job| matches!(job.kind, JobKind::WakeHeld { .. })).unwrap();
+        world.finish(&job, JobOutcome::Nothing);
+        world.rows.jobs.get(&job.id).unwrap().state
+    };
+    assert_eq!(wake(&mut world), JobState::Ready, "as many as are woken at once: there may be more");
+    assert!(at(&world, "deliver_access").iter().all(|run_at| *run_at == world.now));
+    assert_eq!(at(&world, "end_membership"), ends, "whose time is not yet");
+    assert_eq!(wake(&mut world), JobState::Done);
+}
+
+#[test]
+fn f51_a_groups_new_number_has_its_rights_unless_telegram_has_told_of_them() {
+    let chat = |number| TelegramChatId::new(number).unwrap();
+    for told_first in [false, true] {
+        let mut world = World::new();
+        world.run(rights(&world, &BotRight::GATE, 1));
+        let (from, to) = (chat(PRIVATE_CHAT), chat(-1_009_999));
+        let own = [BotRight::Administrator];
+        if told_first {
+            let Command::BotSeen(seen) = rights(&world, &own, 2) else { panic!() };
+            world.run(Command::BotSeen(Box::new(BotSeen { chat: to, ..*seen })));
+        }
+        world.run(Command::ChatMigrated { from: from.as_private(), to: to.as_private() });
+        let has = |chat: TelegramChatId| world.rows.bot_chats.get(&chat).cloned().unwrap();
+        assert_eq!(has(to).chat, to);
+        let expected: &[BotRight] = if told_first { &own } else { &BotRight::GATE };
+        assert_eq!(has(to).rights, expected.iter().copied().collect());
+        assert!(has(from).rights.is_empty(), "the old number is nobody's to be offered");
     }
 }
