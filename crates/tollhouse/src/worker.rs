@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use jiff::SignedDuration;
 use tokio::sync::{broadcast, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tollhouse_core::command::{Command, Outcome as CommandOutcome};
 use tollhouse_core::id::{MembershipId, PrivateChatId, TelegramChatId, TelegramUserId};
-use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, Outcome, Unentitled, action};
+use tollhouse_core::job::{
+    Action, CLAIM_BATCH_MAX, Failure, Job, JobKind, LEASE_SECONDS, Lease, Outcome, Unentitled, action,
+};
+use tollhouse_core::snapshot::Snapshot;
+use tollhouse_store::StoreError;
 use tollhouse_telegram::{
     Blocked, Button, ChatId, Done, Error as TelegramError, Gateway, Html, Keyboard, MemberStatus, Missing,
     UserId,
@@ -26,6 +32,14 @@ use crate::texts::{self, Language};
 const LOOK_AGAIN_MS: u64 = 1_000;
 /// How long the worker waits after the store failed it, in milliseconds.
 const STORE_DOWN_MS: u64 = 1_000;
+/// How long a job waits at first before it asks a store again that failed it, in milliseconds; doubles up to [`STORE_DOWN_MS`]. A full queue
+/// has room again in a moment, a failover takes seconds.
+const STORE_AGAIN_FIRST_MS: u64 = 100;
+/// How long of its lease a job leaves to what it does, in seconds, when the store does not let it begin: the calls that it makes end within
+/// half of a lease.
+const ACTION_SECONDS: i64 = LEASE_SECONDS / 2;
+/// How long before the end of its lease a job's outcome is last reported, in seconds: after the end another worker may have it.
+const REPORT_SECONDS: i64 = 2;
 /// How long a job waits for a bot that is not configured, in seconds.
 const NO_GATEWAY_SECONDS: u32 = 60;
 
@@ -134,9 +148,85 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize, crate::app::SubmitError> {
     Ok(count)
 }
 
+/// How long a job asks a store again that fails it. A process that is told to stop lets it go on for as long as a stop may take.
+struct Patience {
+    until: Instant,
+    wait: Duration,
+}
+
+impl Patience {
+    /// Until so many seconds before the lease ends; measured without the wall clock from here on, which may be set meanwhile.
+    fn new(app: &App, lease: Lease, seconds_before: i64) -> Self {
+        let left = lease.until.duration_since(app.clock.now()) - SignedDuration::from_secs(seconds_before);
+        let left = Duration::try_from(left)
+            .unwrap_or_default()
+            .min(Duration::from_secs(LEASE_SECONDS.unsigned_abs()));
+        Self { until: Instant::now() + left, wait: Duration::from_millis(STORE_AGAIN_FIRST_MS) }
+    }
+
+    /// Waits before the store is asked again; `false` if nothing may come of it any more.
+    async fn wait(&mut self, app: &App, error: &StoreError) -> bool {
+        let may_pass = matches!(error, StoreError::Full | StoreError::Unavailable { .. });
+        if !may_pass || Instant::now() + self.wait > self.until {
+            return false;
+        }
+        let is_gone = tokio::select! {
+            () = app.store.ended() => true,
+            () = tokio::time::sleep(self.wait) => false,
+        };
+        self.wait = (self.wait * 2).min(Duration::from_millis(STORE_DOWN_MS));
+        !is_gone
+    }
+}
+
+/// What a job's next step hangs on.
+async fn look(app: &App, job: &Job, lease: Lease) -> Result<Snapshot, StoreError> {
+    let mut patience = Patience::new(app, lease, ACTION_SECONDS);
+    loop {
+        match app.store.snapshot(job.kind.needs()).await {
+            Err(error) if patience.wait(app, &error).await => {}
+            looked => return looked,
+        }
+    }
+}
+
+/// Has what came of a job stored. It was done outside already: thrown away, it would be done once more when the lease has lapsed. The token
+/// lets only one report through, so that another one does no harm (F30).
+async fn report(app: &App, job: Job, lease: Lease, outcome: Outcome) {
+    let id = job.id;
+    let finish = Command::FinishJob { job: Box::new(job), token: lease.token, outcome };
+    let mut patience = Patience::new(app, lease, REPORT_SECONDS);
+    let mut failed = false;
+    loop {
+        match app.submit_as_is(finish.clone()).await {
+            // A commit whose answer was lost.
+            Ok(Ok(CommandOutcome::LeaseLost)) if failed => {
+                tracing::info!(job = %id, "a job's outcome is stored already, or another worker has the job");
+                return;
+            }
+            Ok(Ok(CommandOutcome::LeaseLost)) => {
+                tracing::warn!(job = %id, "a job was finished after its lease; another worker has it");
+                return;
+            }
+            Ok(Ok(_)) => return,
+            Ok(Err(refusal)) => {
+                tracing::warn!(error = %refusal, job = %id, "a job's outcome was refused; its lease will lapse");
+                return;
+            }
+            Err(error) => {
+                if !patience.wait(app, &error).await {
+                    tracing::warn!(%error, job = %id, "a job's outcome could not be stored; its lease will lapse");
+                    return;
+                }
+                failed = true;
+            }
+        }
+    }
+}
+
 async fn work(app: &Arc<App>, job: Job) {
     let Some(lease) = job.lease else { return };
-    let snapshot = match app.store.snapshot(job.kind.needs()).await {
+    let snapshot = match look(app, &job, lease).await {
         Ok(snapshot) => snapshot,
         Err(error) => {
             tracing::warn!(%error, job = %job.id, "a job could not be looked at; its lease will lapse");
@@ -181,17 +271,7 @@ async fn work(app: &Arc<App>, job: Job) {
     if let (true, Outcome::Done, Some(at)) = (is_access, &outcome, granted_at) {
         metrics::delivered(at, app.clock.now());
     }
-    let id = job.id;
-    let finish = Command::FinishJob { job: Box::new(job), token: lease.token, outcome };
-    match app.submit(finish).await {
-        Ok(CommandOutcome::LeaseLost) => {
-            tracing::warn!(job = %id, "a job was finished after its lease; another worker has it");
-        }
-        Ok(_) => {}
-        Err(error) => {
-            tracing::warn!(%error, job = %id, "a job's outcome could not be stored; its lease will lapse");
-        }
-    }
+    report(app, job, lease, outcome).await;
 }
 
 /// Does one action. Every one is safe to repeat.
@@ -525,5 +605,47 @@ fn failure(error: &TelegramError, chat: Option<TelegramChatId>) -> Failure {
         | TelegramError::ProtectedMember
         | TelegramError::TooManyChats
         | TelegramError::Permanent { .. } => Failure::Permanent { error: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollhouse_core::id::LeaseToken;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::no_store::NoStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_stays_away_is_asked_again_for_as_long_as_the_lease_lasts() {
+        let config = Config::from_values(&[]).unwrap();
+        let app = App::with_store(config, Clock::default(), NoStore::shared()).unwrap();
+        let ends_in = |seconds| Lease {
+            token: LeaseToken(uuid::Uuid::nil()),
+            until: app.clock.now() + SignedDuration::from_secs(seconds),
+        };
+        let away = StoreError::Unavailable { what: "a failover".to_owned() };
+        // The last is the lease of a process whose clock is ahead of ours.
+        for (lease, margin, least, most) in [
+            (LEASE_SECONDS, REPORT_SECONDS, 56, 58),
+            (LEASE_SECONDS, ACTION_SECONDS, 28, 30),
+            (REPORT_SECONDS, REPORT_SECONDS, 0, 0),
+            (-5, REPORT_SECONDS, 0, 0),
+            (86_400, REPORT_SECONDS, 59, 60),
+        ] {
+            let begun = Instant::now();
+            let mut patience = Patience::new(&app, ends_in(lease), margin);
+            let mut asked = 0;
+            while patience.wait(&app, &away).await {
+                asked += 1;
+            }
+            let took = begun.elapsed().as_secs();
+            assert!((least..=most).contains(&took), "{lease} {margin}: {took}");
+            assert!(asked <= took + 4, "once a second, and some at first: {asked} in {took} s");
+        }
+        let mut patience = Patience::new(&app, ends_in(LEASE_SECONDS), REPORT_SECONDS);
+        assert!(patience.wait(&app, &StoreError::Full).await);
+        assert!(!patience.wait(&app, &StoreError::Internal { what: "a fault".to_owned() }).await);
     }
 }
