@@ -4,6 +4,7 @@
 //! half a copy, nor one that cannot be restored.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
@@ -84,11 +85,24 @@ pub(crate) fn restore(database: &Path, file: &Path, force: bool) -> Result<Copy,
         require_unused(database)?;
     }
     let part = Part::beside(database)?;
-    fs::copy(file, &part.path).map_err(|error| wrong(file, &error.to_string()))?;
+    part.fill(file)?;
     let copy = look(&part.path)?;
-    let replaced = put_aside(database)?;
-    part.place(database)?;
+    let replaced = replace(database, part, link)?;
     Ok(Copy { replaced, ..copy })
+}
+
+/// Gives a copy that is made the database's name, and keeps what had it; under which name, if there was anything.
+fn replace(database: &Path, part: Part, link: Link) -> Result<Option<PathBuf>, BackupError> {
+    // What can fail for want of room or for a bad disk comes first: the database is touched when only names are left to change.
+    part.sync().map_err(|error| wrong(database, &error.to_string()))?;
+    let aside = Aside::put(database, link)?;
+    match part.place(database) {
+        Ok(()) => Ok(aside.kept),
+        Err(error) => {
+            aside.take_back();
+            Err(error)
+        }
+    }
 }
 
 /// A copy under way; removed unless it is placed.
@@ -108,12 +122,23 @@ impl Part {
         Ok(part)
     }
 
+    /// Copies a file into it: what the file holds, and not who may read it. A backup may be for everybody, or for nobody to write.
+    fn fill(&self, file: &Path) -> Result<(), BackupError> {
+        let copied = File::open(file).and_then(|mut from| {
+            let mut into = File::options().write(true).truncate(true).open(&self.path)?;
+            io::copy(&mut from, &mut into)
+        });
+        copied.map(|_| ()).map_err(|error| wrong(file, &error.to_string()))
+    }
+
+    /// Brings it to the disk.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
     /// Brings it to the disk and gives it its name, at once or not at all.
     fn place(self, file: &Path) -> Result<(), BackupError> {
-        let placed = File::open(&self.path)
-            .and_then(|part| part.sync_all())
-            .and_then(|()| fs::rename(&self.path, file))
-            .and_then(|()| sync_folder(file));
+        let placed = self.sync().and_then(|()| fs::rename(&self.path, file)).and_then(|()| sync_folder(file));
         placed.map_err(|error| wrong(file, &error.to_string()))
     }
 }
@@ -205,24 +230,69 @@ fn require_unused(database: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Keeps what is replaced, with its companions, for the case that the wrong file was named; under which name, if there was anything.
-/// What was kept before stays: it may be the only copy of what somebody looks for.
-fn put_aside(database: &Path) -> Result<Option<PathBuf>, BackupError> {
-    let whole = || [""].into_iter().chain(COMPANIONS);
-    if !whole().any(|end| has_content(&with(database, end))) {
-        return Ok(None);
+/// Gives a file a second name.
+type Link = fn(&Path, &Path) -> io::Result<()>;
+
+fn link(file: &Path, name: &Path) -> io::Result<()> {
+    fs::hard_link(file, name)
+}
+
+/// What is replaced, with its companions, for the case that the wrong file was named.
+struct Aside {
+    /// Under which name it is kept, if there was anything.
+    kept: Option<PathBuf>,
+    /// From where to where, what belongs to the database's own name first.
+    moved: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Aside {
+    /// Keeps it. What was kept before stays: it may be the only copy of what somebody looks for. The database keeps its name beside the
+    /// new one until another has it (a start in between would make an empty one there); where the file system has no hard links it loses it
+    /// for that moment. Its companions lose theirs: beside another database its log would ruin that one.
+    fn put(database: &Path, link: Link) -> Result<Self, BackupError> {
+        let whole = || [""].into_iter().chain(COMPANIONS);
+        let mut aside = Self { kept: None, moved: Vec::new() };
+        if !whole().any(|end| has_content(&with(database, end))) {
+            return Ok(aside);
+        }
+        let names = (2_u32..).map(|number| with(database, &format!("{REPLACED}-{number}")));
+        let is_free = |name: &PathBuf| !whole().any(|end| with(name, end).exists());
+        let kept = std::iter::once(with(database, REPLACED)).chain(names).find(is_free);
+        let Some(kept) = kept else {
+            return Err(wrong(database, "every name for what is replaced is taken"));
+        };
+        for end in whole() {
+            let (from, to) = (with(database, end), with(&kept, end));
+            if !from.exists() {
+                continue;
+            }
+            let is_linked = end.is_empty() && link(&from, &to).is_ok();
+            if !is_linked && let Err(error) = fs::rename(&from, &to) {
+                aside.take_back();
+                return Err(wrong(&from, &error.to_string()));
+            }
+            aside.moved.push((from, to));
+        }
+        // A loss of power must not leave the new one and take the name under which the old one is kept.
+        if let Err(error) = sync_folder(database) {
+            aside.take_back();
+            return Err(wrong(database, &error.to_string()));
+        }
+        aside.kept = Some(kept);
+        Ok(aside)
     }
-    let names = (2_u32..).map(|number| with(database, &format!("{REPLACED}-{number}")));
-    let is_free = |name: &PathBuf| !whole().any(|end| with(name, end).exists());
-    let kept = std::iter::once(with(database, REPLACED)).chain(names).find(is_free);
-    let Some(kept) = kept else { return Err(wrong(database, "every name for what is replaced is taken")) };
-    for end in whole() {
-        let (from, to) = (with(database, end), with(&kept, end));
-        if from.exists() {
-            fs::rename(&from, &to).map_err(|error| wrong(&from, &error.to_string()))?;
+
+    /// Gives everything its own name back, and the database before its log.
+    fn take_back(self) {
+        for (from, to) in self.moved {
+            if let Err(error) = fs::rename(&to, &from) {
+                tracing::error!(%error, from = %to.display(), to = %from.display(), "restore.not_taken_back: move this file back by hand");
+                return;
+            }
+            // Of two names of one file a move takes none away.
+            let _ = fs::remove_file(&to);
         }
     }
-    Ok(Some(kept))
 }
 
 fn with(path: &Path, end: &str) -> PathBuf {
@@ -248,4 +318,119 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 fn wrong(file: &Path, what: &str) -> BackupError {
     BackupError::File { file: file.display().to_string(), what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::open::{connect, migrate};
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    /// A database in a folder that says which one it is.
+    fn database(folder: &Path, name: &str) -> PathBuf {
+        let path = folder.join(name);
+        migrate(&path).unwrap();
+        say(&path, name);
+        path
+    }
+
+    fn say(path: &Path, text: &str) {
+        let connection = connect(path).unwrap();
+        let said = "INSERT INTO state (key, text) VALUES ('name', ?1) ON CONFLICT (key) DO UPDATE SET text = excluded.text";
+        connection.execute(said, [text]).unwrap();
+    }
+
+    fn name(path: &Path) -> String {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        connection.query_row("SELECT text FROM state WHERE key = 'name'", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn s32_a_backup_of_any_mode_becomes_a_database_that_its_owner_alone_reads_and_writes() {
+        for of_backup in [0o400, 0o644] {
+            let folder = tempfile::tempdir().unwrap();
+            let (old, copy) = (database(folder.path(), "old.db"), folder.path().join("copy.db"));
+            backup(&old, &copy, false).unwrap();
+            say(&old, "changed since");
+            fs::set_permissions(&copy, fs::Permissions::from_mode(of_backup)).unwrap();
+            let kept = restore(&old, &copy, true).unwrap().replaced.unwrap();
+            assert_eq!((mode(&old), mode(&copy)), (0o600, of_backup));
+            assert_eq!((name(&old).as_str(), name(&kept).as_str()), ("old.db", "changed since"));
+            say(&old, "written again");
+            assert_eq!((name(&old).as_str(), name(&kept).as_str()), ("written again", "changed since"));
+        }
+    }
+
+    /// What stands in a folder, apart from the locks.
+    fn files(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".open.lock"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A file system without hard links.
+    fn no_link(_: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// The new file goes when the old one is put aside.
+    fn lost_meanwhile(file: &Path, name: &Path) -> io::Result<()> {
+        let part = with(file, &format!(".part-{}", std::process::id()));
+        fs::remove_file(part).unwrap();
+        link(file, name)
+    }
+
+    fn lost_meanwhile_without_links(file: &Path, name: &Path) -> io::Result<()> {
+        lost_meanwhile(file, name)?;
+        fs::remove_file(name)?;
+        no_link(file, name)
+    }
+
+    #[test]
+    fn s32_a_copy_that_cannot_be_placed_leaves_the_database_where_it_was() {
+        for link in [lost_meanwhile as Link, lost_meanwhile_without_links] {
+            let folder = tempfile::tempdir().unwrap();
+            let old = database(folder.path(), "old.db");
+            let log = with(&old, LOG);
+            fs::write(&log, "what was left of a log").unwrap();
+            let failed = replace(&old, Part::beside(&old).unwrap(), link);
+            assert!(matches!(failed, Err(BackupError::File { .. })), "{failed:?}");
+            assert_eq!(files(folder.path()), ["old.db", "old.db-wal"]);
+            assert_eq!(fs::read(&log).unwrap(), b"what was left of a log");
+            fs::remove_file(&log).unwrap();
+            assert_eq!(name(&old), "old.db");
+        }
+    }
+
+    #[test]
+    fn s32_while_one_database_replaces_another_its_name_is_never_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = database(folder.path(), "old.db");
+        fs::write(with(&old, LOG), "what was left of a log").unwrap();
+        let aside = Aside::put(&old, link).unwrap();
+        // Here the power may fail. The log is no longer beside the name: with another database there it would ruin that one.
+        assert_eq!(files(folder.path()), ["old.db", "old.db.replaced", "old.db.replaced-wal"]);
+        fs::remove_file(with(&aside.kept.unwrap(), LOG)).unwrap();
+        assert_eq!(name(&old), "old.db");
+    }
+
+    #[test]
+    fn s32_without_hard_links_a_database_is_replaced_and_kept_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (database(folder.path(), "old.db"), database(folder.path(), "new.db"));
+        let part = Part::beside(&old).unwrap();
+        fs::rename(&new, &part.path).unwrap();
+        let kept = replace(&old, part, no_link).unwrap().unwrap();
+        assert_eq!(files(folder.path()), ["old.db", "old.db.replaced"]);
+        assert_eq!((name(&old).as_str(), name(&kept).as_str()), ("new.db", "old.db"));
+    }
 }
