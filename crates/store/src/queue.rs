@@ -377,10 +377,15 @@ impl Intake {
     /// Tells the machine that a batch failed. Out of reach, those in the queue would only wait for the same answer.
     pub(crate) fn failed(&mut self, failure: Failure) {
         match &failure {
-            Failure::Unavailable(what) | Failure::Disconnected(what) => {
+            failure if self.machine.is_out_of_reach(failure) => {
+                let what = failure.what();
                 tracing::error!(error = %what, "store.unavailable: the database is out of reach, what waits is told to come back");
                 self.audience.set_trouble(what);
                 self.take_waiting(usize::MAX);
+            }
+            Failure::Unavailable(_) | Failure::Disconnected(_) => {}
+            Failure::Blocked(what) => {
+                tracing::warn!(error = %what, "store.blocked: a lock was not let go of; those who need it are told to come back, the others go on");
             }
             Failure::Broken(what) => {
                 tracing::error!(error = %what, "store.batch_failed: a batch was rolled back and is run again one by one");
@@ -402,9 +407,10 @@ impl Intake {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Unavailable(what) | Failure::Disconnected(what) | Failure::Locked(what) => {
-                Self::Unavailable { what }
-            }
+            Failure::Unavailable(what)
+            | Failure::Disconnected(what)
+            | Failure::Blocked(what)
+            | Failure::Locked(what) => Self::Unavailable { what },
             Failure::Broken(what) | Failure::Raced(what) => Self::Internal { what },
         }
     }

@@ -17,6 +17,10 @@ pub const BATCH_LENGTH_MAX: usize = 128;
 /// How often a batch that another process got in the way of is run again before it is taken apart.
 pub const RERUNS_MAX: u32 = 8;
 
+/// How many commands of a batch that was taken apart may find a lock that nobody lets go of before all that waits is told to come back.
+/// Each costs the time that a lock is waited for, two seconds, and everybody waits with it.
+pub const BLOCKED_MAX: u32 = 3;
+
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +45,8 @@ pub enum Failure {
     Raced(String),
     /// Another process had a lock that could not be waited for: a deadlock, a serialization failure.
     Locked(String),
+    /// Somebody kept a lock for longer than it is waited for. It may be about one command of the batch only.
+    Blocked(String),
     /// A panic, a constraint, a row that cannot be read.
     Broken(String),
     /// The connection was cut, or leads to a server that only reads.
@@ -56,6 +62,7 @@ impl Failure {
         match self {
             Self::Raced(what)
             | Self::Locked(what)
+            | Self::Blocked(what)
             | Self::Broken(what)
             | Self::Disconnected(what)
             | Self::Unavailable(what) => what,
@@ -89,6 +96,8 @@ pub struct Machine<T> {
     /// What is left of a batch that is run one by one.
     alone: VecDeque<(T, Command)>,
     running: Option<Running<T>>,
+    /// How many of a batch found a lock that nobody lets go of, one by one.
+    blocked: u32,
     answers: VecDeque<(T, Answer)>,
 }
 
@@ -107,6 +116,7 @@ impl<T> Machine<T> {
             waiting: VecDeque::new(),
             alone: VecDeque::new(),
             running: None,
+            blocked: 0,
             answers: VecDeque::new(),
         }
     }
@@ -124,6 +134,19 @@ impl<T> Machine<T> {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len() + self.alone.len()
+    }
+
+    /// Whether with this failure of the batch that runs all that waits is told to come back.
+    #[must_use]
+    pub fn is_out_of_reach(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Unavailable(_) | Failure::Disconnected(_) => true,
+            Failure::Blocked(_) => {
+                let is_alone = self.running.as_ref().is_some_and(|running| running.tickets.len() == 1);
+                is_alone && self.blocked + 1 >= BLOCKED_MAX
+            }
+            Failure::Raced(_) | Failure::Locked(_) | Failure::Broken(_) => false,
+        }
     }
 
     /// What to do next. Call it until it says [`Step::Wait`].
@@ -147,6 +170,7 @@ impl<T> Machine<T> {
         let taken: Vec<(T, Command)> = match self.alone.pop_front() {
             Some(one) => vec![one],
             None => {
+                self.blocked = 0;
                 let length = self.waiting.len().min(self.batch_length_max);
                 self.waiting.drain(..length).collect()
             }
@@ -169,9 +193,11 @@ impl<T> Machine<T> {
     }
 
     fn failed(&mut self, failure: Failure) {
+        let is_out_of_reach = self.is_out_of_reach(&failure);
         let Some(mut running) = self.running.take() else { return };
         match failure {
-            Failure::Unavailable(what) | Failure::Disconnected(what) => {
+            failure if is_out_of_reach => {
+                let what = failure.what().to_owned();
                 let left = self.alone.drain(..).chain(self.waiting.drain(..)).map(|(ticket, _)| ticket);
                 for ticket in running.tickets.into_iter().chain(left) {
                     self.answers.push_back((ticket, Err(StoreError::Unavailable { what: what.clone() })));
@@ -200,6 +226,11 @@ impl<T> Machine<T> {
                 // Nothing is wrong with it: it was unlucky nine times, and may come again.
                 _ if matches!(failure, Failure::Locked(_)) => {
                     let what = format!("others were in the way too often: {}", failure.what());
+                    self.answers.push_back((ticket, Err(StoreError::Unavailable { what })));
+                }
+                _ if matches!(failure, Failure::Blocked(_)) => {
+                    self.blocked += 1;
+                    let what = failure.what().to_owned();
                     self.answers.push_back((ticket, Err(StoreError::Unavailable { what })));
                 }
                 Command::Notification(received) => {

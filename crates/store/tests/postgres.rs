@@ -77,6 +77,7 @@ impl Fresh for Database {
 tollhouse_store::conformance_suite!(fresh);
 
 mod engine {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
@@ -206,6 +207,46 @@ mod engine {
         let found = world.store.channels(ChannelFilter::default()).await.unwrap().remove(0);
         assert_eq!((found.id, found.private_chat), (channel, to));
         assert_eq!(found.frozen.map(|freeze| freeze.by), Some("cli:a".to_owned()));
+    }
+
+    /// The server's processes that work for a store.
+    async fn sessions(client: &Client) -> BTreeSet<i32> {
+        let sessions = "SELECT pid FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = 'tollhouse'";
+        client.query(sessions, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn f33_a_row_that_somebody_keeps_locked_holds_up_its_own_notification_only() {
+        let database = fresh().await;
+        let world = World::open(&database, 1).await;
+        let channel = world.channel().await;
+        let mut orders = Vec::new();
+        for user in 1..=11 {
+            orders.push(world.order(channel, Some(user)).await);
+        }
+        let other = connect(&database.url()).await;
+        let before = sessions(&other).await;
+        let lock = format!("BEGIN; SELECT 1 FROM orders WHERE id = '{}' FOR UPDATE", orders[4].0);
+        other.batch_execute(&lock).await.unwrap();
+        // All in one batch.
+        world.hold().await;
+        let notices = (1..).zip(&orders).map(|(payment, order)| Notice::finished(payment, *order));
+        let notices: Vec<Notice> = notices.collect();
+        let answers: Vec<_> = notices.iter().map(|notice| submit(&world, notice)).collect();
+        world.gate.open();
+        for (place, answer) in answers.into_iter().enumerate() {
+            let answer = answer.await.unwrap();
+            if place == 4 {
+                assert!(matches!(answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+            } else {
+                assert!(matches!(answer, Ok(Outcome::Notification { granted: true, .. })), "{answer:?}");
+            }
+        }
+        assert!(before.is_subset(&sessions(&other).await), "no connection was thrown away");
+        other.batch_execute("COMMIT").await.unwrap();
+        let answer = world.run(notices[4].command()).await;
+        assert!(matches!(answer, Outcome::Notification { granted: true, .. }), "{answer:?}");
     }
 
     /// Cuts every connection of the database but this one.

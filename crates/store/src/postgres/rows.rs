@@ -40,8 +40,11 @@ pub(crate) fn failure(error: &tokio_postgres::Error) -> Failure {
             Failure::Raced(format!("{what}: {}", database.constraint().unwrap_or("a unique key")))
         }
         SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Failure::Locked(what),
-        // Waited too long for another's lock, or for the statement as a whole.
-        SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Failure::Unavailable(what),
+        SqlState::LOCK_NOT_AVAILABLE => {
+            Failure::Blocked(format!("another session keeps locked what this needs: {what}"))
+        }
+        // Waited too long for the statement as a whole.
+        SqlState::QUERY_CANCELED => Failure::Unavailable(what),
         SqlState::READ_ONLY_SQL_TRANSACTION => {
             Failure::Disconnected(format!("this server only reads, it is a standby: {what}"))
         }

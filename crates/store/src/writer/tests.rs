@@ -153,6 +153,65 @@ fn f33_out_of_reach_everything_is_told_to_come_back() {
     assert!(matches!(machine.next_step(), Step::Wait));
 }
 
+fn blocked() -> Input<usize> {
+    Input::Failed(Failure::Blocked("a lock".to_owned()))
+}
+
+#[test]
+fn f33_what_somebody_keeps_locked_holds_up_nobody_else() {
+    let mut machine = Machine::default();
+    submit(&mut machine, vec![retry(0), notification(7), retry(2)]);
+    assert_eq!(run(&mut machine).len(), 3);
+    machine.take(blocked());
+    assert_eq!(run(&mut machine).len(), 1, "taken apart at once: to run it again would cost the same wait");
+    machine.take(Input::Submitted(3, retry(3)));
+    machine.take(done(1));
+    assert_eq!(answer(&mut machine), (0, Ok(Ok(Outcome::Done))));
+    assert!(matches!(run(&mut machine)[0], Command::Notification(_)));
+    machine.take(blocked());
+    let told = answer(&mut machine);
+    assert!(matches!(told, (1, Err(StoreError::Unavailable { .. }))), "nothing is wrong with it: {told:?}");
+    for ticket in 2..4 {
+        assert_eq!(run(&mut machine).len(), 1);
+        machine.take(done(1));
+        assert_eq!(answer(&mut machine), (ticket, Ok(Ok(Outcome::Done))));
+    }
+    assert!(matches!(machine.next_step(), Step::Wait));
+}
+
+#[test]
+fn where_too_many_of_a_batch_are_locked_the_others_do_not_wait_for_each_of_them() {
+    let mut machine = Machine::default();
+    submit(&mut machine, (0..8).map(retry).collect());
+    run(&mut machine);
+    machine.take(blocked());
+    for alone in 0..BLOCKED_MAX {
+        assert_eq!(run(&mut machine).len(), 1);
+        let is_last = alone + 1 == BLOCKED_MAX;
+        assert_eq!(machine.is_out_of_reach(&Failure::Blocked(String::new())), is_last, "{alone}");
+        machine.take(blocked());
+        let told = answer(&mut machine);
+        assert!(matches!(told, (_, Err(StoreError::Unavailable { .. }))), "{told:?}");
+        // One that goes through in between changes nothing: each that does not costs a wait.
+        if alone == 0 {
+            assert_eq!(run(&mut machine).len(), 1);
+            machine.take(done(1));
+            assert_eq!(answer(&mut machine), (1, Ok(Ok(Outcome::Done))));
+        }
+    }
+    for ticket in BLOCKED_MAX as usize + 1..8 {
+        let told = answer(&mut machine);
+        assert!(matches!(told, (t, Err(StoreError::Unavailable { .. })) if t == ticket), "{told:?}");
+    }
+    assert!(matches!(machine.next_step(), Step::Wait));
+    // The next batch begins anew.
+    submit(&mut machine, vec![retry(8), retry(9)]);
+    run(&mut machine);
+    assert!(!machine.is_out_of_reach(&Failure::Blocked(String::new())));
+    machine.take(blocked());
+    assert_eq!(run(&mut machine).len(), 1);
+}
+
 /// What the world does next to the machine.
 #[derive(Debug, Clone)]
 enum Event {
@@ -165,7 +224,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => any::<bool>().prop_map(Event::Submit),
         2 => Just(Event::Commit),
-        2 => (0_u8..5).prop_map(Event::Fail),
+        2 => (0_u8..6).prop_map(Event::Fail),
     ]
 }
 
@@ -211,6 +270,7 @@ fn play(events: Vec<Event>) -> (usize, BTreeMap<usize, Vec<Answer>>) {
                         1 => Failure::Locked(what),
                         2 => Failure::Broken(what),
                         3 => Failure::Disconnected(what),
+                        4 => Failure::Blocked(what),
                         _ => Failure::Unavailable(what),
                     }));
                 }
