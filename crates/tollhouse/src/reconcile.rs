@@ -11,6 +11,7 @@ pub mod ask;
 pub mod looks;
 pub mod pass;
 pub mod place;
+mod rest;
 pub mod schedule;
 pub mod statement;
 pub mod take;

@@ -20,7 +20,7 @@ use tollhouse::app::App;
 use tollhouse::clock::Clock;
 use tollhouse::config::Config;
 use tollhouse::reconcile::pass::{Tally, Window, on_demand};
-use tollhouse::reconcile::place::Place;
+use tollhouse::reconcile::place::{Place, Standing};
 use tollhouse::reconcile::schedule::{Reconciler, Turn};
 use tollhouse::reconcile::statement::{Kind, Statement, statement};
 use tollhouse::serve::{Roles, Running};
@@ -666,6 +666,59 @@ async fn f104_health_says_when_the_provider_was_last_asked(engine: Engine) {
     assert!(age.unwrap().parse::<f64>().unwrap() >= 2_100.0, "{age:?}");
 }
 
+/// A clock that was ahead for a moment must not keep the next pass waiting until that time has really come.
+async fn f104_a_clock_that_is_set_back_stops_no_pass(engine: Engine) {
+    let ahead = SignedDuration::from_hours(20);
+    let shop = Shop::new(engine, Login::Yes).await;
+    let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+    let standing = async || {
+        let place = Place::load(&*shop.app.store).await.unwrap();
+        (place.standing(shop.clock.now(), INTERVAL), place.wide_done_at)
+    };
+    let order = shop.orders(1).await[0];
+    shop.clock.advance(ahead);
+    done(reconciler.turn().await);
+    shop.clock.advance(-ahead);
+    assert!(matches!(reconciler.turn().await, Turn::NotYet), "a pass was done a moment ago");
+    assert_eq!(standing().await.0, Standing::Late, "when it was done is not known");
+    shop.pay(order, BuyerAction::Exactly).await;
+    shop.clock.advance(INTERVAL);
+    done(reconciler.turn().await);
+    assert_eq!(shop.state(order).await, (OrderState::Paid, true));
+    let (standing, wide_done_at) = standing().await;
+    assert_eq!(standing, Standing::Ok);
+    assert!(wide_done_at.unwrap() <= shop.clock.now(), "the whole window was listed anew");
+    // The provider was away while the clock was ahead.
+    shop.clock.advance(ahead);
+    shop.fail(None, FaultKind::ServerError, u64::MAX);
+    assert!(matches!(reconciler.turn().await, Turn::Failed(..)));
+    shop.provider.mend();
+    shop.clock.advance(-ahead);
+    assert!(matches!(reconciler.turn().await, Turn::NotYet));
+    assert!(shop.app.reconcile.asking.away_until(shop.clock.now()).is_some());
+    shop.clock.advance(INTERVAL);
+    done(reconciler.turn().await);
+}
+
+/// Payments that are asked for one by one are asked for again, too.
+async fn f104_a_clock_that_is_set_back_keeps_no_payment_from_being_asked_for(engine: Engine) {
+    let ahead = SignedDuration::from_hours(20);
+    let shop = Shop::new(engine, Login::No).await;
+    let order = shop.orders(1).await[0];
+    let payment = shop.choose(order).await;
+    let answer = shop.app.provider.as_ref().unwrap().payment(ours(&payment)).await.unwrap();
+    tollhouse::reconcile::take::take(&shop.app, vec![answer], false).await.unwrap();
+    let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+    shop.clock.advance(ahead);
+    assert_eq!(done(reconciler.turn().await).asked, 1);
+    shop.clock.advance(-ahead);
+    assert!(matches!(reconciler.turn().await, Turn::NotYet));
+    shop.provider.pay_exactly(payment.id).unwrap();
+    shop.clock.advance(INTERVAL);
+    assert_eq!(done(reconciler.turn().await).asked, 1);
+    assert_eq!(shop.state(order).await, (OrderState::Paid, true));
+}
+
 /// A restart goes on where the list was, and lists the whole window from time to time.
 async fn the_place_in_the_list_outlives_the_process(engine: Engine) {
     let shop = Shop::new(engine, Login::Yes).await;
@@ -833,6 +886,8 @@ on_both_engines!(
     a_wrong_signature_asks_the_provider_once_about_a_payment_that_we_know,
     f29_an_open_page_asks_the_provider,
     f104_health_says_when_the_provider_was_last_asked,
+    f104_a_clock_that_is_set_back_stops_no_pass,
+    f104_a_clock_that_is_set_back_keeps_no_payment_from_being_asked_for,
     the_place_in_the_list_outlives_the_process,
     what_the_predecessor_sold_is_not_given_again_by_itself,
     what_names_nothing_of_ours_is_for_a_person_unless_the_account_is_shared,

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use nowpayments::client::{ClientError, ListQuery};
 use tollhouse_core::id::{IdSource as _, ProviderPaymentId};
 
+use super::rest::Rest;
 use crate::app::App;
 use crate::clock::Ids;
 use crate::provider::{Answer, Listed, ProviderError, asked_to_wait};
@@ -73,15 +74,15 @@ pub struct Asking {
 struct Away {
     /// How many questions in a row had no answer.
     failures: u32,
-    until: Option<Timestamp>,
-    no_login_until: Option<Timestamp>,
+    rest: Option<Rest>,
+    no_login: Option<Rest>,
 }
 
 impl Asking {
     /// Until when the provider is left alone; `None` if it may be asked.
     #[must_use]
     pub fn away_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).until.filter(|until| now < *until)
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).rest.as_mut()?.until(now)
     }
 
     /// Asks for a payment.
@@ -117,8 +118,9 @@ impl Asking {
     }
 
     fn may_log_in(&self, now: Timestamp) -> Result<(), NoAnswer> {
-        let until = self.away.lock().unwrap_or_else(PoisonError::into_inner).no_login_until;
-        until.filter(|until| now < *until).map_or(Ok(()), |until| Err(NoAnswer::LoginRefused(until)))
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = away.no_login.as_mut().and_then(|rest| rest.until(now));
+        until.map_or(Ok(()), |until| Err(NoAnswer::LoginRefused(until)))
     }
 
     /// Waits for our turn; refuses while the provider is away.
@@ -140,8 +142,8 @@ impl Asking {
     fn note_list(&self, app: &App, answer: Result<Listed, ProviderError>) -> Result<Listed, NoAnswer> {
         if let Err(ProviderError::Client(ClientError::NotAuthorized { .. })) = &answer {
             let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
-            self.away.lock().unwrap_or_else(PoisonError::into_inner).no_login_until =
-                app.clock.now().checked_add(rest).ok();
+            self.away.lock().unwrap_or_else(PoisonError::into_inner).no_login =
+                Some(Rest::new(app.clock.now(), rest));
         }
         self.note(app, answer)
     }
@@ -160,14 +162,14 @@ impl Asking {
                     |seconds| SignedDuration::from_secs(seconds.into()),
                 );
                 away.failures = away.failures.saturating_add(1);
-                away.until = app.clock.now().checked_add(wait).ok();
+                away.rest = Some(Rest::new(app.clock.now(), wait));
             }
             // It was not asked, so nothing is known of it.
             Err(NoAnswer::Provider(ProviderError::Client(ClientError::Busy))) => {}
             // An answer, be it a refusal of just this question.
             _ => {
                 away.failures = 0;
-                away.until = None;
+                away.rest = None;
             }
         }
         answer

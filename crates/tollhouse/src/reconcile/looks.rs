@@ -150,7 +150,8 @@ impl Bound {
     /// Whether a subject's last time is long enough ago; if so this is its last time.
     fn has_rested(&mut self, look: Look, now: Timestamp) -> bool {
         let rest = self.rest;
-        let rests = |at: Timestamp| now.duration_since(at) < rest;
+        // What was looked at after now was so by a clock that was ahead.
+        let rests = |at: Timestamp| at <= now && now.duration_since(at) < rest;
         if self.last.get(&look).copied().is_some_and(rests) {
             return false;
         }
@@ -166,7 +167,7 @@ impl Bound {
 
     /// Whether there is still room in this minute; if so it is taken.
     fn has_room(&mut self, now: Timestamp) -> bool {
-        if now.duration_since(self.minute) >= SignedDuration::from_mins(1) {
+        if now < self.minute || now.duration_since(self.minute) >= SignedDuration::from_mins(1) {
             self.minute = now;
             self.in_minute = 0;
         }
@@ -305,6 +306,10 @@ mod tests {
         assert_eq!((0..20).filter(|_| bound.has_room(at(61))).count(), 3);
         assert!(!bound.has_room(at(120)));
         assert!(bound.has_room(at(121)));
+        // The clock was ahead, and is set back.
+        assert!(bound.has_rested(payment(1), at(-3_600)));
+        assert!(!bound.has_rested(payment(1), at(-3_600)));
+        assert_eq!((0..20).filter(|_| bound.has_room(at(-3_600))).count(), 3);
     }
 
     #[test]

@@ -139,9 +139,8 @@ async fn follow(
     seen: &mut BTreeSet<ProviderPaymentId>,
 ) -> Result<(), Trouble> {
     let now = app.clock.now();
-    let wide_is_old = place
-        .wide_done_at
-        .is_none_or(|at| now.duration_since(at) >= SignedDuration::from_hours(WIDE_EVERY_HOURS));
+    let wide_is_old =
+        place.wide_done_at.is_none_or(|at| is_past(at, SignedDuration::from_hours(WIDE_EVERY_HOURS), now));
     let wide = is_first || wide_is_old || place.wide_from.is_some();
     let from = match (place.wide_from, place.listed_until) {
         // One that was cut short goes on where it was.
@@ -268,6 +267,11 @@ async fn pending(app: &App) -> Result<Vec<Payment>, Trouble> {
     }
 }
 
+/// Whether something happened so long ago. What happened after now happened by a clock that was ahead, and counts as long ago.
+fn is_past(at: Timestamp, rest: SignedDuration, now: Timestamp) -> bool {
+    at > now || now.duration_since(at) >= rest
+}
+
 /// A payment is asked for in every pass while it is new, later more and more rarely.
 fn is_due(
     app: &App,
@@ -284,7 +288,7 @@ fn is_due(
     } else {
         SignedDuration::from_hours(6)
     };
-    now.duration_since(*last) >= rest.max(app.config.reconcile_interval)
+    is_past(*last, rest.max(app.config.reconcile_interval), now)
 }
 
 /// Asks for one payment and for its re-deposits that are not known, and takes in what is told. An answer that cannot be used is noted,

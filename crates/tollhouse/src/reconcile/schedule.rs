@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tollhouse_core::id::{IdSource as _, ProviderPaymentId};
 
 use super::Trouble;
 use super::ask::backoff;
 use super::pass::{Tally, scheduled};
 use super::place::Place;
+use super::rest::Rest;
 use crate::app::App;
 use crate::clock::Ids;
 use crate::metrics;
@@ -17,7 +18,8 @@ use crate::metrics;
 /// Runs passes, one after the other.
 pub struct Reconciler {
     app: Arc<App>,
-    due: Timestamp,
+    /// Until the next pass; none before the first.
+    rest: Option<Rest>,
     is_first: bool,
     failures: u32,
     /// When each payment was last asked for. It is not kept: after a restart each is asked for once.
@@ -39,13 +41,13 @@ impl Reconciler {
     /// One whose first pass is due at once.
     #[must_use]
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, due: Timestamp::MIN, is_first: true, failures: 0, asked: HashMap::new() }
+        Self { app, rest: None, is_first: true, failures: 0, asked: HashMap::new() }
     }
 
     /// Runs a pass if one is due.
     pub async fn turn(&mut self) -> Turn {
         let now = self.app.clock.now();
-        if now < self.due {
+        if self.rest.as_mut().and_then(|rest| rest.until(now)).is_some() {
             return Turn::NotYet;
         }
         let mut tally = Tally::default();
@@ -55,7 +57,7 @@ impl Reconciler {
             Ok(()) => {
                 self.is_first = false;
                 self.failures = 0;
-                self.due = later(now, self.app.config.reconcile_interval);
+                self.rest = Some(Rest::new(now, self.app.config.reconcile_interval));
                 metrics::reconcile_pass("done");
                 tracing::debug!(
                     listed = tally.listed,
@@ -69,9 +71,10 @@ impl Reconciler {
                 let wait = backoff(self.failures, Ids.random()).min(self.app.config.reconcile_interval);
                 self.failures = self.failures.saturating_add(1);
                 let away_until = self.app.reconcile.asking.away_until(now);
-                self.due = later(now, wait).max(away_until.unwrap_or(Timestamp::MIN));
+                let wait = away_until.map_or(wait, |until| wait.max(until.duration_since(now)));
+                self.rest = Some(Rest::new(now, wait));
                 metrics::reconcile_pass("failed");
-                tracing::warn!(%trouble, again_at = %self.due, "reconciling did not come to its end; it is tried again");
+                tracing::warn!(%trouble, again_in = %wait, "reconciling did not come to its end; it is tried again");
                 Turn::Failed(tally, trouble)
             }
         }
@@ -96,8 +99,4 @@ impl Reconciler {
         let saved = place.save(&*app.store).await;
         outcome.and(saved.map_err(Trouble::from))
     }
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
