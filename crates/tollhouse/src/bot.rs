@@ -222,6 +222,10 @@ async fn handle(app: &App, gateway: &Gateway, update: &Update) -> Result<(), Tro
                 return Ok(());
             };
             let standing = standing(app, change);
+            if standing == Standing::Inside && change.after.user.is_bot {
+                // A bot can never have bought: a helper of the owner's is no stranger.
+                return Ok(());
+            }
             submit(app, Command::MemberSeen { chat, user, standing, at: change.at }).await
         }
         // The old group tells the new number; the new group tells the old one. Either is enough.

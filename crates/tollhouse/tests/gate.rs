@@ -8,12 +8,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tollhouse::serve::Roles;
 use tollhouse::worker;
-use tollhouse_core::attention::Reason;
+use tollhouse_core::attention::{Reason, Subject};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member};
 use tollhouse_core::id::PrivateChatId;
 use tollhouse_core::import::{ImportMember, Origin};
 use tollhouse_core::membership::{Membership, MembershipStatus};
+use tollhouse_core::membership_policy::StrangerPolicy;
+use tollhouse_core::policy::PolicyChange;
 use tollhouse_core::snapshot::Needs;
 use tollhouse_store::{AttentionFilter, JobFilter};
 use tollhouse_telegram::fake::{Fault, NewChat, NewUser, World};
@@ -337,6 +339,35 @@ async fn f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
     let said = gate.town.telegram.read(|world| world.bot_posts(BEN).last().unwrap().text.clone());
     assert!(said.contains("no access"), "{said}");
     gate.town.stop().await;
+}
+
+/// A bot can never have bought: what an owner has in their group to help them is no stranger there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_helper_bot_of_the_owner_is_neither_reported_nor_shown_out() {
+    const HELPER: UserId = UserId(7_770);
+    const SAM: UserId = UserId(7_771);
+    for (strangers, reported) in
+        [(StrangerPolicy::Report, vec![Reason::StrangerInside]), (StrangerPolicy::Remove, vec![])]
+    {
+        let mut gate = Gate::new(ChatKind::Supergroup).await;
+        let change = Box::new(PolicyChange { strangers: Some(strangers), ..PolicyChange::default() });
+        let (channel_id, actor) = (gate.town.channel, "cli:test".to_owned());
+        gate.town.app.submit(Command::SetPolicies { channel_id, change, actor }).await.unwrap();
+        let telegram = gate.town.telegram.clone();
+        telegram.add_user(NewUser::bot(HELPER.0, "Helper")).unwrap();
+        telegram.add_user(NewUser::new(SAM.0, "Sam")).unwrap();
+        for who in [HELPER, SAM] {
+            telegram.add_member(CHAT, UserId(OWNER), who).unwrap();
+        }
+        gate.settle().await;
+        assert!(telegram.read(|world| world.is_inside(CHAT, HELPER)), "{strangers:?}");
+        assert_eq!(telegram.read(|world| world.is_inside(CHAT, SAM)), !reported.is_empty());
+        let open = gate.town.store().attention(AttentionFilter { limit: 10, ..AttentionFilter::default() });
+        let open = open.await.unwrap();
+        assert!(open.iter().all(|item| item.subject == Subject::Member { channel_id, user: user(SAM.0) }));
+        assert_eq!(open.into_iter().map(|item| item.reason).collect::<Vec<_>>(), reported);
+        gate.town.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

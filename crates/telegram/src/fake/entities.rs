@@ -291,13 +291,28 @@ pub struct NewUser {
     /// Without the `@`.
     #[serde(default)]
     pub username: Option<String>,
+    /// Whether it is another bot, to whom no bot can write.
+    #[serde(default)]
+    pub is_bot: bool,
 }
 
 impl NewUser {
     /// With a name and nothing else.
     #[must_use]
     pub fn new(id: i64, first_name: &str) -> Self {
-        Self { id: UserId(id), first_name: first_name.to_owned(), language_code: None, username: None }
+        Self {
+            id: UserId(id),
+            first_name: first_name.to_owned(),
+            language_code: None,
+            username: None,
+            is_bot: false,
+        }
+    }
+
+    /// Another bot, as an owner has helpers in their chat.
+    #[must_use]
+    pub fn bot(id: i64, first_name: &str) -> Self {
+        Self { is_bot: true, ..Self::new(id, first_name) }
     }
 }
 

@@ -74,11 +74,11 @@ pub enum Opened {
 
 impl World {
     pub(super) fn add_user(&mut self, new: NewUser) -> Result<(), Refused> {
-        let NewUser { id, first_name, language_code, username } = new;
+        let NewUser { id, first_name, language_code, username, is_bot } = new;
         if id.0 <= 0 || id == self.bot.id || self.people.contains_key(&id) {
             return Err(Refused::IdTaken(id.0));
         }
-        let user = User { id, is_bot: false, first_name, last_name: None, username, language_code };
+        let user = User { id, is_bot, first_name, last_name: None, username, language_code };
         let person = Person {
             user,
             met: true,

@@ -101,6 +101,8 @@ async fn ask(session: &Session, gateway: &Gateway, channel: &Channel) -> Result<
             Ok(member) => match member.status {
                 MemberStatus::Creator | MemberStatus::Administrator(_) => Standing::Admin,
                 MemberStatus::Kicked { .. } => Standing::Banned,
+                // A bot can never have bought, and is no stranger either.
+                status if status.is_inside() && member.user.is_bot => continue,
                 status if status.is_inside() => Standing::Inside,
                 _ => Standing::Outside,
             },

@@ -197,6 +197,7 @@ impl World {
 
     fn check_reachable(&self, user: UserId) -> Result<(), ApiError> {
         match self.people.get(&user) {
+            Some(person) if person.user.is_bot => Err(ApiError::forbidden("bot can't send messages to bots")),
             Some(person) if person.deactivated => Err(ApiError::forbidden("user is deactivated")),
             Some(person) if person.blocked => Err(ApiError::forbidden("bot was blocked by the user")),
             _ => Ok(()),

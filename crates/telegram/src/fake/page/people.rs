@@ -11,7 +11,7 @@ pub(super) fn rail(scene: &Scene<'_>) -> Markup {
     html! {
         nav.rail id="rail" aria-label="Whom you are" {
             ul {
-                @for person in scene.world.people().filter(|person| !person.deactivated) {
+                @for person in scene.world.people().filter(|person| !person.deactivated && !person.user.is_bot) {
                     @let (id, name) = (person.user.id, &person.user.first_name);
                     @let is_me = id == scene.me();
                     @let unread = if is_me { 0 } else { scene.unread_in_all(id) };
