@@ -83,6 +83,22 @@ pub async fn quiet_hours(store: &dyn Store, chat: ChatId) -> Result<Option<Quiet
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
+/// The supergroup that an operators' group has become, if Telegram has told of it.
+///
+/// # Errors
+/// The store's.
+pub async fn moved_to(store: &dyn Store, chat: ChatId) -> Result<Option<ChatId>, StoreError> {
+    if chat.is_private() {
+        return Ok(None);
+    }
+    let text = store.get_state(&moved_key(chat)).await?;
+    Ok(text.and_then(|text| text.parse().ok()).map(ChatId))
+}
+
+fn moved_key(group: ChatId) -> String {
+    format!("group_moved:{group}")
+}
+
 /// Sets when somebody is not to be disturbed, or that they may always be.
 ///
 /// # Errors
@@ -122,25 +138,24 @@ pub async fn tell(
     told: &[i64],
 ) -> Result<Outcome, TelegramError> {
     let owner = owner.map(|owner| ChatId(owner.get()));
-    let mut waiting: Vec<ChatId> = Vec::new();
-    for chat in owner.into_iter().chain(app.config.telegram.operators.iter().copied()) {
-        if !told.contains(&chat.0) && !waiting.contains(&chat) {
-            waiting.push(chat);
+    let mut waiting: Vec<Hearer> = Vec::new();
+    for named in owner.into_iter().chain(app.config.telegram.operators.iter().copied()) {
+        let chat = match moved_to(&*app.store, named).await {
+            Ok(moved) => moved.unwrap_or(named),
+            Err(error) => return Ok(unstored(&error)),
+        };
+        let is_told = told.contains(&chat.0) || told.contains(&named.0);
+        if !is_told && waiting.iter().all(|hearer| hearer.chat != chat) {
+            waiting.push(Hearer { named, chat, is_owner: owner == Some(named) });
         }
     }
     let now = app.clock.now();
     let mut wakes_at: Option<Timestamp> = None;
-    for chat in &waiting {
-        let quiet = match quiet_hours(&*app.store, *chat).await {
-            Ok(hours) => hours.and_then(|hours| hours.holds(about.notice, now)),
-            Err(error) => return Ok(Outcome::Failed(Failure::Transient { error: error.to_string() })),
-        };
-        match quiet {
-            Some(until) => wakes_at = Some(wakes_at.map_or(until, |at| at.min(until))),
-            None => {
-                tell_one(app, gateway, *chat, owner == Some(*chat), about).await?;
-                return Ok(Outcome::Told { chat: chat.0, more: waiting.len() > 1 });
-            }
+    for hearer in &waiting {
+        match hearer.sleeps_until(&*app.store, about.notice, now).await {
+            Ok(Some(until)) => wakes_at = Some(wakes_at.map_or(until, |at| at.min(until))),
+            Ok(None) => return tell_one(app, gateway, hearer, about, waiting.len() > 1).await,
+            Err(error) => return Ok(unstored(&error)),
         }
     }
     Ok(match wakes_at {
@@ -149,14 +164,44 @@ pub async fn tell(
     })
 }
 
-/// Sends it. Who cannot be written to has to start the bot first; that must not keep the others from hearing it.
+/// Somebody who is to hear a notice.
+struct Hearer {
+    /// The chat as the configuration or the channel names it.
+    named: ChatId,
+    /// The chat that it is now.
+    chat: ChatId,
+    is_owner: bool,
+}
+
+impl Hearer {
+    /// Until when they are not to be disturbed, under either number.
+    async fn sleeps_until(
+        &self,
+        store: &dyn Store,
+        notice: &OwnerNotice,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut hours = quiet_hours(store, self.chat).await?;
+        if hours.is_none() && self.chat != self.named {
+            hours = quiet_hours(store, self.named).await?;
+        }
+        Ok(hours.and_then(|hours| hours.holds(notice, now)))
+    }
+}
+
+fn unstored(error: &StoreError) -> Outcome {
+    Outcome::Failed(Failure::Transient { error: error.to_string() })
+}
+
+/// Sends it. Who cannot be written to, such as somebody who has not started the bot, must not keep the others from hearing it.
 async fn tell_one(
     app: &App,
     gateway: &Gateway,
-    chat: ChatId,
-    is_owner: bool,
+    hearer: &Hearer,
     about: &About<'_>,
-) -> Result<(), TelegramError> {
+    more: bool,
+) -> Result<Outcome, TelegramError> {
+    let Hearer { named, mut chat, is_owner } = *hearer;
     let language = match TelegramUserId::new(chat.0) {
         Ok(user) => app.language_of(user).await,
         Err(_) => Language::default(),
@@ -167,19 +212,35 @@ async fn tell_one(
         .channel_id
         .filter(|_| is_owner)
         .and_then(|channel_id| texts::owner_buttons(language, channel_id, about.notice));
-    match gateway.send_message(chat, &text, keyboard.as_ref()).await {
-        Ok(_) => Ok(()),
+    let mut sent = gateway.send_message(chat, &text, keyboard.as_ref()).await;
+    if let Err(TelegramError::Migrated { to }) = sent {
+        // Kept before anything is said there: whom it told stands in the job under the new number.
+        if let Err(error) = app.store.put_state(&moved_key(named), &to.0.to_string()).await {
+            return Ok(unstored(&error));
+        }
+        tracing::warn!(group = %named, supergroup = %to, "an operators' group has become a supergroup; see TOLLHOUSE_OPERATOR_CHATS");
+        chat = to;
+        sent = gateway.send_message(chat, &text, keyboard.as_ref()).await;
+    }
+    match sent {
+        Ok(_) => {}
+        // These are nobody's own: another try, or a mended token, helps.
+        Err(
+            error @ (TelegramError::RetryAfter { .. }
+            | TelegramError::Transient { .. }
+            | TelegramError::InvalidToken),
+        ) => return Err(error),
         Err(error @ TelegramError::Blocked(_)) => {
             tracing::warn!(%chat, %error, "a notice could not be delivered");
-            Ok(())
         }
-        Err(error @ (TelegramError::RetryAfter { .. } | TelegramError::Transient { .. })) => Err(error),
-        Err(error) if is_owner => Err(error),
+        Err(error) if is_owner => {
+            tracing::error!(%chat, %error, "a channel's owner takes no notices; see whether it is a person's account");
+        }
         Err(error) => {
             tracing::error!(%chat, %error, "an operator's chat takes no notices; see TOLLHOUSE_OPERATOR_CHATS");
-            Ok(())
         }
     }
+    Ok(Outcome::Told { chat: chat.0, more })
 }
 
 fn seconds_until(now: Timestamp, at: Timestamp) -> u32 {

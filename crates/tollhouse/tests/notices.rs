@@ -6,7 +6,7 @@ mod town;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use tollhouse::notices::{QuietHours, set_quiet_hours};
+use tollhouse::notices::{QuietHours, moved_to, set_quiet_hours};
 use tollhouse::serve::Roles;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::Command;
@@ -14,8 +14,8 @@ use tollhouse_core::id::PrivateChatId;
 use tollhouse_core::import::{ImportMember, ImportedPayment, Origin};
 use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::status::PaymentStatus;
-use tollhouse_telegram::fake::{NewUser, World};
-use tollhouse_telegram::{ChatId, UserId};
+use tollhouse_telegram::fake::{NewChat, NewUser, World};
+use tollhouse_telegram::{AdminRights, ChatId, ChatKind, UserId};
 use town::shop::{ANN, BEN, MONTH, Shop};
 use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, SEED_REF, Town, body, user};
 
@@ -188,5 +188,71 @@ async fn an_owner_reads_what_needs_them_in_their_own_language() {
     let heard = told(&shop, OLGA);
     let wanted = "нужно ваше внимание. Цена или валюта в сообщении о платеже не совпадает";
     assert!(heard.iter().any(|text| text.contains(wanted)), "{heard:?}");
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f51_operators_whose_group_becomes_a_supergroup_go_on_hearing_each_thing_once() {
+    const GROUP: ChatId = ChatId(-7_100);
+    let roles = Roles { worker: false, ..Roles::all() };
+    let town = Town::adjusted(Engine::Sqlite, roles, |config| config.telegram.operators = vec![GROUP]).await;
+    let mut shop = Shop::in_town(town);
+    let telegram = shop.town.telegram.clone();
+    telegram
+        .add_chat(NewChat { kind: ChatKind::Group, ..NewChat::channel(GROUP.0, "Operators", OLGA) })
+        .unwrap();
+    telegram.add_member(GROUP, OLGA, telegram.read(|world| world.bot().id)).unwrap();
+    let posted = |chat: ChatId| telegram.read(|world| world.posts(chat).len());
+    shop.notify(&body(7, "finished", Some("donation_default"), "5")).await;
+    assert_eq!(posted(GROUP), 1);
+
+    let to = telegram.migrate(GROUP).unwrap();
+    let refused = || telegram.read(|world| world.failed("sendMessage"));
+    let before = refused();
+    for (payment, total) in [(8, 1), (9, 2)] {
+        shop.notify(&body(payment, "finished", Some("donation_default"), "5")).await;
+        assert_eq!(posted(to), total);
+    }
+    assert_eq!(posted(GROUP), 1);
+    assert_eq!(refused(), before + 1, "the first refusal tells the new number, and it is kept");
+    assert_eq!(moved_to(&**shop.town.store(), GROUP).await.unwrap(), Some(to));
+
+    // When they sleep was said of the group, and is true of what it became.
+    let now = shop.town.clock.now();
+    let clock_at = |minutes: i64| TimeZone::UTC.to_datetime(now + SignedDuration::from_mins(minutes)).time();
+    let hours =
+        QuietHours { zone: "UTC".to_owned(), from: clock_at(-30), to: clock_at(120), hold_urgent: true };
+    for (payment, named) in [(10, GROUP), (11, to)] {
+        set_quiet_hours(&**shop.town.store(), named, Some(&hours)).await.unwrap();
+        shop.notify(&body(payment, "finished", Some("donation_default"), "5")).await;
+        assert_eq!(posted(to), 2, "{named}");
+        set_quiet_hours(&**shop.town.store(), named, None).await.unwrap();
+    }
+    shop.town.stop().await;
+}
+
+/// To a bot no bot can write, and no other try changes that.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_cannot_be_told_keeps_nobody_else_from_being_told() {
+    let operator = OPERATORS[0];
+    let roles = Roles { worker: false, ..Roles::all() };
+    let town = Town::adjusted(Engine::Sqlite, roles, |config| {
+        config.telegram.operators = vec![operator.private_chat()];
+    })
+    .await;
+    let mut shop = Shop { town };
+    let telegram = shop.town.telegram.clone();
+    telegram.add_user(NewUser::bot(OWNER, "Helper")).unwrap();
+    for (id, name) in [(BEN, "Ben"), (operator, "Oleg")] {
+        telegram.add_user(NewUser::new(id.0, name)).unwrap();
+    }
+    telegram.add_chat(NewChat::channel(PRIVATE_CHAT, "Signals", OLGA)).unwrap();
+    telegram.make_bot_admin(ChatId(PRIVATE_CHAT), OLGA, AdminRights::gatekeeper()).unwrap();
+    telegram.start(operator, "").unwrap();
+    let order = ordered(&shop, BEN).await;
+    shop.notify(&body(1, "finished", Some(&order), "2.50")).await;
+    let heard = told(&shop, operator);
+    assert!(matches!(&heard[..], [sale] if sale.contains("sold for $2.50")), "{heard:?}");
+    assert_eq!(shop.open_items().await, Vec::<String>::new(), "and it is no job that died");
     shop.town.stop().await;
 }

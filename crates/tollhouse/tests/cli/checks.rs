@@ -7,7 +7,7 @@ use nowpayments::sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 use tollhouse::clock::Clock;
 use tollhouse_telegram::fake::{FakeConfig, FakeTelegram, NewChat, NewUser};
-use tollhouse_telegram::{AdminRights, ChatId, UserId};
+use tollhouse_telegram::{AdminRights, ChatId, ChatKind, UserId};
 
 use crate::support::{PRIVATE_CHAT, PUBLIC_CHAT, Place, finished, text};
 
@@ -470,6 +470,34 @@ async fn the_doctor_sees_where_an_offer_cannot_be_posted_and_a_chat_that_anybody
     assert!(status == "fail" && message.contains("may not post"), "{message}");
     telegram.make_bot_admin(public, OWNER, AdminRights::gatekeeper()).unwrap();
     assert_eq!(ask(1, "offer of Signals").0, "ok");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f51_the_doctor_names_what_an_operators_group_has_become() {
+    const OLEG: UserId = UserId(43);
+    const GROUP: ChatId = ChatId(-7_100);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let telegram = FakeTelegram::start(FakeConfig::new(Clock::default().as_fn())).await.unwrap();
+    telegram.add_user(NewUser::new(OLEG.0, "Oleg")).unwrap();
+    let group = NewChat { kind: ChatKind::Group, ..NewChat::channel(GROUP.0, "Operators", OLEG) };
+    telegram.add_chat(group).unwrap();
+    telegram.add_member(GROUP, OLEG, telegram.read(|world| world.bot().id)).unwrap();
+    let place = Place::new()
+        .with("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "the-secret")
+        .with("TOLLHOUSE_TELEGRAM_BOT_TOKEN", telegram.bot_token())
+        .with("TOLLHOUSE_TELEGRAM_API_URL", telegram.api_url().as_str())
+        .with("TOLLHOUSE_OPERATOR_CHATS", &format!("{OLEG},{GROUP}"));
+    place.json(&["migrate"]);
+    let checks = || place.run(&["doctor", "--json"]).json();
+    let about_operators = |checks: &Value| {
+        let all = checks.as_array().unwrap();
+        all.iter().filter(|check| check["check"] == "operators").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(about_operators(&checks()), Vec::<Value>::new(), "all is where it was");
+    let to = telegram.migrate(GROUP).unwrap().to_string();
+    let found = about_operators(&checks());
+    assert_eq!((found.len(), &found[0]["status"]), (1, &json!("warn")), "{found:?}");
+    assert!(text(&found[0]["message"]).contains(&to) && text(&found[0]["mend"]).contains(&to), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

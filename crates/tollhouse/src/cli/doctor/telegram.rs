@@ -10,6 +10,7 @@ use tollhouse_telegram::{
 use super::Check;
 use crate::cli::session::all_pages;
 use crate::config::{Config, TelegramMode};
+use crate::notices;
 
 const NAME: &str = "telegram";
 const AGAIN: &str = "run `tollhouse doctor` again in a minute";
@@ -58,6 +59,9 @@ pub(super) async fn check(config: &Config, store: Option<&dyn Store>) -> Vec<Che
         Err(error) => {
             checks.push(Check::fail("channels", error.to_string(), "see the line about the database"));
         }
+    }
+    for named in telegram.operators.iter().filter(|chat| !chat.is_private()) {
+        checks.extend(operators(&gateway, me.id, store, *named).await);
     }
     checks
 }
@@ -135,6 +139,23 @@ async fn offer(gateway: &Gateway, bot: UserId, store: &dyn Store, channel: &Chan
         Err(Error::Migrated { to }) => moved(&name, chat, to),
         Err(error) => wrong(format!("the bot's rights could not be seen: {error}"), AGAIN),
     })
+}
+
+/// Whether an operators' group has become another, as notices have found, or Telegram says now. Nothing for one that is where it was.
+async fn operators(gateway: &Gateway, bot: UserId, store: &dyn Store, named: ChatId) -> Option<Check> {
+    const NAME: &str = "operators";
+    let to = match notices::moved_to(store, named).await {
+        Ok(Some(to)) => to,
+        Ok(None) => match look(gateway, bot, named).await {
+            Err(Error::Migrated { to }) => to,
+            _ => return None,
+        },
+        Err(error) => return Some(Check::fail(NAME, error.to_string(), "see the line about the database")),
+    };
+    let mend = format!(
+        "name {to} instead of {named} in TOLLHOUSE_OPERATOR_CHATS; until then notices follow by themselves"
+    );
+    Some(Check::warn(NAME, format!("the group {named} has become the supergroup {to}"), mend))
 }
 
 /// A group that has become another (F51): `serve` follows it.
