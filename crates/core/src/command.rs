@@ -154,6 +154,24 @@ pub enum Command {
         /// Who.
         actor: String,
     },
+    /// Sell an archived channel again, as it was.
+    UnarchiveChannel {
+        /// Which.
+        channel_id: ChannelId,
+        /// Who.
+        actor: String,
+    },
+    /// Give a channel to another owner, or to none. Both are told.
+    SetOwner {
+        /// Which.
+        channel_id: ChannelId,
+        /// Whose it is from now on.
+        owner: Option<TelegramUserId>,
+        /// Why.
+        reason: String,
+        /// Who.
+        actor: String,
+    },
     /// Change what the owner decided about odd payments. Counts for what happens from then on.
     SetPolicies {
         /// Of which channel.
@@ -488,7 +506,12 @@ impl Command {
             Self::CreateLink { channel_id, .. } => {
                 needs.channels.insert(*channel_id);
             }
-            Self::ArchiveChannel { channel_id, .. } => {
+            Self::SetOwner { channel_id, owner, .. } => {
+                needs.changed_channels.insert(*channel_id);
+                needs.members.extend(owner.map(|owner| (*channel_id, owner)));
+                needs.presences.extend(owner.map(|owner| (*channel_id, owner)));
+            }
+            Self::ArchiveChannel { channel_id, .. } | Self::UnarchiveChannel { channel_id, .. } => {
                 needs.changed_channels.insert(*channel_id);
                 needs.offers.insert(*channel_id);
             }

@@ -52,6 +52,12 @@ pub fn decide(
         Command::AddChannel(channel) => shop::add_channel(&mut work, channel),
         Command::AddChannelAndPost(channel) => offers::add_and_post(&mut work, channel),
         Command::ArchiveChannel { channel_id, actor } => shop::archive_channel(&mut work, *channel_id, actor),
+        Command::UnarchiveChannel { channel_id, actor } => {
+            shop::unarchive_channel(&mut work, *channel_id, actor)
+        }
+        Command::SetOwner { channel_id, owner, reason, actor } => {
+            owner::set(&mut work, *channel_id, *owner, reason, actor)
+        }
         Command::SetPolicies { channel_id, change, actor } => {
             shop::set_policies(&mut work, *channel_id, change, actor)
         }

@@ -139,7 +139,8 @@ pub async fn tell(
 ) -> Result<Outcome, TelegramError> {
     let owner = owner.map(|owner| ChatId(owner.get()));
     let mut waiting: Vec<Hearer> = Vec::new();
-    for named in owner.into_iter().chain(app.config.telegram.operators.iter().copied()) {
+    let operators = if about.notice.is_personal() { &[][..] } else { &app.config.telegram.operators };
+    for named in owner.into_iter().chain(operators.iter().copied()) {
         let chat = match moved_to(&*app.store, named).await {
             Ok(moved) => moved.unwrap_or(named),
             Err(error) => return Ok(unstored(&error)),

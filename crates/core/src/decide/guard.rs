@@ -198,6 +198,12 @@ pub(super) fn whitelist(
     Ok(Outcome::Done)
 }
 
+/// Somebody owns a channel from now on: neither a stranger there nor one whose time is over.
+pub(super) fn is_owner(work: &mut Work<'_>, channel_id: ChannelId, user: TelegramUserId) {
+    no_stranger(work, channel_id, user, "they are the channel's owner");
+    no_admin(work, channel_id, user, "they are the channel's owner");
+}
+
 /// Follows a group that became a supergroup. Its links are dead; members get new ones when they need one.
 pub(super) fn chat_migrated(
     work: &mut Work<'_>,

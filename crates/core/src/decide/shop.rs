@@ -25,15 +25,18 @@ const ACTIVE_PLANS_MAX: usize = 20;
 pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outcome, Refusal> {
     if let Some(known) = work.snapshot.channel_by_private_chat(new.private_chat) {
         return Err(Refusal::Conflict(format!(
-            "chat {} is already registered as {}",
-            new.private_chat, known.id
+            "chat {} is already registered as {}{}",
+            new.private_chat,
+            known.id,
+            way_back(known)
         )));
     }
     if let Some(public_chat) = new.public_chat {
         if let Some(known) = work.snapshot.channel_by_public_chat(public_chat) {
             return Err(Refusal::Conflict(format!(
-                "public chat {public_chat} already belongs to {}",
-                known.id
+                "public chat {public_chat} already belongs to {}{}",
+                known.id,
+                way_back(known)
             )));
         }
         if public_chat.get() == new.private_chat.get() {
@@ -88,6 +91,29 @@ pub(super) fn archive_channel(work: &mut Work<'_>, id: ChannelId, actor: &str) -
         offers::refresh(work, id);
     }
     Ok(Outcome::Channel(id))
+}
+
+/// Sells an archived channel again: its plans and links are what they were.
+pub(super) fn unarchive_channel(work: &mut Work<'_>, id: ChannelId, actor: &str) -> Result<Outcome, Refusal> {
+    let mut channel = channel(work, id)?;
+    if channel.archived_at.take().is_some() {
+        work.snapshot.channels.put(id, channel);
+        work.audit(actor, "channel.unarchived", format!("channel:{id}"), "", &serde_json::json!({}));
+        offers::refresh(work, id);
+    }
+    Ok(Outcome::Channel(id))
+}
+
+/// How to go on where a chat is an archived channel's: it stays that channel's for ever.
+fn way_back(channel: &Channel) -> String {
+    match channel.archived_at {
+        Some(_) => format!(
+            ", which is archived; `tollhouse channel unarchive {0}` sells it again, and `tollhouse channel owner {0} --set ID` gives it \
+             to another owner",
+            channel.id
+        ),
+        None => String::new(),
+    }
 }
 
 /// Changes what the owner decided about odd payments. What was decided by the old policies stays decided; an order is looked at by the

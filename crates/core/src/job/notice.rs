@@ -70,6 +70,10 @@ pub enum OwnerNotice {
         /// What it would have been.
         payout: Payout,
     },
+    /// The channel is theirs from now on.
+    ChannelGiven,
+    /// The channel is theirs no more.
+    ChannelTaken,
     /// A donation arrived, or more of it.
     Donation {
         /// Which.
@@ -106,6 +110,12 @@ pub enum OwnerNotice {
 }
 
 impl OwnerNotice {
+    /// Whether it is said to one person only, and to no operator.
+    #[must_use]
+    pub const fn is_personal(&self) -> bool {
+        matches!(self, Self::ChannelGiven | Self::ChannelTaken)
+    }
+
     /// Whether it may wake somebody at night.
     #[must_use]
     pub fn is_urgent(&self) -> bool {

@@ -43,6 +43,13 @@ pub(super) enum ChannelCommand {
     Show(OneChannel),
     /// Stop selling a channel; its members keep the time that they paid for
     Archive(OneChannel),
+    /// Sell an archived channel again, with the plans and links that it had
+    Unarchive(OneChannel),
+    /// Give a channel to another owner, or to none
+    ///
+    /// The former owner and the new one are told by the bot. A change of the payout address that waits is taken back; the address itself
+    /// stays.
+    Owner(OwnerArgs),
     /// Change what happens with odd payments of a channel, and when its members are reminded and removed
     ///
     /// It counts for what comes from now on. What was decided stays decided; nobody loses access that they have.
@@ -154,6 +161,21 @@ pub(super) struct PayoutArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct OwnerArgs {
+    #[command(flatten)]
+    channel: OneChannel,
+    /// The new owner's Telegram user id; they must have started the bot to be told
+    #[arg(long, value_name = "TELEGRAM_ID", required_unless_present = "none", conflicts_with = "none")]
+    set: Option<TelegramUserId>,
+    /// Nobody owns it from now on
+    #[arg(long)]
+    none: bool,
+    /// Why; it goes into the audit log
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct RetireArgs {
     /// The plan (pln_…)
     #[arg(value_name = "PLAN", required_unless_present = "plan", conflicts_with = "plan")]
@@ -187,6 +209,19 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<()
         ChannelCommand::Archive(which) => {
             let channel_id = session.channel(&which.get()).await?.id;
             session.submit(Command::ArchiveChannel { channel_id, actor: session.actor.clone() }).await?;
+            let channel = session.channel(&ChannelArg::Id(channel_id)).await?;
+            Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
+        }
+        ChannelCommand::Unarchive(which) => {
+            let channel_id = session.channel(&which.get()).await?.id;
+            session.submit(Command::UnarchiveChannel { channel_id, actor: session.actor.clone() }).await?;
+            let channel = session.channel(&ChannelArg::Id(channel_id)).await?;
+            Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
+        }
+        ChannelCommand::Owner(args) => {
+            let channel_id = session.channel(&args.channel.get()).await?.id;
+            let (owner, reason, actor) = (args.set, args.reason, session.actor.clone());
+            session.submit(Command::SetOwner { channel_id, owner, reason, actor }).await?;
             let channel = session.channel(&ChannelArg::Id(channel_id)).await?;
             Ok(session.out.answer(&view::Channel::from(&channel), in_full)?)
         }

@@ -109,6 +109,8 @@ pub fn owner(language: Language, title: Option<&str>, notice: &OwnerNotice) -> H
         OwnerNotice::PayoutChanged { payout } => {
             language.owner_payout_changed(title, wallet(payout), payout.currency.as_str().to_uppercase())
         }
+        OwnerNotice::ChannelGiven => language.owner_channel_given(title),
+        OwnerNotice::ChannelTaken => language.owner_channel_taken(title),
         OwnerNotice::PayoutKept { payout } => language.owner_payout_kept(title, wallet(payout)),
         OwnerNotice::Donation { order_id, price, received, whole, more, user, message } => {
             let donor = match user {

@@ -82,6 +82,49 @@ fn a_channel_from_its_registration_to_the_archive() {
 }
 
 #[test]
+fn f50_an_archived_channel_is_put_on_sale_again() {
+    let place = Place::new();
+    let (channel, plan) = place.channel();
+    let link = place.json(&["link", "create", "--channel", &channel, "--plan", &plan]);
+    let order = || place.run(&["order", "create", "--channel", &channel, "--plan", &plan, "--json"]);
+    let link_now = || place.json(&["link", "list"])[0].clone();
+    place.json(&["channel", "archive", &channel]);
+    assert_eq!(link_now()["state"], "channel_archived");
+    order().complains(1, &["archived"]);
+    place
+        .run(&["channel", "add", "--private-chat", PRIVATE_CHAT, "--title", "Again", "--plan", "A=1 USD/1d"])
+        .complains(1, &[&format!("tollhouse channel unarchive {channel}")]);
+    for _ in 0..2 {
+        assert_eq!(place.json(&["channel", "unarchive", PRIVATE_CHAT])["archived_at"], Value::Null);
+    }
+    assert_eq!(link_now(), link, "the link that it had");
+    assert_eq!(order().code, 0);
+}
+
+#[test]
+fn a_channel_is_given_to_another_owner_with_a_reason() {
+    let place = Place::new();
+    let (channel, _) = place.channel();
+    let owner =
+        |arguments: &[&str]| place.run(&[&["channel", "owner", PRIVATE_CHAT][..], arguments].concat());
+    owner(&["--set", "77"]).complains(2, &["--reason"]);
+    owner(&["--set", "77", "--reason", " "]).complains(2, &["reason"]);
+    owner(&["--reason", "r"]).complains(2, &["--set"]);
+    owner(&["--set", "77", "--none", "--reason", "r"]).complains(2, &["--none"]);
+    owner(&["--set", "0", "--reason", "r"]).complains(2, &["--set"]);
+    let given = owner(&["--set", "77", "--reason", "sold to Adam", "--json"]);
+    assert_eq!((given.code, &given.json()["owner"]), (0, &json!("77")));
+    assert_eq!(place.json(&["channel", "show", &channel])["owner"], "77");
+    let shown = owner(&["--set", "77", "--reason", "again"]).stdout;
+    assert!(shown.lines().any(|line| line.starts_with("Owner ") && line.ends_with(" 77")), "{shown}");
+    assert_eq!(owner(&["--none", "--reason", "left", "--json"]).json()["owner"], Value::Null);
+    let audit = place.json(&["audit", "list"]);
+    let entries = audit.as_array().unwrap().iter().filter(|entry| entry["action"] == "channel.owner_set");
+    let reasons: Vec<String> = entries.map(|entry| text(&entry["reason"])).collect();
+    assert_eq!(reasons, ["sold to Adam", "left"]);
+}
+
+#[test]
 fn f108_s38_a_chat_is_registered_once() {
     let place = Place::new();
     let (channel, _) = place.channel();

@@ -8,8 +8,9 @@ use tollhouse_core::offer::Offer;
 use tollhouse_core::payout::{CHANGE_WAITS_HOURS, Payout};
 use tollhouse_core::snapshot::Needs;
 use tollhouse_store::LinkFilter;
+use tollhouse_telegram::UserId;
 
-use crate::house::{House, MALLORY, OLGA, WALLET};
+use crate::house::{ADAM, House, MALLORY, OLGA, WALLET};
 use crate::town::{BUYER, Engine, body, user};
 
 const OTHER_WALLET: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -240,5 +241,44 @@ async fn a_memo_is_asked_for_where_there_are_memos() {
     house.press(OLGA, "Change it").await;
     let change = house.channels().await[0].payout_change.clone().unwrap();
     assert_eq!(change.payout.memo.as_deref(), Some("12345"));
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f107_a_channel_that_was_given_away_is_the_new_owners_and_nothing_of_the_formers() {
+    let mut house = House::new(Engine::Sqlite).await;
+    let id = house.town.channel;
+    for who in [OLGA, ADAM] {
+        house.start(who).await;
+    }
+    let language = format!("language:{ADAM}");
+    house.app().store.put_state(&language, "ru").await.unwrap();
+    house.say_once(OLGA, "/channels").await;
+    let (_, plans) = house.button(OLGA, "Plans");
+    ask_for_wallet(&house, "usdttrc20", WALLET).await;
+    let give = |owner: Option<UserId>| Command::SetOwner {
+        channel_id: id,
+        owner: owner.map(|owner| user(owner.0)),
+        reason: "she sold it".to_owned(),
+        actor: "cli:test".to_owned(),
+    };
+    house.app().submit(give(Some(ADAM))).await.unwrap();
+    house.settle().await;
+    assert!(house.posts(OLGA).iter().any(|post| post.text.contains("is not yours here any more")));
+    assert!(house.last(ADAM).text.contains("теперь ваш"), "{}", house.last(ADAM).text);
+    assert!(house.say_once(OLGA, "/channels").await.contains("You have no channel here yet"));
+    assert!(house.forge(OLGA, &plans).await.concat().contains("no such channel of yours"));
+    assert!(house.say_once(ADAM, "/channels").await.contains("Signals & <Co>"));
+    assert_eq!(payouts(&house, id).await, (None, None));
+    house.pass(CHANGE_WAITS_HOURS).await;
+    assert_eq!(payouts(&house, id).await, (None, None), "what she asked for never counts");
+    assert_eq!(house.audited("channel.owner_set").await, ["cli:test"]);
+
+    let before = house.posts(OLGA).len();
+    house.app().store.put_state(&language, "ru").await.unwrap();
+    house.app().submit(give(None)).await.unwrap();
+    house.settle().await;
+    assert!(house.last(ADAM).text.contains("больше не ваш"), "{}", house.last(ADAM).text);
+    assert_eq!(house.posts(OLGA).len(), before, "it is nothing to her any more");
     house.stop().await;
 }

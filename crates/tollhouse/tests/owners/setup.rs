@@ -353,3 +353,25 @@ async fn who_may_not_sell_is_told_so_when_they_make_the_bot_an_administrator() {
     assert!(post.buttons.is_empty());
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f108_who_sets_up_an_archived_chat_is_told_who_can_sell_it_again() {
+    let mut house = House::new(Engine::Sqlite).await;
+    house.start(OLGA).await;
+    house.make_admin(ROOM, OLGA, AdminRights::gatekeeper());
+    house.settle().await;
+    let channel = crate::town::add_channel(house.app(), ROOM, None).await;
+    let give = Command::SetOwner {
+        channel_id: channel,
+        owner: None,
+        reason: "x".to_owned(),
+        actor: "cli:test".to_owned(),
+    };
+    house.app().submit(give).await.unwrap();
+    house.settle().await;
+    assert!(house.press(OLGA, "Set up").await.contains("has already been set up"));
+    let archive = Command::ArchiveChannel { channel_id: channel, actor: "cli:test".to_owned() };
+    house.app().submit(archive).await.unwrap();
+    assert!(house.press(OLGA, "Set up").await.contains("can put it on sale again"));
+    house.stop().await;
+}

@@ -135,6 +135,7 @@ fn taken(turn: &Turn<'_>, snapshot: &Snapshot, chat: TelegramChatId) -> Option<R
     let offered = snapshot.channel_by_public_chat(chat.as_public());
     match sold.or(offered) {
         Some(channel) if channel.owner == Some(turn.user) => Some(cards::channel(turn.language, channel)),
+        Some(channel) if channel.archived_at.is_some() => Some((turn.language.setup_archived(), None)),
         Some(_) => Some((turn.language.setup_taken(), None)),
         None => None,
     }

@@ -72,6 +72,8 @@ messages!(markup OWNER_TEXTS {
     setup_is_public(title);
     /// The answer where the chat is a channel's already.
     setup_taken();
+    /// The answer where the chat is an archived channel's, of somebody else.
+    setup_archived();
     /// What the bot lacks in a chat.
     setup_needs_rights(title, rights);
     /// The chat has another number now.
@@ -188,4 +190,8 @@ messages!(markup OWNER_TEXTS {
     owner_payout_changed(title, address, coin);
     /// The owner: a change of the payout address was taken back.
     owner_payout_kept(title, address);
+    /// Who owns a channel from now on.
+    owner_channel_given(title);
+    /// Who has owned a channel until now.
+    owner_channel_taken(title);
 });
