@@ -339,6 +339,7 @@ fn the_doctor_warns_where_no_service_answers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside, as the provider does")]
 async fn f07_the_log_tells_of_refused_signatures_once_and_without_a_secret() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (place, listen) = place_to_serve();
     let serving = Serving::start(&place);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
