@@ -276,6 +276,21 @@ fn an_order_that_was_made_here_is_not_taken_for_what_the_predecessor_granted() {
 }
 
 #[test]
+fn a_payment_is_not_recognised_in_access_that_was_taken_back() {
+    let mut world = World::new();
+    import(&mut world, member(END, None));
+    let id = world.membership(BUYER).unwrap().id;
+    let (reason, actor) = ("abuse".into(), "cli:alice".into());
+    world.run(Command::RevokeMembership { member: Member::Membership(id), reason, actor });
+    world.notify(&Note {
+        updated_at_ms: Some((at(END) - days(30)).as_millisecond()),
+        ..Note::new(1, "finished", SEED_REF)
+    });
+    let given: Vec<bool> = grants(&world).iter().map(|grant| grant.revoked.is_none()).collect();
+    assert_eq!(given.iter().filter(|is_live| **is_live).count(), 1, "it gives a month of its own");
+}
+
+#[test]
 fn f09_a_refund_takes_back_what_the_recognised_payment_gave_whichever_came_first() {
     let bought = at(END) - days(30);
     let note = |status, hours| Note {

@@ -5,7 +5,9 @@ mod world;
 use tollhouse_core::attention::Reason;
 use tollhouse_core::id::OrderId;
 use tollhouse_core::job::OwnerNotice;
+use tollhouse_core::money::Currency;
 use tollhouse_core::order::OrderState;
+use tollhouse_core::payout::Payout;
 use tollhouse_core::policy::{Policies, RefundPolicy};
 use world::{BUYER, Note, World, days, user};
 
@@ -91,4 +93,24 @@ fn a_sale_of_a_channel_without_an_owner_is_told_to_nobody() {
     pay(&mut world, 1, "finished", order);
     assert_eq!(world.get(order).state, OrderState::Paid);
     assert_eq!(told(&world), []);
+}
+
+#[test]
+fn only_what_grows_worse_by_the_hour_may_wake_somebody() {
+    let payout = Payout { address: "x".into(), currency: Currency::new("usdttrc20").unwrap(), memo: None };
+    let about = |reason| OwnerNotice::Attention { reason, subject: String::new(), detail: String::new() };
+    for (notice, is_urgent) in [
+        (about(Reason::RemovalsStopped), true),
+        (about(Reason::Overpaid), false),
+        (
+            OwnerNotice::PayoutChange {
+                payout: payout.clone(),
+                counts_at: world::at("2026-01-01T00:00:00Z"),
+            },
+            true,
+        ),
+        (OwnerNotice::PayoutKept { payout }, false),
+    ] {
+        assert_eq!(notice.is_urgent(), is_urgent, "{notice:?}");
+    }
 }
