@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::member::Right;
@@ -40,6 +41,8 @@ pub const API_URL_DEFAULT: &str = "https://api.telegram.org";
 pub struct Gateway {
     inner: Arc<Inner>,
     lane: limit::Lane,
+    /// Past which no message waits for its chat's turn.
+    deadline: Option<Instant>,
 }
 
 struct Inner {
@@ -116,13 +119,21 @@ impl Gateway {
         Ok(Self {
             inner: Arc::new(Inner { client, base: base.into(), token, call_timeout, limiter, observe }),
             lane: limit::Lane::Prompt,
+            deadline: None,
         })
     }
 
     /// The same, for messages for which nobody waits: reminders, reports, posts. They leave a part of what may be sent to those of others.
     #[must_use]
     pub fn in_bulk(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner), lane: limit::Lane::Bulk }
+        Self { lane: limit::Lane::Bulk, ..self.clone() }
+    }
+
+    /// The same, for messages that are not worth a long wait: all of them together wait for the limits of their chats no longer than this,
+    /// from now on. What could go only later is refused at once, with [`Error::RetryAfter`].
+    #[must_use]
+    pub fn patient_for(&self, wait: Duration) -> Self {
+        Self { deadline: Some(Instant::now() + wait), ..self.clone() }
     }
 }
 

@@ -47,8 +47,11 @@ const ROLE: &str = "telegram_polling";
 const OFFSET_KEY: &str = "telegram_next_update";
 /// How long one question to Telegram waits for an update, in seconds.
 const POLL_SECONDS: u64 = 20;
-/// How many chats of one batch are answered at once. Each answer may wait up to three seconds for Telegram's limit on its chat.
+/// How many chats of one batch are answered at once.
 const CHATS_AT_ONCE_MAX: usize = 16;
+/// How long the answers to a batch wait for Telegram's limits on their chats, all of them together, in milliseconds. What would come later
+/// is not said: the next batch is asked for when this one is handled, and an answer is a courtesy.
+const ANSWERS_MS_MAX: u64 = 3_000;
 /// How long we wait after an error or while another process polls, in seconds. A dead process' role is free within 30 s.
 const PAUSE_SECONDS: u64 = 5;
 
@@ -132,6 +135,7 @@ async fn take_all(app: &App, gateway: &Gateway, updates: &[Update]) -> Result<()
     for update in updates {
         chats.entry(turns::chat_of(update)).or_default().push(update);
     }
+    let gateway = &gateway.patient_for(Duration::from_millis(ANSWERS_MS_MAX));
     let turns: Vec<_> = chats.into_values().map(|updates| take_of_chat(app, gateway, updates)).collect();
     let handled = futures::stream::iter(turns).buffer_unordered(CHATS_AT_ONCE_MAX);
     let outcomes: Vec<Result<(), Trouble>> = handled.collect().await;
@@ -409,10 +413,15 @@ async fn start(turn: &Turn<'_>, payload: &str) -> Result<Option<Reply>, Trouble>
     Ok(Some((answer, None)))
 }
 
-/// A word in a group: `/start` with a link is answered with the way to the private chat, and everything else is not for us.
+/// A word in a group: `/start` with a link is answered with the way to the private chat, and everything else is not for us. Who asks too
+/// much is told nothing here, where others read it.
 async fn word_in_group(app: &App, gateway: &Gateway, message: &IncomingMessage) -> Result<(), Trouble> {
     let Some(("start", payload)) = message.command() else { return Ok(()) };
     let from = message.from.as_ref();
+    let user = from.and_then(|from| TelegramUserId::new(from.id.0).ok());
+    if user.is_some_and(|user| may_ask(app, user) != Pass::Go) {
+        return Ok(());
+    }
     let language = Language::of_account(from.and_then(|from| from.language_code.as_deref()));
     if let Some((answer, keyboard)) = purchase::in_group(app, payload, language).await? {
         say(gateway, message.chat.id, &answer, keyboard.as_ref()).await;

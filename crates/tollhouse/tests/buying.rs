@@ -3,13 +3,16 @@
 
 mod town;
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
+use tollhouse::serve::Roles;
 use tollhouse_core::command::Command;
 use tollhouse_core::order::OrderSource;
-use tollhouse_telegram::fake::{NewChat, NewUser, Post};
-use tollhouse_telegram::{AdminRights, Button, ChatId, ChatKind, Html, Keyboard, UserId};
+use tollhouse_telegram::fake::{Author, NewChat, NewUser, Post, World};
+use tollhouse_telegram::{AdminRights, Button, ChatId, ChatKind, Html, Keyboard, Limits, Rate, UserId};
 use town::shop::{ANN, BEN, MONTH, Said, Shop, YEAR};
-use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, body, user};
+use town::{BUYER, Engine, OWNER, PRIVATE_CHAT, Town, body, user};
 
 const GROUP: ChatId = ChatId(-1_002_000_000_777);
 
@@ -264,5 +267,64 @@ async fn a_buyer_reads_their_own_language() {
     shop.town.telegram.add_user(russian).unwrap();
     let said = shop.buy(vera, &link).await;
     assert!(said.text.starts_with("Signals & <Co>: Month, 30 дней за 2,50"), "{}", said.text);
+    shop.town.stop().await;
+}
+
+/// Twenty times the same link into a group, from one account: the answers hold up nobody for long, and another account has its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_floods_a_group_is_answered_as_often_as_one_account_may_ask() {
+    const FLOOD: usize = 30;
+    /// As in bot/pace.rs, and one more for each three seconds that the test takes.
+    const ANSWERED: std::ops::RangeInclusive<usize> = 10..=20;
+    let roles = Roles { worker: false, ..Roles::all() };
+    let town = Town::adjusted(Engine::Sqlite, roles, |config| config.telegram.limits_accounts = true).await;
+    let mut shop = Shop::in_town(town);
+    let telegram = shop.town.telegram.clone();
+    let group = NewChat::channel(GROUP.0, "Talk", UserId(OWNER));
+    telegram.add_chat(NewChat { kind: ChatKind::Supergroup, ..group }).unwrap();
+    telegram.add_member(GROUP, UserId(OWNER), telegram.read(|world| world.bot().id)).unwrap();
+    for who in [BEN, ANN] {
+        telegram.add_member(GROUP, UserId(OWNER), who).unwrap();
+    }
+    let link = shop.link(MONTH, None, None).await;
+    let text = format!("/start p_{}", link.slug);
+    let answers =
+        || telegram.read(|world| world.posts(GROUP).iter().filter(|post| post.author == Author::Bot).count());
+    for _ in 0..FLOOD {
+        telegram.say_in(BEN, GROUP, &text).unwrap();
+    }
+    shop.settle().await;
+    let flooded = answers();
+    assert!(ANSWERED.contains(&flooded), "{flooded}");
+    telegram.say_in(ANN, GROUP, &text).unwrap();
+    shop.settle().await;
+    assert!(answers() > flooded, "somebody else is answered");
+    shop.town.stop().await;
+}
+
+/// A batch is confirmed, and the next one asked for, when all of it is handled: one chat's slow answers must not keep the others waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answers_to_one_chat_hold_up_a_batch_for_three_seconds_at_most() {
+    const EVERY: Duration = Duration::from_secs(2);
+    const ASKED: usize = 10;
+    let roles = Roles { worker: false, bot: false, ..Roles::all() };
+    let town = Town::adjusted(Engine::Sqlite, roles, |config| {
+        config.telegram.limits = Limits { chat: Rate { messages: 1, within: EVERY }, ..Limits::NONE };
+    })
+    .await;
+    let mut shop = Shop::in_town(town);
+    let telegram = shop.town.telegram.clone();
+    telegram.start(BEN, "").unwrap();
+    for _ in 1..ASKED {
+        telegram.say(BEN, "/nothing").unwrap();
+    }
+    telegram.start(ANN, "").unwrap();
+    // All of it waits in one batch when the bot begins to listen.
+    let (_, bot) = shop.town.another(Roles { http: false, bot: true, ..roles }, |_| {}).await;
+    let heard = |world: &World| (world.updates_waiting() == 0).then_some(());
+    telegram.wait_for("a bot that has heard everything", heard).await.unwrap();
+    assert_eq!(shop.all_said(BEN).len(), 2, "one at once, one in its turn, and nothing later is waited for");
+    assert_eq!(shop.all_said(ANN).len(), 1);
+    bot.stop().await;
     shop.town.stop().await;
 }

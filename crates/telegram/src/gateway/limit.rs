@@ -129,21 +129,26 @@ impl Limiter {
         Self { limits, all: Mutex::default(), chats: Mutex::default() }
     }
 
-    /// Waits until a message may go to a chat.
+    /// Waits until a message may go to a chat; for the chat's own turn no longer than until a deadline, if there is one.
     ///
     /// # Errors
     /// [`Error::RetryAfter`] if that is too long to wait here; nothing is to be sent then.
-    pub(super) async fn acquire(&self, chat: ChatId, lane: Lane) -> Result<(), Error> {
+    pub(super) async fn acquire(
+        &self,
+        chat: ChatId,
+        lane: Lane,
+        deadline: Option<Instant>,
+    ) -> Result<(), Error> {
         if self.limits == Limits::NONE {
             return Ok(());
         }
         // First the chat, then all: a message that waits for its chat takes nobody's place meanwhile.
-        sleep_until(self.reserve_chat(chat)?).await;
+        sleep_until(self.reserve_chat(chat, deadline)?).await;
         sleep_until(self.reserve_any(lane)?).await;
         Ok(())
     }
 
-    fn reserve_chat(&self, chat: ChatId) -> Result<Instant, Error> {
+    fn reserve_chat(&self, chat: ChatId, deadline: Option<Instant>) -> Result<Instant, Error> {
         let Limits { chat: of_chat, group, .. } = self.limits;
         let now = Instant::now();
         let mut chats = lock(&self.chats);
@@ -161,6 +166,10 @@ impl Limiter {
             at = at.max(earliest(times, group, now));
         }
         soon_enough(at, now)?;
+        // What may go at once goes, however late it is.
+        if deadline.is_some_and(|deadline| at > now.max(deadline)) {
+            return Err(put_off(at, now));
+        }
         times.push_back(at);
         Ok(at)
     }
@@ -180,12 +189,12 @@ impl Limiter {
 }
 
 fn soon_enough(at: Instant, now: Instant) -> Result<(), Error> {
-    let wait = at.duration_since(now);
-    if wait <= Duration::from_millis(WAIT_MS_MAX) {
-        return Ok(());
-    }
-    let seconds = wait.as_millis().div_ceil(1_000);
-    Err(Error::RetryAfter { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) })
+    if at.duration_since(now) <= Duration::from_millis(WAIT_MS_MAX) { Ok(()) } else { Err(put_off(at, now)) }
+}
+
+fn put_off(at: Instant, now: Instant) -> Error {
+    let seconds = at.duration_since(now).as_millis().div_ceil(1_000);
+    Error::RetryAfter { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) }
 }
 
 /// Nothing panics while it holds one of these locks.
@@ -209,11 +218,11 @@ mod tests {
         let sends = chats.map(|chat| {
             let limiter = Arc::clone(limiter);
             tokio::spawn(async move {
-                let mut turn = limiter.acquire(ChatId(chat), lane).await;
+                let mut turn = limiter.acquire(ChatId(chat), lane, None).await;
                 // As the worker does: put off, and tried again.
                 while let Err(Error::RetryAfter { seconds }) = turn {
                     tokio::time::sleep(Duration::from_secs(seconds.into())).await;
-                    turn = limiter.acquire(ChatId(chat), lane).await;
+                    turn = limiter.acquire(ChatId(chat), lane, None).await;
                 }
                 (chat, begun.elapsed())
             })
@@ -297,10 +306,30 @@ mod tests {
         assert_eq!(most_within(&times, Duration::from_mins(1)), 20);
         assert_eq!(most_within(&times, Duration::from_secs(1)), 1);
         for _ in 0..20 {
-            let _ = limiter.acquire(ChatId(-7), Lane::Bulk).await;
+            let _ = limiter.acquire(ChatId(-7), Lane::Bulk, None).await;
         }
-        let refused = limiter.acquire(ChatId(-7), Lane::Bulk).await;
+        let refused = limiter.acquire(ChatId(-7), Lane::Bulk, None).await;
         assert!(matches!(refused, Err(Error::RetryAfter { seconds: 30..=60 })), "{refused:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_chat_past_the_deadline_and_what_may_go_at_once_goes() {
+        let limiter = Limiter::new(Limits::TELEGRAM);
+        let begun = Instant::now();
+        let deadline = Some(begun + Duration::from_millis(2_500));
+        let mut sent = Vec::new();
+        for _ in 0..10 {
+            if limiter.acquire(ChatId(7), Lane::Prompt, deadline).await.is_ok() {
+                sent.push(begun.elapsed().as_secs());
+            }
+        }
+        assert_eq!(sent, [0, 1, 2], "the fourth would be said after three seconds");
+        let refused = limiter.acquire(ChatId(7), Lane::Prompt, deadline).await;
+        assert_eq!(refused, Err(Error::RetryAfter { seconds: 1 }));
+        assert!(begun.elapsed() < Duration::from_millis(2_500), "and was not waited for");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(limiter.acquire(ChatId(7), Lane::Prompt, deadline).await, Ok(()));
+        assert_eq!(begun.elapsed().as_secs(), 7);
     }
 
     #[tokio::test(start_paused = true)]

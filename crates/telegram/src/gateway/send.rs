@@ -72,7 +72,9 @@ impl Gateway {
     /// Waits for its turn, if it is a message.
     async fn turn(&self, method: Method, chat: Option<ChatId>) -> Result<(), Error> {
         match chat {
-            Some(chat) if method.is_message() => self.inner.limiter.acquire(chat, self.lane).await,
+            Some(chat) if method.is_message() => {
+                self.inner.limiter.acquire(chat, self.lane, self.deadline).await
+            }
             _ => Ok(()),
         }
     }
