@@ -313,6 +313,34 @@ mod engine {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_migration_behind_somebodys_long_transaction_holds_up_nobody() {
+        let database = fresh().await;
+        let newest = migrate(&database.url()).await.unwrap().to;
+        let world = World::open(&database, 1).await;
+        let channel = world.channel().await;
+        world.order(channel, Some(7)).await;
+        world.store.close().await;
+        // Back to the schema before.
+        let (holder, old) = (connect(&database.url()).await, connect(&database.url()).await);
+        let undo = "ALTER TABLE orders DROP COLUMN wish, DROP COLUMN message_id;
+            DELETE FROM schema_migrations WHERE number >= 6";
+        old.batch_execute(undo).await.unwrap();
+        // A pg_dump, or a person who looks.
+        holder.batch_execute("BEGIN; SELECT 1 FROM orders").await.unwrap();
+        let url = database.url();
+        let migrating = tokio::spawn(async move { migrate(&url).await });
+        until_somebody_waits(&connect(&database.url()).await).await;
+        // What a process of the version before does: it waits two seconds for a lock, as long as a notification can wait.
+        old.batch_execute("SET lock_timeout = '2s'; SELECT 1 FROM orders FOR NO KEY UPDATE").await.unwrap();
+        assert!(!migrating.is_finished(), "it is tried again");
+        holder.batch_execute("COMMIT").await.unwrap();
+        let migrated = migrating.await.unwrap().unwrap();
+        assert_eq!((migrated.from, migrated.to), (5, newest));
+        let world = World::open(&database, 2).await;
+        world.run(Notice::finished(1, legacy_ref(7)).command()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn what_one_process_commits_another_hears() {
         let database = fresh().await;
         let (one, two) = (World::open(&database, 1).await, World::open(&database, 2).await);
