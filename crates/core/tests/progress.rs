@@ -4,11 +4,12 @@
 mod world;
 
 use jiff::SignedDuration;
+use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, OrderFrom, Outcome, Refusal};
 use tollhouse_core::decide::SAME_WISH_MINUTES;
 use tollhouse_core::id::{MessageId, OrderId, PlanId, PrivateChatId};
 use tollhouse_core::job::{Action, Failure, Job, Outcome as JobOutcome, action};
-use tollhouse_core::order::OrderState;
+use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::progress::{Face, WayIn};
 use world::{BUYER, Note, World, life, user};
 
@@ -189,6 +190,40 @@ fn f51_a_link_that_led_to_a_group_that_has_moved_is_not_said_to_come_by_itself()
     let to = PrivateChatId::new(-1_009_999_999_999).unwrap();
     world.run(Command::ChatMigrated { from: life::chat(), to });
     assert_eq!(way_in(&world), WayIn::Ask);
+    // Whoever asks for a link gets one: until it is made it is on its way.
+    world.run(Command::ReissueInvites { user: user(BUYER) });
+    assert_eq!(world.membership(BUYER).unwrap().invite, None);
+    assert_eq!(way_in(&world), WayIn::Making);
+    life::work(&mut world);
+    assert!(matches!(way_in(&world), WayIn::Link(_)));
+}
+
+#[test]
+fn a_price_that_cannot_be_paid_is_said_and_other_plans_are_offered_to_members_where_there_are_some() {
+    let mut world = World::new();
+    let from = OrderFrom::Plan { channel_id: world.channel, plan_id: plan(&world, "Month") };
+    let create =
+        Command::CreateOrder { from, user: Some(user(BUYER)), source: OrderSource::Bot, wants_invoice: true };
+    let Outcome::Order(order) = world.run(create) else { panic!() };
+    let job = world.claim().into_iter().find(|job| job.kind.name() == "create_invoice").unwrap();
+    let failure = Failure::BelowMinimum { minimum: None, error: "too small".into() };
+    world.finish(&job, JobOutcome::Failed(failure));
+    assert_eq!(Face::of(world.now, &world.rows, order), Some(Face::Unpayable));
+
+    life::member(&mut world, BUYER, PlanDuration::Days(3));
+    let others = |world: &mut World| {
+        let order = buy(world, "Month");
+        match Face::of(world.now, &world.rows, order) {
+            Some(Face::Waiting { others, .. }) => others,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(others(&mut world));
+    for label in ["Week", "Fortnight", "Year", "Life"] {
+        let (channel_id, plan_id) = (world.channel, plan(&world, label));
+        world.run(Command::RetirePlan { channel_id, plan_id, actor: "cli:x".into() });
+    }
+    assert!(!others(&mut world));
 }
 
 #[test]

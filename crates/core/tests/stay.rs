@@ -211,6 +211,25 @@ fn a_removal_that_was_given_up_is_over_when_the_member_leaves_by_themselves() {
     assert_eq!(work(&mut world), []);
 }
 
+#[test]
+fn whom_a_person_has_banned_is_not_written_down_as_free_to_come() {
+    for (before, after) in [(Standing::Inside, Standing::Outside), (Standing::Banned, Standing::Banned)] {
+        let mut world = World::new();
+        member(&mut world, BUYER, PlanDuration::Days(30));
+        seen(&mut world, BUYER, before);
+        world.now += days(31);
+        let done = work(&mut world);
+        let keeps = done.iter().find_map(|act| match act {
+            Action::Remove { keeps_ban, .. } => Some(*keeps_ban),
+            _ => None,
+        });
+        assert_eq!(keeps, Some(before == Standing::Banned));
+        assert!(world.membership(BUYER).unwrap().removed_at.is_some());
+        let known = world.rows.presences.get(&(world.channel, user(BUYER))).unwrap();
+        assert_eq!(known.standing, Some(after));
+    }
+}
+
 /// A channel with so many members whose time ends at once.
 fn crowd(policies: MembershipPolicies, count: i64) -> World {
     let mut world = World::with(Policies { membership: policies, ..Policies::default() });
