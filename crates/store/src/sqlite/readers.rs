@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use tokio::sync::Semaphore;
@@ -14,6 +15,8 @@ use crate::writer::Failure;
 
 /// How many may read at once. Each holds a connection of about 2 MB with its cache; more would not be faster on one disk.
 const READERS_MAX: u32 = 4;
+/// How long a read waits for its turn, as on PostgreSQL: less than anybody waits for a page. While a disk hangs they would pile up.
+const READER_WAIT: Duration = Duration::from_secs(2);
 
 /// The pool.
 #[derive(Clone)]
@@ -47,7 +50,8 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<V, Failure> + Send + 'static,
     ) -> Result<V, StoreError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
+        let turn = tokio::time::timeout(READER_WAIT, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = turn.map_err(|_| busy())?.map_err(|_| closed())?;
         let readers = self.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -111,4 +115,37 @@ impl Readers {
 
 fn closed() -> StoreError {
     StoreError::Unavailable { what: "the store is closed".to_owned() }
+}
+
+fn busy() -> StoreError {
+    let waited = READER_WAIT.as_secs();
+    StoreError::Unavailable { what: format!("too many reads at once: this one had no turn in {waited} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open;
+    use super::super::sync::{Syncs, sync};
+    use super::*;
+    use crate::OpenOptions;
+    use crate::queue::Audience;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_finds_no_turn_is_told_so_and_the_next_one_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("read.db");
+        let (_connection, _checkpoints) = open::open(&path, OpenOptions::default()).unwrap();
+        let syncs = Syncs::start(&path, Audience::empty(), sync).unwrap();
+        let readers = Readers::new(path, syncs.safe());
+        let held = Arc::clone(&readers.permits).acquire_many_owned(READERS_MAX).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let told = readers.read_at_once(|_| Ok(())).await;
+        assert!(
+            matches!(&told, Err(StoreError::Unavailable { what }) if what.contains("too many reads")),
+            "{told:?}"
+        );
+        assert_eq!(begun.elapsed().as_secs(), READER_WAIT.as_secs());
+        drop(held);
+        assert_eq!(readers.read_at_once(|_| Ok(7)).await, Ok(7));
+    }
 }
