@@ -89,6 +89,12 @@ impl Membership {
         self.status != MembershipStatus::Revoked && self.removal_due(grace).is_none_or(|at| now < at)
     }
 
+    /// Whether its end was dealt with: its member was shown out, or may be inside without it. Until a renewal, nothing is left to be done.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.status == MembershipStatus::Expired || self.removed_at.is_some()
+    }
+
     /// When the member is to be shown out; `None` for a lifetime. A revoked membership has no grace.
     #[must_use]
     pub fn removal_due(&self, grace: SignedDuration) -> Option<Timestamp> {

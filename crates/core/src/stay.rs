@@ -41,10 +41,7 @@ pub fn is_stranger(now: Timestamp, snapshot: &Snapshot, channel: &Channel, user:
     match snapshot.membership_of(channel.id, user) {
         None => true,
         // Whose removal is still to come is shown out by it, not by the guard.
-        Some(membership) => {
-            !membership.entitles(now, channel.policies.grace())
-                && (membership.status == MembershipStatus::Expired || membership.removed_at.is_some())
-        }
+        Some(membership) => !membership.entitles(now, channel.policies.grace()) && membership.is_closed(),
     }
 }
 

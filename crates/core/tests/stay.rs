@@ -230,6 +230,27 @@ fn whom_a_person_has_banned_is_not_written_down_as_free_to_come() {
     }
 }
 
+/// What Telegram tells of a removal may be worked in beside the removal's own outcome, and then asks for the job once more.
+#[test]
+fn f44_an_end_that_was_dealt_with_is_not_dealt_with_again() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    world.now += days(31);
+    let done = work(&mut world);
+    assert_eq!((removed(&done).len(), farewells(&done)), (1, 1));
+    world.now += hours(1);
+    let membership_id = world.membership(BUYER).unwrap().id;
+    world.run(Command::LookAtEnd { membership_id });
+    assert!(
+        world
+            .rows
+            .jobs
+            .values()
+            .any(|job| job.kind.name() == "end_membership" && job.state == JobState::Ready)
+    );
+    assert_eq!(work(&mut world), []);
+}
+
 /// A channel with so many members whose time ends at once.
 fn crowd(policies: MembershipPolicies, count: i64) -> World {
     let mut world = World::with(Policies { membership: policies, ..Policies::default() });

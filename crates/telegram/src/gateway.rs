@@ -130,7 +130,7 @@ impl Gateway {
     }
 
     /// The same, for messages that are not worth a long wait: all of them together wait for the limits of their chats no longer than this,
-    /// from now on. What could go only later is refused at once, with [`Error::RetryAfter`].
+    /// from now on. What could go only later is refused at once, with [`crate::Error::RetryAfter`].
     #[must_use]
     pub fn patient_for(&self, wait: Duration) -> Self {
         Self { deadline: Some(Instant::now() + wait), ..self.clone() }

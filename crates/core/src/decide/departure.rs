@@ -41,6 +41,11 @@ pub(super) fn ended(
     let due = membership.removal_due(channel.policies.grace());
     let is_due = due.is_some_and(|at| at <= work.now);
     let mut keep = |removing: bool| job.kind = JobKind::EndMembership { membership_id, removing };
+    if membership.is_closed() {
+        // Asked for again in the moment in which it was done: once is enough, and nobody is told goodbye twice.
+        keep(false);
+        return None;
+    }
     if removing && matches!(outcome, JobOutcome::Done | JobOutcome::NotRemovable) {
         keep(false);
         if is_due {
@@ -289,9 +294,8 @@ pub(super) fn freeze(
 
 /// A member has left, or was banned by hand. A removal that is due, also one that was given up, has nothing left to do but to note it.
 pub(super) fn left(work: &mut Work<'_>, channel: &Channel, membership: &Membership) {
-    let is_closed = membership.status == MembershipStatus::Expired || membership.removed_at.is_some();
     let due = membership.removal_due(channel.policies.grace());
-    if !is_closed && due.is_some_and(|at| at <= work.now) {
+    if !membership.is_closed() && due.is_some_and(|at| at <= work.now) {
         arm(work, membership.id, membership.channel_id);
     }
 }

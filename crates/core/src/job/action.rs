@@ -272,7 +272,9 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
             let due = membership.removal_due(channel.policies.grace()).is_some_and(|at| at <= now)
                 || !Safeguard::RemovalRecheck.stands();
             let stays = is_frozen(snapshot, channel.id) || stay::is_guest(snapshot, channel, membership.user);
-            if due && *removing && !stays {
+            if membership.is_closed() {
+                Action::Nothing
+            } else if due && *removing && !stays {
                 let keeps_ban = stay::is_banned(snapshot, channel.id, membership.user);
                 Action::Remove { chat: channel.private_chat, user: membership.user, keeps_ban }
             } else if due && !*removing && stay::needs_count(now, snapshot, channel, membership.user) {
