@@ -574,6 +574,17 @@ fn rights_missing(world: &World) -> Option<Attention> {
     world.rows.attention_on(Subject::Channel(world.channel), Reason::RightsMissing).cloned()
 }
 
+/// The job that waits for the right to make a link, held.
+fn held_link(world: &mut World) -> Job {
+    world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap()
+}
+
+/// The right is there after all.
+fn make_link(world: &mut World, job: &Job) {
+    let Action::CreateInvite { chat, .. } = action(world.now, &world.rows, job) else { panic!("{job:?}") };
+    world.finish(job, JobOutcome::InviteCreated { chat, link: LINK.into() });
+}
+
 /// Nobody sells here in particular, so there are only the operators to hear of it.
 fn without_owner() -> World {
     let mut world = World::new();
@@ -674,11 +685,9 @@ fn f44_a_right_whose_return_nobody_told_is_off_the_list_when_a_job_went_through(
     paid(&mut world, 1);
     refused(&mut world);
     world.now += SignedDuration::from_mins(RIGHTS_WAIT_MINUTES);
-    let job =
-        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
-    let Action::CreateInvite { chat, .. } = action(world.now, &world.rows, &job) else { panic!("{job:?}") };
+    let job = held_link(&mut world);
     assert_eq!(world.open_reasons(), [Reason::RightsMissing]);
-    world.finish(&job, JobOutcome::InviteCreated { chat, link: LINK.into() });
+    make_link(&mut world, &job);
     assert_eq!(world.open_reasons(), []);
     // And it is gone again.
     paid(&mut world, 2);
@@ -715,10 +724,8 @@ fn f44_a_right_that_is_gone_again_before_it_is_told_again_is_on_the_list() {
     paid(&mut world, 1);
     refused(&mut world);
     world.now += SignedDuration::from_mins(RIGHTS_WAIT_MINUTES);
-    let job =
-        world.claim().into_iter().find(|job| matches!(job.kind, JobKind::DeliverAccess { .. })).unwrap();
-    let Action::CreateInvite { chat, .. } = action(world.now, &world.rows, &job) else { panic!("{job:?}") };
-    world.finish(&job, JobOutcome::InviteCreated { chat, link: LINK.into() });
+    let job = held_link(&mut world);
+    make_link(&mut world, &job);
     assert_eq!(world.open_reasons(), []);
     let told = lost(&world);
     refused(&mut world);
