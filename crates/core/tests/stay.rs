@@ -16,7 +16,7 @@ use tollhouse_core::removal::RunState;
 use world::life::{
     farewells, grant, hours, live, member, reminders, removed, resolve, seen, thaw, work, work_with,
 };
-use world::{BUYER, World, days, user};
+use world::{BUYER, Note, World, days, user};
 
 /// No reminder.
 const NONE: [bool; 0] = [];
@@ -249,6 +249,26 @@ fn f44_an_end_that_was_dealt_with_is_not_dealt_with_again() {
             .any(|job| job.kind.name() == "end_membership" && job.state == JobState::Ready)
     );
     assert_eq!(work(&mut world), []);
+}
+
+/// A refund of the last of two periods leaves an end that lies further back; who is out already is out.
+#[test]
+fn f44_who_was_shown_out_is_not_shown_out_again_for_a_refund() {
+    let mut world = World::new();
+    for payment in [1, 2] {
+        world.notify(&Note::new(payment, "finished", "PGP-6271402111|-1003016667267"));
+    }
+    work(&mut world);
+    seen(&mut world, BUYER, Standing::Inside);
+    world.now += days(61);
+    assert_eq!(removed(&work(&mut world)).len(), 1);
+    let removed_at = world.membership(BUYER).unwrap().removed_at;
+    world.now += days(1);
+    world.notify(&Note::new(2, "refunded", "PGP-6271402111|-1003016667267"));
+    let done = work(&mut world);
+    assert_eq!((removed(&done).len(), farewells(&done)), (0, 0));
+    let membership = world.membership(BUYER).unwrap();
+    assert_eq!((membership.status, membership.removed_at), (MembershipStatus::Expired, removed_at));
 }
 
 /// A channel with so many members whose time ends at once.

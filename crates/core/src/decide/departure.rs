@@ -41,9 +41,15 @@ pub(super) fn ended(
     let due = membership.removal_due(channel.policies.grace());
     let is_due = due.is_some_and(|at| at <= work.now);
     let mut keep = |removing: bool| job.kind = JobKind::EndMembership { membership_id, removing };
-    if membership.is_closed() {
-        // Asked for again in the moment in which it was done: once is enough, and nobody is told goodbye twice.
+    if is_due && membership.is_closed() {
+        // Asked for again in the moment in which it was done, or its end was moved back by a refund: once is enough, and nobody is told
+        // goodbye twice.
         keep(false);
+        if membership.status == MembershipStatus::Grace {
+            membership.status = MembershipStatus::Expired;
+            membership.updated_at = work.now;
+            work.snapshot.memberships.put(membership_id, membership);
+        }
         return None;
     }
     if removing && matches!(outcome, JobOutcome::Done | JobOutcome::NotRemovable) {
