@@ -125,7 +125,8 @@ pub struct Lease {
 }
 
 /// A job to be armed: made if there is none of its kind and subject, brought forward if it waits, revived if it is over. While a worker
-/// holds it only its time moves on: its next step looks at the present state anyway, and one that ends without effect runs again.
+/// holds it only its time moves on: its next step looks at the present state anyway, and one that ends without effect, or whose effect does
+/// not answer what was asked for meanwhile, runs again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArmJob {
     /// Its id, if it is made.

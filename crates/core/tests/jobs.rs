@@ -6,9 +6,12 @@ mod world;
 use tollhouse_core::attention::{Reason, Resolution};
 use tollhouse_core::command::{Command, Member, OrderFrom, Outcome};
 use tollhouse_core::id::OrderId;
-use tollhouse_core::job::{Failure, Job, JobKind, JobState, Outcome as JobOutcome};
+use tollhouse_core::job::{Action, Failure, Job, JobKind, JobState, Outcome as JobOutcome};
+use tollhouse_core::membership_policy::{MembershipPolicies, StrangerPolicy};
 use tollhouse_core::order::{InvoiceProblem, OrderSource};
-use world::life::{chat, grant, hours, resolve, work};
+use tollhouse_core::policy::Policies;
+use tollhouse_core::presence::Standing;
+use world::life::{chat, grant, hours, resolve, seen, work};
 use world::{BUYER, Note, World, user};
 
 /// The job of this kind that is held now.
@@ -103,4 +106,65 @@ fn f36_a_request_that_was_gone_says_so_at_its_job() {
     world.finish(&job, JobOutcome::RequestGone);
     assert_eq!(row(&world, &job).state, JobState::Done);
     assert!(row(&world, &job).last_error.as_ref().unwrap().contains("withdrawn"));
+}
+
+/// A grant whose invite is there and whose message is about to be sent, 20 days after the link was made.
+fn message_on_its_way(world: &mut World) -> Job {
+    world.run(grant(world, BUYER, tollhouse_core::channel::PlanDuration::Days(90)));
+    let job = held(world, "deliver_access");
+    world.finish(&job, JobOutcome::InviteCreated { chat: chat(), link: "https://t.me/+first".into() });
+    world.now += hours(20 * 24);
+    held(world, "deliver_access")
+}
+
+#[test]
+fn f37_a_new_link_that_is_asked_for_while_the_message_goes_out_is_sent_after_it() {
+    let mut world = World::new();
+    let job = message_on_its_way(&mut world);
+    world.run(Command::ReissueInvites { user: user(BUYER) });
+    world.finish(&job, JobOutcome::Done);
+    assert_eq!(row(&world, &job).state, JobState::Ready);
+    let sent: Vec<Action> = work(&mut world);
+    let links = sent.iter().filter(|act| matches!(act, Action::SendAccess { .. })).count();
+    assert_eq!((links, row(&world, &job).state), (1, JobState::Done), "{sent:?}");
+    assert!(world.membership(BUYER).unwrap().invite.is_some());
+}
+
+#[test]
+fn f42_who_starts_the_bot_while_the_message_goes_out_reads_it_once() {
+    let mut world = World::new();
+    let job = message_on_its_way(&mut world);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    world.finish(&job, JobOutcome::Done);
+    assert_eq!(row(&world, &job).state, JobState::Done);
+    let sent = work(&mut world);
+    assert!(!sent.iter().any(|act| matches!(act, Action::SendAccess { .. })), "{sent:?}");
+}
+
+#[test]
+fn a_stranger_who_comes_back_while_they_are_shown_out_is_shown_out_again() {
+    for outcome in [JobOutcome::Done, JobOutcome::Nothing, JobOutcome::NotRemovable] {
+        let policies =
+            MembershipPolicies { strangers: StrangerPolicy::Remove, ..MembershipPolicies::default() };
+        let mut world = World::with(Policies { membership: policies, ..Policies::default() });
+        seen(&mut world, 666, Standing::Inside);
+        let job = held(&mut world, "expel_stranger");
+        seen(&mut world, 666, Standing::Inside);
+        world.finish(&job, outcome);
+        let shown_out = work(&mut world);
+        assert!(shown_out.iter().any(|act| matches!(act, Action::Remove { .. })), "{shown_out:?}");
+        assert_eq!(row(&world, &job).state, JobState::Done);
+    }
+}
+
+#[test]
+fn f42_what_is_asked_for_while_its_job_is_given_up_is_tried_again() {
+    let mut world = World::new();
+    let job = message_on_its_way(&mut world);
+    world.run(Command::UserStarted { user: user(BUYER) });
+    world.finish(&job, JobOutcome::Failed(Failure::Permanent { error: "no".into() }));
+    assert_eq!((row(&world, &job).state, world.open_reasons()), (JobState::Ready, vec![]));
+    let again = held(&mut world, "deliver_access");
+    world.finish(&again, JobOutcome::Failed(Failure::Permanent { error: "no".into() }));
+    assert_eq!((row(&world, &job).state, world.open_reasons()), (JobState::Dead, vec![Reason::JobDead]));
 }

@@ -235,8 +235,7 @@ fn touched_orders(
 
 /// One row cannot be written twice in a statement: several arms of one job become one. The earliest time holds; what is run is what
 /// the first one says that may revive. That is as if they had come one after another, but for a job that is held: it then shows the
-/// earliest of the times and not the latest, which is as good a sign that it was asked for again, since what is asked for again is asked for
-/// later than it was due.
+/// earliest of the times and not the latest, which is as good a sign that it was asked for again.
 fn merge_arms(arms: Vec<ArmJob>) -> Vec<Arm> {
     let mut merged: BTreeMap<(&'static str, String), ArmJob> = BTreeMap::new();
     for arm in arms {

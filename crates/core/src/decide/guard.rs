@@ -121,9 +121,12 @@ pub(super) fn expelled(
     channel_id: ChannelId,
     user: TelegramUserId,
     outcome: &JobOutcome,
+    asked_again: bool,
 ) -> Option<Timestamp> {
     let channel = work.snapshot.channels.get(&channel_id).cloned()?;
     match outcome {
+        // They were seen inside while they were being shown out: perhaps after that. Once more does no harm to who is outside.
+        _ if asked_again => Some(work.now),
         JobOutcome::Done => {
             note(work, channel_id, user, Standing::Outside, work.now);
             let subject = Subject::Member { channel_id, user }.to_string();

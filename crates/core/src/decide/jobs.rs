@@ -58,16 +58,15 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
         return Outcome::LeaseLost;
     }
     job.lease = None;
+    // Arming a job that is held only moves its time on.
+    let asked_again = job.run_at > claimed.run_at;
     if claimed.is_held()
         && !matches!(outcome, JobOutcome::Failed(_) | JobOutcome::Migrated { .. } | JobOutcome::Nothing)
     {
         rights::worked(work, claimed);
     }
     match outcome {
-        JobOutcome::Failed(failure) => {
-            let asked_again = job.run_at > claimed.run_at;
-            fail(work, job, failure, asked_again);
-        }
+        JobOutcome::Failed(failure) => fail(work, job, failure, asked_again),
         JobOutcome::Migrated { to } => migrated(work, job, *to),
         outcome => {
             job.last_error = None;
@@ -90,7 +89,7 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                     None
                 }
                 JobKind::DeliverAccess { grant_id, membership_id } => {
-                    delivered(work, grant_id, membership_id, outcome)
+                    delivered(work, grant_id, membership_id, outcome, asked_again)
                 }
                 JobKind::AnswerJoinRequest { channel_id, user, .. } => {
                     // Whoever was turned away asks why: the row is what is left of it.
@@ -106,7 +105,7 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 }
                 JobKind::SayFarewell { .. } => None,
                 JobKind::ExpelStranger { channel_id, user } => {
-                    guard::expelled(work, channel_id, user, outcome)
+                    guard::expelled(work, channel_id, user, outcome, asked_again)
                 }
                 JobKind::OfferSetup { .. } => None,
                 JobKind::WakeHeld { channel_id } => rights::wake(work, channel_id),
@@ -193,6 +192,10 @@ fn put(work: &mut Work<'_>, mut job: Job, next: Option<Timestamp>) {
 }
 
 fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool) {
+    if asked_again {
+        // As for one that had been given up just before: what was asked for meanwhile may be what mends it.
+        job.attempt = 0;
+    }
     let is_over = job.ends_with(failure);
     let wait = match failure {
         Failure::Later { seconds } => {
@@ -227,7 +230,7 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
         | Failure::Unreachable { error } => {
             job.last_error = Some(bounded(error));
             job.attempt += 1;
-            None
+            asked_again.then_some(SignedDuration::ZERO)
         }
     };
     let problem = match (wait, failure) {
@@ -324,6 +327,7 @@ fn delivered(
     grant_id: GrantId,
     membership_id: MembershipId,
     outcome: &JobOutcome,
+    asked_again: bool,
 ) -> Option<Timestamp> {
     match outcome {
         JobOutcome::InviteCreated { chat, link } => {
@@ -346,9 +350,11 @@ fn delivered(
             told(work, grant_id, membership_id);
             reminders::arm(work, membership_id);
             guard::access_delivered(work, membership_id);
-            None
+            // A new link was asked for while the message with the one before was on its way: it is made and sent. Without that, who asked
+            // for what they were just being sent, as with /start, would read it twice.
+            (asked_again && !has_usable_invite(work, membership_id)).then_some(work.now)
         }
-        _ => None,
+        _ => asked_again.then_some(work.now),
     }
 }
 

@@ -172,7 +172,7 @@ impl World {
                     ..job
                 },
                 Some(job) if job.state == JobState::Leased && arm.revive => {
-                    Job { run_at: job.run_at.max(arm.run_at), ..job }
+                    Job { run_at: arm.run_at.max(job.run_at + SignedDuration::from_micros(1)), ..job }
                 }
                 Some(job) => job,
             };

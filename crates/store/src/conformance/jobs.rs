@@ -137,9 +137,17 @@ pub async fn arming_follows_the_state_of_the_job(database: &dyn Fresh) {
     world.run(start.clone()).await;
     let leased: Vec<Job> = all(&world).await.into_iter().filter(|job| job.id == newest.id).collect();
     assert_eq!(leased[0].lease, newest.lease);
+    assert!(
+        leased[0].run_at > newest.run_at,
+        "its holder sees that it was asked for again, in the same instant"
+    );
     for job in &mine {
         world.run(finish(job, JobOutcome::Nothing)).await;
     }
+    // The one that was asked for again had its way to the end, without effect.
+    let again: Vec<Job> = claim(&world, 100).await;
+    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), [newest.id]);
+    world.run(finish(&again[0], JobOutcome::Nothing)).await;
     world.clock.advance(SignedDuration::from_secs(5));
     world.run(start).await;
     let revived: Vec<Job> =

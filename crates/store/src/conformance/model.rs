@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use tollhouse_core::attention::Subject;
 use tollhouse_core::audit::{GENESIS, Sealed};
 use tollhouse_core::command::{Command, Outcome, Refusal};
@@ -91,7 +92,10 @@ impl Model {
                     finished_at: None,
                     ..job
                 },
-                JobState::Leased if arm.revive => Job { run_at: job.run_at.max(arm.run_at), ..job },
+                JobState::Leased if arm.revive => {
+                    let later = job.run_at.checked_add(SignedDuration::from_micros(1)).unwrap_or(job.run_at);
+                    Job { run_at: arm.run_at.max(later), ..job }
+                }
                 JobState::Done | JobState::Dead | JobState::Leased => job,
             },
         };

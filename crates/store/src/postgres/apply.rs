@@ -24,10 +24,11 @@ fn array_type(kind: Kind) -> &'static str {
     }
 }
 
-/// A job that waits is brought forward; with [`ARM_REVIVE`] one that is over runs again, and one that is held gets the new time, by which
-/// its holder's outcome shows that it was asked for again meanwhile.
+/// A job that waits is brought forward; with [`ARM_REVIVE`] one that is over runs again, and one that is held gets a later time, by
+/// which its holder's outcome shows that it was asked for again meanwhile: later also if the asking process' clock is behind.
 const ARM_CONFLICT: &str = " ON CONFLICT (kind, subject) DO UPDATE SET
-  run_at = excluded.run_at,
+  run_at = CASE WHEN jobs.state = 'leased'
+    THEN greatest(excluded.run_at, jobs.run_at + interval '1 microsecond') ELSE excluded.run_at END,
   payload = CASE WHEN jobs.state IN ('done', 'dead') THEN excluded.payload ELSE jobs.payload END,
   attempt = CASE WHEN jobs.state IN ('done', 'dead') THEN 0 ELSE jobs.attempt END,
   last_error = CASE WHEN jobs.state IN ('done', 'dead') THEN NULL ELSE jobs.last_error END,
@@ -35,8 +36,7 @@ const ARM_CONFLICT: &str = " ON CONFLICT (kind, subject) DO UPDATE SET
   state = CASE WHEN jobs.state = 'leased' THEN 'leased' ELSE 'ready' END
 WHERE (jobs.state = 'ready' AND excluded.run_at < jobs.run_at)";
 /// What is added to [`ARM_CONFLICT`] for a job that may run again.
-const ARM_REVIVE: &str =
-    " OR jobs.state IN ('done', 'dead') OR (jobs.state = 'leased' AND excluded.run_at > jobs.run_at)";
+const ARM_REVIVE: &str = " OR jobs.state <> 'ready'";
 
 /// The last lock that is taken, since every process takes it.
 const LOCK_AUDIT_HEAD: &str = "SELECT sequence, hash FROM audit_head WHERE id = 1 FOR NO KEY UPDATE";

@@ -86,18 +86,18 @@ fn update(table: &Table, is_set: impl Fn(Change) -> bool) -> String {
     sql
 }
 
-/// A job that waits is brought forward. If `?14` says so, one that is over runs again, and one that is held gets the new time, by which its
-/// holder's outcome shows that it was asked for again meanwhile. Apart from the insert: most arms are new jobs, and an upsert costs
+/// A job that waits is brought forward. If `?14` says so, one that is over runs again, and one that is held gets a later time, by which its
+/// holder's outcome shows that it was asked for again meanwhile: later also if the asking process' clock is behind. Apart from the insert: most arms are new jobs, and an upsert costs
 /// twice as much as an insert that does nothing when the job is there.
 const ARM_AGAIN: &str = "UPDATE jobs SET
   payload = iif(state IN ('done', 'dead'), ?5, payload),
-  run_at = ?7,
+  run_at = iif(state = 'leased', max(?7, run_at + 1), ?7),
   attempt = iif(state IN ('done', 'dead'), 0, attempt),
   last_error = iif(state IN ('done', 'dead'), NULL, last_error),
   finished_at = NULL,
   state = iif(state = 'leased', 'leased', 'ready')
 WHERE kind = ?2 AND subject = ?3 AND (
-  (state = 'ready' AND ?7 < run_at) OR (?14 AND (state IN ('done', 'dead') OR (state = 'leased' AND ?7 > run_at)))
+  (state = 'ready' AND ?7 < run_at) OR (?14 AND state <> 'ready')
 )";
 /// The number of the parameter `revive` in [`ARM_AGAIN`]: behind the columns of `jobs`.
 const REVIVE_PARAMETER: usize = 14;
