@@ -1,8 +1,9 @@
 //! Configuration: one TOML file and the environment, which wins. A wrong value stops the start and is named, with what to mend (I10, F07).
 
 mod policies;
+mod source;
+mod value;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -16,30 +17,21 @@ use tollhouse_telegram::{API_URL_DEFAULT, ChatId, Limits};
 use url::Url;
 
 pub use policies::share;
+use source::{Values, read_environment, read_file};
+use value::{
+    base_url, bot_token, chats, database_url, fixed, interval, log_filter, log_format, networks, secret,
+    secrets, socket_address, telegram_mode, yes_or_no,
+};
 
-/// The environment's prefix; the file has the same names in lower case without it.
-const PREFIX: &str = "TOLLHOUSE_";
 /// The file that is read if there is one and no other is named.
 const FILE_DEFAULT: &str = "tollhouse.toml";
 /// The database if none is named, in the working folder.
 const DATABASE_FILE_DEFAULT: &str = "tollhouse.db";
 /// Where NOWPayments is, its own sandbox, too.
 const PROVIDER_DOMAIN: &str = "nowpayments.io";
-/// What the tests use is none of the configuration's business.
-const IGNORED_PREFIX: &str = "TOLLHOUSE_TEST_";
 /// How often the provider is asked for what is missing, in seconds, if nothing else is said. A buyer whose page is open is looked after
 /// at once; for the others five minutes are bearable, and an account with a few hundred payments a week costs one question each time.
 pub const RECONCILE_INTERVAL_SECONDS_DEFAULT: i64 = 300;
-/// The shortest interval, in seconds: the provider's limits are not documented, and nobody is helped by more.
-const RECONCILE_INTERVAL_SECONDS_MIN: i64 = 10;
-/// The longest interval, in seconds: a day. Whoever waits longer has no safety net.
-const RECONCILE_INTERVAL_SECONDS_MAX: i64 = 24 * 3600;
-/// Most operators that are told. Each is one more message for every sale; a group takes any number of people.
-const OPERATORS_MAX: usize = 10;
-/// How many letters a key may be wrong in for another to be what is meant; more than this it is another word.
-const SLIPS_MAX: usize = 2;
-/// Largest configuration or secret file, in bytes.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Every key but the policies', as it stands in the file. `…_file` reads the value from a path.
 const KEYS: &[&str] = &[
@@ -180,31 +172,6 @@ impl ConfigError {
     }
 }
 
-struct Given {
-    /// Where it stands, for the error.
-    from: String,
-    text: String,
-}
-
-/// The values as given, before they are understood.
-struct Values(BTreeMap<&'static str, Given>);
-
-impl Values {
-    fn take(&mut self, key: &str) -> Option<Given> {
-        self.0.remove(key)
-    }
-
-    fn parse<T>(
-        &mut self,
-        key: &str,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, ConfigError> {
-        self.take(key)
-            .map(|given| read(&given.text).map_err(|problem| ConfigError::new(given.from, problem)))
-            .transpose()
-    }
-}
-
 impl Config {
     /// Whether no database is named, and there is none where it is then looked for.
     #[must_use]
@@ -219,7 +186,7 @@ impl Config {
     /// # Errors
     /// The first key that is unknown, empty or wrong.
     pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let mut values = BTreeMap::new();
+        let mut values = Values::default();
         let default = PathBuf::from(FILE_DEFAULT);
         match file {
             Some(path) => read_file(path, &mut values)?,
@@ -229,7 +196,7 @@ impl Config {
         read_environment(environment, &mut values)?;
         let port =
             environment.iter().find(|(name, _)| name == "PORT").map(|(_, value)| value.trim().to_owned());
-        Self::understand(Values(values), port.as_deref())
+        Self::understand(values, port.as_deref())
     }
 
     /// The configuration of these values alone, named as in the environment: no file, no `PORT`.
@@ -237,9 +204,9 @@ impl Config {
     /// # Errors
     /// As for [`Config::load`].
     pub fn from_values(values: &[(String, String)]) -> Result<Self, ConfigError> {
-        let mut understood = BTreeMap::new();
-        read_environment(values, &mut understood)?;
-        Self::understand(Values(understood), None)
+        let mut given = Values::default();
+        read_environment(values, &mut given)?;
+        Self::understand(given, None)
     }
 
     fn understand(mut values: Values, port: Option<&str>) -> Result<Self, ConfigError> {
@@ -358,269 +325,6 @@ impl Nowpayments {
             format!("TOLLHOUSE_NOWPAYMENTS_{missing}"),
             format!("missing; it is needed together with TOLLHOUSE_NOWPAYMENTS_{given}, or leave both away"),
         ))
-    }
-}
-
-/// The names of all keys.
-fn known_keys() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().chain(policies::KEYS).copied()
-}
-
-fn read_file(path: &Path, values: &mut BTreeMap<&'static str, Given>) -> Result<(), ConfigError> {
-    let name = path.display().to_string();
-    let text = read_bounded(path).map_err(|problem| ConfigError::new(&name, problem))?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error| ConfigError::new(&name, format!("not TOML: {}", place_of(&text, &error))))?;
-    for (key, value) in table {
-        let from = format!("{key} in {name}");
-        let text = match value {
-            toml::Value::String(text) => text,
-            toml::Value::Integer(number) => number.to_string(),
-            toml::Value::Float(number) => number.to_string(),
-            toml::Value::Boolean(flag) => flag.to_string(),
-            toml::Value::Array(items) => items
-                .iter()
-                .map(|item| {
-                    item.as_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| ConfigError::new(&from, "a list holds texts only"))
-                })
-                .collect::<Result<Vec<_>, _>>()?
-                .join(","),
-            _ => return Err(ConfigError::new(from, "must be a text, a number or a list of texts")),
-        };
-        put(&key, from, &text, values)?;
-    }
-    Ok(())
-}
-
-/// What is wrong with a file, and in which line. The error's own text quotes the line, which may hold a secret (S10).
-fn place_of(text: &str, error: &toml::de::Error) -> String {
-    let line =
-        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-    let what = error.message().trim_end();
-    line.map_or_else(|| what.to_owned(), |line| format!("line {line}: {what}"))
-}
-
-fn read_environment(
-    environment: &[(String, String)],
-    values: &mut BTreeMap<&'static str, Given>,
-) -> Result<(), ConfigError> {
-    let mut given = BTreeMap::new();
-    for (name, value) in environment {
-        let Some(key) = name.strip_prefix(PREFIX) else { continue };
-        if name.starts_with(IGNORED_PREFIX) {
-            continue;
-        }
-        put(&key.to_lowercase(), name.clone(), value, &mut given)?;
-    }
-    values.extend(given);
-    Ok(())
-}
-
-/// Takes one value: trimmed (F98), from a file where the key says so, of a key that we know.
-fn put(
-    key: &str,
-    from: String,
-    text: &str,
-    values: &mut BTreeMap<&'static str, Given>,
-) -> Result<(), ConfigError> {
-    let (key, is_path) = match key.strip_suffix("_file") {
-        Some(stem) if !known_keys().any(|known| known == key) => (stem, true),
-        _ => (key, false),
-    };
-    let Some(known) = known_keys().find(|known| *known == key) else {
-        let near =
-            nearest(key).map_or_else(String::new, |near| format!("; did you mean {}?", like(&from, near)));
-        return Err(ConfigError::new(from, format!("no such key{near}")));
-    };
-    let text = if is_path {
-        read_bounded(Path::new(text.trim())).map_err(|problem| ConfigError::new(&from, problem))?
-    } else {
-        text.to_owned()
-    };
-    let text = text.trim().to_owned();
-    if text.is_empty() {
-        return Err(ConfigError::new(from, "is empty; give a value or leave it away"));
-    }
-    // By value and by file: which one counts would hang on chance, and a secret that was changed in one place would seem not to be.
-    if let Some(other) = values.get(known).filter(|other| other.from != from) {
-        return Err(ConfigError::new(
-            from,
-            format!("{} is given as well; leave one of them away", other.from),
-        ));
-    }
-    values.insert(known, Given { from, text });
-    Ok(())
-}
-
-fn like(from: &str, key: &str) -> String {
-    if from.starts_with(PREFIX) { format!("{PREFIX}{}", key.to_uppercase()) } else { key.to_owned() }
-}
-
-/// The known key that a wrong one is meant to be: the one that it becomes with one or two letters changed; else the one that shares the
-/// longest beginning with it, at least two words of it.
-fn nearest(wrong: &str) -> Option<&'static str> {
-    let slips = |key: &str| letters_apart(key, wrong);
-    let near = known_keys().min_by_key(|key| slips(key));
-    if let Some(key) = near.filter(|key| slips(key) <= SLIPS_MAX && slips(key) * 3 <= key.len()) {
-        return Some(key);
-    }
-    let shared = |key: &str| key.bytes().zip(wrong.bytes()).take_while(|(a, b)| a == b).count();
-    known_keys().max_by_key(|key| shared(key)).filter(|key| shared(key) >= 4)
-}
-
-/// How many letters must be put in, taken out or changed to make one word of the other.
-fn letters_apart(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, letter) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, beside) in other.bytes().enumerate() {
-            let changed = diagonal + usize::from(letter != beside);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-fn read_bounded(path: &Path) -> Result<String, String> {
-    let size =
-        std::fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(format!("{} is larger than {FILE_BYTES_MAX} bytes", path.display()));
-    }
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080"))
-}
-
-fn base_url(text: &str) -> Result<Url, String> {
-    // Before an @ stands who one is, perhaps with a password, which no message shows.
-    if text.contains('@') {
-        return Err("has an @ in it; give the address alone, such as https://pay.example.org, without a user or a password".to_owned());
-    }
-    let wrong = || format!("{text:?} is not a URL such as https://pay.example.org");
-    let url = Url::parse(text.trim_end_matches('/')).map_err(|_| wrong())?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        // Links below such a path would lead to another host.
-        && !url.path().starts_with("//");
-    if plain { Ok(url) } else { Err(wrong()) }
-}
-
-fn fixed(text: &str) -> Url {
-    #[expect(clippy::unwrap_used, reason = "called with constants only, each of which a test parses")]
-    Url::parse(text).unwrap()
-}
-
-fn database_url(text: &str) -> Result<SecretString, String> {
-    let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-    if known {
-        Ok(text.into())
-    } else {
-        Err("must begin with sqlite://, postgres:// or postgresql://".to_owned())
-    }
-}
-
-fn secret(text: &str) -> Result<SecretString, String> {
-    Ok(text.into())
-}
-
-fn secrets(text: &str) -> Result<Vec<SecretString>, String> {
-    let all: Vec<SecretString> = text.split(',').map(|part| part.trim().into()).collect();
-    if all.iter().any(|secret: &SecretString| secret.expose_secret().is_empty()) {
-        return Err("one of the secrets between the commas is empty".to_owned());
-    }
-    Ok(all)
-}
-
-fn bot_token(text: &str) -> Result<SecretString, String> {
-    let fine = text.split_once(':').is_some_and(|(id, key)| {
-        !id.is_empty()
-            && id.bytes().all(|b| b.is_ascii_digit())
-            && !key.is_empty()
-            && !key.contains(['/', ' '])
-    });
-    if fine { Ok(text.into()) } else { Err("is not a bot token of the form 123456:ABC…".to_owned()) }
-}
-
-fn telegram_mode(text: &str) -> Result<TelegramMode, String> {
-    match text {
-        "polling" => Ok(TelegramMode::Polling),
-        "webhook" => Ok(TelegramMode::Webhook),
-        "off" => Ok(TelegramMode::Off),
-        _ => Err(format!("{text:?} is none of polling, webhook, off")),
-    }
-}
-
-fn interval(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || format!("{text:?} is not a time from 10s to 24h such as 5m");
-    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
-    let seconds_of_unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(wrong()),
-    };
-    let seconds = digits.parse::<i64>().ok().and_then(|count| count.checked_mul(seconds_of_unit));
-    match seconds {
-        Some(seconds)
-            if (RECONCILE_INTERVAL_SECONDS_MIN..=RECONCILE_INTERVAL_SECONDS_MAX).contains(&seconds) =>
-        {
-            Ok(SignedDuration::from_secs(seconds))
-        }
-        _ => Err(wrong()),
-    }
-}
-
-fn networks(text: &str) -> Result<Vec<IpNet>, String> {
-    let network = |text: &str| {
-        text.parse().map_err(|_| format!("{text:?} is not a network such as 10.0.0.0/8 or 2001:db8::/32"))
-    };
-    text.split(',').map(str::trim).map(network).collect()
-}
-
-fn chats(text: &str) -> Result<Vec<ChatId>, String> {
-    let chat = |text: &str| match text.parse::<i64>() {
-        Ok(number) if number != 0 => Ok(ChatId(number)),
-        _ => Err(format!(
-            "{text:?} is no Telegram chat; give the number of an account (1001) or of a group (-1001234567890), several separated by commas"
-        )),
-    };
-    let chats: Vec<ChatId> = text.split(',').map(str::trim).map(chat).collect::<Result<_, _>>()?;
-    if chats.len() > OPERATORS_MAX {
-        return Err(format!("{} chats are named; at most {OPERATORS_MAX} operators are told", chats.len()));
-    }
-    Ok(chats)
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(format!("{text:?} is neither true nor false")),
-    }
-}
-
-fn log_filter(text: &str) -> Result<String, String> {
-    tracing_subscriber::EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|error| format!("{text:?} is not a log filter such as info or tollhouse=debug: {error}"))
-}
-
-fn log_format(text: &str) -> Result<LogFormat, String> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(format!("{text:?} is neither text nor json")),
     }
 }
 

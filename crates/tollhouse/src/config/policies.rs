@@ -5,7 +5,8 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use tollhouse_core::policy::{Policies, PolicyChange};
 
-use super::{ConfigError, Values};
+use super::ConfigError;
+use super::source::Values;
 
 /// The keys, beside those of the rest.
 pub(super) const KEYS: &[&str] = &[
