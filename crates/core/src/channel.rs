@@ -123,12 +123,14 @@ impl Channel {
         self.plans.iter().filter(|plan| plan.active)
     }
 
-    /// The plan that a legacy order of this price bought: the active plan with exactly this price, the shortest if several.
+    /// The plan that a legacy order of this price bought: the active plan with exactly this price, else one that was retired since (F02);
+    /// the shortest if several.
     #[must_use]
     pub fn plan_by_price(&self, price: &Money) -> Option<&Plan> {
-        self.active_plans()
+        self.plans
+            .iter()
             .filter(|plan| plan.price.same_as(price))
-            .min_by_key(|plan| (plan.duration.length().unwrap_or(SignedDuration::MAX), plan.id))
+            .min_by_key(|plan| (!plan.active, plan.duration.length().unwrap_or(SignedDuration::MAX), plan.id))
     }
 
     /// The cheapest active plan in a currency, or in any if none is in it.

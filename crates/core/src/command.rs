@@ -508,6 +508,7 @@ impl Command {
             }
             Self::SetOwner { channel_id, owner, .. } => {
                 needs.changed_channels.insert(*channel_id);
+                needs.owners_of.insert(*channel_id);
                 needs.members.extend(owner.map(|owner| (*channel_id, owner)));
                 needs.presences.extend(owner.map(|owner| (*channel_id, owner)));
             }

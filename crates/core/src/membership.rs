@@ -83,10 +83,13 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// Whether the member may be inside at a moment. Grace counts: nobody is refused before they would be removed.
+    /// Whether the member may be inside at a moment. Grace counts: nobody is refused before they would be removed. Who was shown out has no
+    /// grace left, also where the channel's has become longer since: nobody would show them out a second time.
     #[must_use]
     pub fn entitles(&self, now: Timestamp, grace: SignedDuration) -> bool {
-        self.status != MembershipStatus::Revoked && self.removal_due(grace).is_none_or(|at| now < at)
+        self.status != MembershipStatus::Revoked
+            && !self.is_closed()
+            && self.removal_due(grace).is_none_or(|at| now < at)
     }
 
     /// Whether its end was dealt with: its member was shown out, or may be inside without it. Until a renewal, nothing is left to be done.

@@ -12,8 +12,9 @@ use crate::id::{ChannelId, ClaimToken, LinkId, MessageId, OrderId, PlanId, Teleg
 use crate::money::{Currency, Money};
 
 pub use assess::{Assessment, assess};
-pub(crate) use assess::{grant_holds, nothing_text};
+pub(crate) use assess::{can_be_ruled, nothing_text};
 pub use donation::received;
+pub(crate) use donation::sums;
 
 /// How long an order waits for money before its page says that it has expired, in hours. Money that comes later is honoured
 /// all the same (policy `late`); a floating payment at the provider lives seven days.

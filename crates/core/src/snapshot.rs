@@ -36,8 +36,8 @@ use crate::removal::{RemovalRun, Switch, SwitchName};
 /// 4. `grants` by id and those of the orders; `channels` by id, by chat, and those of the orders, grants, links and memberships,
 ///    always with all their plans;
 /// 5. `memberships` by id, by member, of the orders' buyers, of the grants, of `legacy_members` (in the channel of that public chat),
-///    of `joiners` (in the channel of that private chat), and all of `users`; then every grant of these memberships;
-/// 6. `presences` by member, of `presence_of` and `departures`, and of `joiners`; `runs` by id, and of `departures` the newest of the
+///    of `joiners` (in the channel of that private chat), of `owners_of` (of its owner), and all of `users`; then every grant of these memberships;
+/// 6. `presences` by member, of `presence_of` and `departures`, of `joiners`, and of `owners_of`; `runs` by id, and of `departures` the newest of the
 ///    channel; `switches`, and all of them for `departures`; `bot_chats`; `dialogues`; `offers`, with their links;
 /// 7. the attention items, open or resolved, whose subject is one of the payments, orders, runs, presences or jobs, or one of the channels
 ///    of `rights_of` and `bot_chats`;
@@ -76,6 +76,8 @@ pub struct Needs {
     pub legacy_members: BTreeSet<(PublicChatId, TelegramUserId)>,
     /// Memberships by the channel's private chat and user.
     pub joiners: BTreeSet<(PrivateChatId, TelegramUserId)>,
+    /// The membership of the owner of these channels, and what is known of their presence.
+    pub owners_of: BTreeSet<ChannelId>,
     /// Every membership of a user.
     pub users: BTreeSet<TelegramUserId>,
     /// What is known of somebody's presence.
@@ -136,6 +138,7 @@ impl Needs {
         self.members.extend(other.members);
         self.legacy_members.extend(other.legacy_members);
         self.joiners.extend(other.joiners);
+        self.owners_of.extend(other.owners_of);
         self.users.extend(other.users);
         self.presences.extend(other.presences);
         self.presence_of.extend(other.presence_of);

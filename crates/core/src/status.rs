@@ -164,6 +164,8 @@ pub struct StatusSet(pub u16);
 impl StatusSet {
     /// No status of the provider's, but kept beside them, since it is known in the same way: once and for ever.
     const REFUND_NOTED: u16 = 1 << 12;
+    /// The same: a person has ruled that this money buys the access.
+    const RULED: u16 = 1 << 13;
 
     fn bit(status: &PaymentStatus) -> u16 {
         match status {
@@ -213,6 +215,17 @@ impl StatusSet {
     #[must_use]
     pub fn is_refund_noted(self) -> bool {
         self.0 & Self::REFUND_NOTED != 0
+    }
+
+    /// A person says that this money buys what its order is for.
+    pub fn note_ruling(&mut self) {
+        self.0 |= Self::RULED;
+    }
+
+    /// Whether a person has said that this money buys what its order is for.
+    #[must_use]
+    pub fn is_ruled(self) -> bool {
+        self.0 & Self::RULED != 0
     }
 
     /// Whether money arrived at any time: `finished` or `partially_paid`.

@@ -400,3 +400,95 @@ fn f51_a_group_does_not_become_one_that_another_channel_sells_or_is_offered_in()
     assert_eq!(now.private_chat.get(), PRIVATE_CHAT - 9);
     assert_eq!(now.public_chat.map(PublicChatId::get), Some(PUBLIC_CHAT - 9));
 }
+
+/// Whether they are shown out by what is due now.
+fn are_shown_out(world: &mut World, who: i64) -> bool {
+    removed(&work(world)).contains(&user(who))
+}
+
+fn protected(act: &Action) -> Option<JobOutcome> {
+    matches!(act, Action::Remove { .. }).then_some(JobOutcome::NotRemovable)
+}
+
+#[test]
+fn f03_who_was_shown_out_is_not_let_in_by_a_longer_grace() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    let grace = 48;
+    let gone = live(&mut world, 30 * 24 + i64::from(grace) + 1);
+    assert_eq!(removed(&gone), [user(BUYER)]);
+    let longer = PolicyChange { grace_hours: Some(grace + 72), ..PolicyChange::default() };
+    world.run(Command::SetPolicies {
+        channel_id: world.channel,
+        change: Box::new(longer),
+        actor: "cli:x".into(),
+    });
+    let answer = world.run(Command::ReissueInvites { user: user(BUYER) });
+    assert_eq!(answer, Outcome::Reissued { sent: 0, rested: 0 });
+    // Whoever lets them in all the same has a stranger in the chat, and hears of it.
+    seen(&mut world, BUYER, Standing::Inside);
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
+fn who_was_an_administrator_when_their_money_went_back_is_shown_out_when_they_are_none_any_more() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&world::Note::for_order(1, "finished", order));
+    work(&mut world);
+    seen(&mut world, BUYER, Standing::Admin);
+    world.notify(&world::Note::for_order(1, "refunded", order));
+    work_with(&mut world, protected);
+    assert_eq!(world.open_reasons(), [Reason::AdminStays]);
+    seen(&mut world, BUYER, Standing::Inside);
+    assert!(are_shown_out(&mut world, BUYER));
+    assert!(world.open_reasons().is_empty());
+}
+
+#[test]
+fn whose_money_went_back_while_they_were_a_guest_is_shown_out_when_they_are_none_any_more() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    world.notify(&world::Note::for_order(1, "finished", order));
+    work(&mut world);
+    seen(&mut world, BUYER, Standing::Inside);
+    world.run(whitelist(&world, BUYER, true));
+    world.notify(&world::Note::for_order(1, "refunded", order));
+    assert!(!are_shown_out(&mut world, BUYER));
+    world.run(whitelist(&world, BUYER, false));
+    assert!(are_shown_out(&mut world, BUYER));
+}
+
+#[test]
+fn a_former_owner_without_a_membership_is_a_stranger() {
+    let mut world = World::new();
+    seen(&mut world, OWNER, Standing::Inside);
+    assert!(world.open_reasons().is_empty());
+    world.run(Command::SetOwner {
+        channel_id: world.channel,
+        owner: Some(user(1_002)),
+        reason: "sold".into(),
+        actor: "cli:x".into(),
+    });
+    assert_eq!(world.open_reasons(), [Reason::StrangerInside]);
+}
+
+#[test]
+fn f46_a_renewal_settles_what_a_removal_that_was_given_up_left_on_the_list() {
+    for plan in [PlanDuration::Days(30), PlanDuration::Lifetime] {
+        let mut world = World::new();
+        member(&mut world, BUYER, PlanDuration::Days(30));
+        world.now += hours(33 * 24);
+        work_with(&mut world, |act| {
+            let failure = tollhouse_core::job::Failure::Permanent { error: "no".into() };
+            matches!(act, Action::Remove { .. }).then_some(JobOutcome::Failed(failure))
+        });
+        assert_eq!(world.open_reasons(), [Reason::JobDead]);
+        world.run(grant(&world, BUYER, plan));
+        work(&mut world);
+        assert!(world.open_reasons().is_empty(), "{plan:?}");
+        if plan != PlanDuration::Lifetime {
+            assert_eq!(removed(&live(&mut world, 33 * 24)), [user(BUYER)], "and its end is followed");
+        }
+    }
+}

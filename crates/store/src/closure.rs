@@ -169,6 +169,7 @@ pub(crate) struct Closure {
     due_jobs: Option<DueJobs>,
     legacy_members: BTreeSet<(PublicChatId, TelegramUserId)>,
     joiners: BTreeSet<(PrivateChatId, TelegramUserId)>,
+    owners_of: BTreeSet<ChannelId>,
 }
 
 impl Closure {
@@ -211,6 +212,7 @@ impl Closure {
             due_jobs: needs.due_jobs,
             legacy_members: needs.legacy_members,
             joiners: needs.joiners,
+            owners_of: needs.owners_of,
         };
         for id in needs.payments {
             closure.want_payment(id);
@@ -246,7 +248,8 @@ impl Closure {
     pub(crate) fn next_round(&mut self) -> Vec<Ask> {
         let mut round = Vec::new();
         let asks = &mut round;
-        self.changed_channels.ask(asks, Ask::ChannelsToChange);
+        let finds_owners =
+            self.changed_channels.ask(asks, Ask::ChannelsToChange) && !self.owners_of.is_empty();
         for id in &self.changed_channels.asked {
             self.channels.wanted.remove(id);
         }
@@ -258,7 +261,8 @@ impl Closure {
             asks.push(Ask::Payments { ids, parents });
             finds_orders = true;
         }
-        let mut finds_more = self.orders.ask(asks, Ask::OrdersById);
+        let mut finds_more = finds_owners;
+        finds_more |= self.orders.ask(asks, Ask::OrdersById);
         finds_more |= self.claims.ask(asks, Ask::OrdersByClaim);
         finds_more |= self.wishes.ask(asks, Ask::OrdersByWish);
         let known = &self.snapshot.payments;
@@ -499,6 +503,10 @@ impl Closure {
             if channel.public_chat == Some(*chat) {
                 self.members.want((id, *user));
             }
+        }
+        if let Some(owner) = channel.owner.filter(|_| self.owners_of.contains(&id)) {
+            self.members.want((id, owner));
+            self.want_presence(id, owner);
         }
         for (chat, user) in self.joiners.clone() {
             if channel.private_chat == chat {

@@ -85,6 +85,7 @@ macro_rules! conformance_suite {
             offers::what_an_offer_holds_reads_back,
             offers::f49_money_of_a_donation_is_neither_stuck_nor_granted,
             people::two_processes_remove_no_more_than_one_run_may,
+            people::what_is_known_of_a_former_owner_is_there_when_the_channel_is_given_away,
             people::who_is_inside_and_what_is_frozen_reads_back,
             rights::what_the_bot_may_do_reads_back,
             rights::f51_a_groups_new_number_has_its_rights_and_the_old_one_none,

@@ -62,18 +62,19 @@ fn bind(
     reason: &str,
 ) -> Result<Outcome, Refusal> {
     match order.user {
-        Some(bound) if bound == user => return Ok(Outcome::Order(order.id)),
+        Some(bound) if bound == user => {}
         Some(_) => {
             return Err(Refusal::Conflict(
                 "this order already belongs to another Telegram account".to_owned(),
             ));
         }
-        None => {}
+        None => {
+            order.user = Some(user);
+            order.updated_at = work.now;
+            work.snapshot.orders.put(order.id, order.clone());
+        }
     }
     let order_id = order.id;
-    order.user = Some(user);
-    order.updated_at = work.now;
-    work.snapshot.orders.put(order_id, order);
     let waiting = work.snapshot.grant_of(order_id).filter(|grant| grant.membership_id.is_none()).cloned();
     if let Some(grant) = waiting
         && grant.revoked.is_none()

@@ -5,7 +5,7 @@ use crate::attention::{Attention, Reason, Resolution, Resolved, Subject};
 use crate::command::{Outcome, Refusal};
 use crate::id::{AttentionId, ChannelId, OrderId};
 use crate::job::{JobKind, OwnerNotice};
-use crate::order::{OrderState, Ruling, grant_holds};
+use crate::order::{OrderState, Ruling, can_be_ruled};
 use crate::payment::Payment;
 use crate::snapshot::Snapshot;
 
@@ -263,7 +263,7 @@ fn can_be_granted(rows: &Snapshot, item: &Attention) -> Result<(), Refusal> {
             payment.seen.take_back_refund_note();
         }
     }
-    if grant_holds(&payments.iter().collect::<Vec<_>>()) {
+    if can_be_ruled(&payments.iter().collect::<Vec<_>>()) {
         Ok(())
     } else {
         Err(Refusal::Conflict(format!(
@@ -285,6 +285,17 @@ fn take_back_note(work: &mut Work<'_>, subject: Subject) {
     }
 }
 
+/// Notes which money a person has ruled on.
+fn mark_ruled(work: &mut Work<'_>, order_id: OrderId) {
+    let there = work.snapshot.payments_of(order_id).into_iter();
+    let ruled: Vec<Payment> =
+        there.filter(|payment| payment.has_money() && !payment.seen.is_ruled()).cloned().collect();
+    for mut payment in ruled {
+        payment.seen.note_ruling();
+        work.snapshot.payments.put(payment.id, payment);
+    }
+}
+
 /// A person has ruled about an order.
 fn rule(work: &mut Work<'_>, order_id: Option<OrderId>, ruling: Ruling) {
     if let Some(order_id) = order_id
@@ -292,6 +303,9 @@ fn rule(work: &mut Work<'_>, order_id: Option<OrderId>, ruling: Ruling) {
     {
         order.ruling = Some(ruling);
         work.snapshot.orders.put(order_id, order);
+        if ruling == Ruling::Grant {
+            mark_ruled(work, order_id);
+        }
         notification::reassess(work, order_id);
         progress::follow(work, order_id);
     }

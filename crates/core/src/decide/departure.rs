@@ -298,8 +298,9 @@ pub(super) fn freeze(
     Ok(channel_id.map_or(Outcome::Done, Outcome::Channel))
 }
 
-/// A member has left, or was banned by hand. A removal that is due, also one that was given up, has nothing left to do but to note it.
-pub(super) fn left(work: &mut Work<'_>, channel: &Channel, membership: &Membership) {
+/// Looks at an end that is due and was not dealt with, as something about its member has changed: they left or were banned by hand, so that
+/// a removal, also one that was given up, has only to note it; or they are an administrator or a guest no more, so that it can be done.
+pub(super) fn look_if_due(work: &mut Work<'_>, channel: &Channel, membership: &Membership) {
     let due = membership.removal_due(channel.policies.grace());
     if !membership.is_closed() && due.is_some_and(|at| at <= work.now) {
         arm(work, membership.id, membership.channel_id);

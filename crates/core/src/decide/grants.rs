@@ -12,13 +12,15 @@ use crate::policy::RefundPolicy;
 use crate::safeguard::Safeguard;
 
 /// Makes the order's grant what the order's payments ask for; whether access was given (or given back). `before`: the state that the
-/// order had until now.
+/// order had until now. `money_moved`: whether money has come or gone; what an earlier policy has left somebody no later word about the
+/// same money takes.
 pub(super) fn follow(
     work: &mut Work<'_>,
     order: &Order,
     channel: &Channel,
     earned: bool,
     before: OrderState,
+    money_moved: bool,
 ) -> bool {
     let known = work.snapshot.grant_of(order.id).filter(|_| Safeguard::UniqueGrant.stands());
     match known.cloned() {
@@ -36,15 +38,23 @@ pub(super) fn follow(
             let reason = "paid again after it was taken back";
             audit_grant(work, "grant.restored", &grant, SYSTEM, reason);
             work.snapshot.grants.put(grant.id, grant.clone());
-            if let Some(membership_id) = grant.membership_id {
-                refold(work, membership_id, None);
-                delivery::deliver(work, &grant, membership_id);
+            match (grant.membership_id, order.user) {
+                (Some(membership_id), _) => {
+                    refold(work, membership_id, None);
+                    delivery::deliver(work, &grant, membership_id);
+                }
+                // It was claimed after it had been taken back.
+                (None, Some(user)) => {
+                    place(work, grant, user, SYSTEM, reason);
+                }
+                (None, None) => {}
             }
             true
         }
         Some(grant)
             if !earned
                 && grant.revoked.is_none()
+                && money_moved
                 && channel.policies.refund == RefundPolicy::Revoke
                 && is_refunded(work, order) =>
         {
@@ -161,6 +171,7 @@ pub(super) fn refold_as(
         return;
     };
     let before = (membership.status, membership.ends_at);
+    let was_over = membership.status != MembershipStatus::Active;
     match fold(work.snapshot.grants_of(id)) {
         Fold::Nothing => {
             membership.status = MembershipStatus::Revoked;
@@ -190,7 +201,13 @@ pub(super) fn refold_as(
             &serde_json::json!({"from": before.1, "to": membership.ends_at, "status": membership.status.as_str()}),
         );
     }
-    if let Some(end) = membership.ends_at
+    // Whoever was over may have a removal under way, or given up and on the list: it looks at once, and finds that there is nothing to do.
+    let at = if was_over && membership.status == MembershipStatus::Active {
+        Some(work.now)
+    } else {
+        membership.ends_at
+    };
+    if let Some(end) = at
         && membership.status != MembershipStatus::Expired
     {
         let kind = JobKind::EndMembership { membership_id: id, removing: false };
@@ -208,17 +225,22 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
     if order.source == OrderSource::Import && order.state == OrderState::Paid {
         return;
     }
-    let (word, notice) = match order.state {
+    let (subject, notice) = match order.state {
         // Without an owner nobody in particular sells, and a payment has one row less to write.
         OrderState::Paid if channel.owner.is_none() => return,
         OrderState::Paid => {
+            // One that is paid again after its refund is sold again.
+            let subject = match before {
+                OrderState::Refunded => format!("sale:{}:{}", order.id, work.now.as_microsecond()),
+                _ => format!("sale:{}", order.id),
+            };
             let renewal = work
                 .snapshot
                 .grant_of(order.id)
                 .and_then(|grant| grant.membership_id)
                 .is_some_and(|id| work.snapshot.grants_of(id).len() > 1);
             (
-                "sale",
+                subject,
                 OwnerNotice::Sale {
                     order_id: order.id,
                     price: order.price.clone(),
@@ -228,18 +250,20 @@ pub(super) fn announce(work: &mut Work<'_>, order: &Order, channel: &Channel, be
             )
         }
         OrderState::PartiallyPaid => (
-            "partial",
+            format!("partial:{}", order.id),
             OwnerNotice::PartialPayment { order_id: order.id, remaining: order.remaining.clone() },
         ),
         OrderState::Refunded if before == OrderState::Paid => {
             let kept = work.snapshot.grant_of(order.id).is_some_and(|grant| grant.revoked.is_none());
-            ("refund", OwnerNotice::Refund { order_id: order.id, price: order.price.clone(), kept })
+            // An order that is paid goes back once, until it is paid again.
+            let subject = format!("refund:{}:{}", order.id, work.now.as_microsecond());
+            (subject, OwnerNotice::Refund { order_id: order.id, price: order.price.clone(), kept })
         }
         _ => return,
     };
     let kind =
         JobKind::NotifyOwner { owner: channel.owner, channel_id: Some(channel.id), notice, told: Vec::new() };
-    work.arm(kind, format!("{word}:{}", order.id), channel.id, work.now, false);
+    work.arm(kind, subject, channel.id, work.now, false);
 }
 
 pub(super) fn audit_grant(work: &mut Work<'_>, action: &str, grant: &Grant, actor: &str, reason: &str) {

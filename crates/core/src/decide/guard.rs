@@ -15,23 +15,24 @@ use crate::presence::{Listed, Presence, Standing};
 use crate::removal::{HOLD_MINUTES, is_frozen};
 use crate::stay;
 
-/// Notes how somebody stands to a chat. Expects what is known of them to be loaded.
+/// Notes how somebody stands to a chat; whether that is new. Expects what is known of them to be loaded.
 pub(super) fn note(
     work: &mut Work<'_>,
     channel_id: ChannelId,
     user: TelegramUserId,
     standing: Standing,
     since: Timestamp,
-) {
+) -> bool {
     let known = work.snapshot.presences.get(&(channel_id, user)).cloned();
     if known.as_ref().and_then(|presence| presence.standing) == Some(standing) {
-        return;
+        return false;
     }
     let presence = match known {
         Some(known) => Presence { standing: Some(standing), since, ..known },
         None => new(work, channel_id, user, Some(standing), since),
     };
     work.snapshot.presences.put((channel_id, user), presence);
+    true
 }
 
 fn new(
@@ -57,7 +58,7 @@ pub(super) fn member_seen(
     };
     // The other side's clock may run ahead of ours.
     let at = at.min(work.now);
-    note(work, channel.id, user, standing, at);
+    let is_new = note(work, channel.id, user, standing, at);
     let inside = standing.is_inside();
     if let Some(mut membership) = work.snapshot.membership_of(channel.id, user).cloned() {
         if membership.joined_at.is_some() != inside {
@@ -65,8 +66,9 @@ pub(super) fn member_seen(
             membership.updated_at = work.now;
             work.snapshot.memberships.put(membership.id, membership.clone());
         }
-        if !inside {
-            departure::left(work, &channel, &membership);
+        // Whose end could not be dealt with, as that of an administrator, may have become one that can.
+        if !inside || (is_new && standing == Standing::Inside) {
+            departure::look_if_due(work, &channel, &membership);
         }
     }
     if standing == Standing::Inside && stay::is_stranger(work.now, work.snapshot, &channel, user) {
@@ -186,7 +188,6 @@ pub(super) fn whitelist(
     let since = work.now;
     let mut presence = known.unwrap_or_else(|| new(work, channel_id, user, None, since));
     presence.listed = listed.then(|| Listed { at: work.now, by: actor.to_owned(), reason: reason.clone() });
-    let (standing, since) = (presence.standing, presence.since);
     work.snapshot.presences.put((channel_id, user), presence);
     let subject = Subject::Member { channel_id, user };
     let action = if listed { "whitelist.added" } else { "whitelist.removed" };
@@ -194,11 +195,29 @@ pub(super) fn whitelist(
     if listed {
         no_stranger(work, channel_id, user, "they are on the white list");
         no_admin(work, channel_id, user, "they are on the white list");
-    } else if standing == Some(Standing::Inside) && stay::is_stranger(work.now, work.snapshot, &channel, user)
-    {
-        stranger(work, &channel, user, since);
+    } else {
+        no_guest(work, &channel, user);
     }
     Ok(Outcome::Done)
+}
+
+/// Somebody may not be inside any more whatever they paid. Who is inside then without a membership is a stranger, and an end that was left
+/// open for their sake is dealt with now.
+pub(super) fn no_guest(work: &mut Work<'_>, channel: &Channel, user: TelegramUserId) {
+    if let Some(membership) = work.snapshot.membership_of(channel.id, user).cloned() {
+        departure::look_if_due(work, channel, &membership);
+    }
+    let inside = work
+        .snapshot
+        .presences
+        .get(&(channel.id, user))
+        .filter(|presence| presence.standing == Some(Standing::Inside))
+        .map(|presence| presence.since);
+    if let Some(since) = inside
+        && stay::is_stranger(work.now, work.snapshot, channel, user)
+    {
+        stranger(work, channel, user, since);
+    }
 }
 
 /// Somebody owns a channel from now on: neither a stranger there nor one whose time is over.

@@ -127,12 +127,11 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 },
                 JobKind::FoldMessage { .. } => None,
             };
+            // It may have been given up, and asked for again by what happened since.
+            no_trouble(work, job.id, "the job went on");
             if next.is_some() {
                 // Attempts are those of one step: a job that follows a membership for years has some that fail, and each was mended.
                 job.attempt = 0;
-            } else {
-                // It had been given up, and was asked for again by what happened since.
-                no_trouble(work, job.id, "the job is done");
             }
             put(work, job, next);
         }

@@ -64,7 +64,13 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
         let wanted = unmatched_attention(work, id, reason);
         attention::settle(work, Subject::Payment(id), &wanted, channel_id, None);
     }
-    let mut change = order_id.map(|order_id| reassess(work, order_id)).unwrap_or_default();
+    let money_moved = work.snapshot.payments.get(&id).is_some_and(|payment| {
+        known.as_ref().is_none_or(|known| {
+            (known.order_id, known.seen.has_credit(), known.is_refunded())
+                != (payment.order_id, payment.seen.has_credit(), payment.is_refunded())
+        })
+    });
+    let mut change = order_id.map(|order_id| reassess_as(work, order_id, money_moved)).unwrap_or_default();
     if money_after_refund(work, id, known.as_ref()) {
         let subject = Subject::Payment(id);
         let order = order_id.and_then(|id| work.snapshot.orders.get(&id));
@@ -221,10 +227,11 @@ fn legacy_order(
     if let Some(order) = import::order_of_carried(work, payment, channel, user, reference, &price) {
         return Binding::New(Box::new(order));
     }
-    let Some(cheapest) = channel.cheapest_plan(&price.currency) else {
+    let by_price = channel.plan_by_price(&price);
+    let Some(cheapest) = channel.cheapest_plan(&price.currency).or(by_price) else {
         return Binding::Unmatched(Reason::NoPlan);
     };
-    let (plan_id, price, duration) = match channel.plan_by_price(&price) {
+    let (plan_id, price, duration) = match by_price {
         Some(plan) => (Some(plan.id), price, plan.duration),
         None if channel.policies.unmatched_price == UnmatchedPricePolicy::DefaultDays
             && price.compare(&cheapest.price).is_some_and(std::cmp::Ordering::is_ge) =>
@@ -349,8 +356,12 @@ pub(super) struct Change {
     pub opened: Vec<(Subject, Reason)>,
 }
 
-/// Works out anew what an order has come to, and does what follows from it.
+/// Works out anew what an order has come to after money came or went, or a person ruled, and does what follows from it.
 pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
+    reassess_as(work, order_id, true)
+}
+
+fn reassess_as(work: &mut Work<'_>, order_id: OrderId, money_moved: bool) -> Change {
     let Some(mut order) = work.snapshot.orders.get(&order_id).cloned() else {
         return Change::default();
     };
@@ -371,7 +382,7 @@ pub(super) fn reassess(work: &mut Work<'_>, order_id: OrderId) -> Change {
         order.updated_at = work.now;
         work.snapshot.orders.put(order_id, order.clone());
     }
-    let granted = grants::follow(work, &order, &channel, assessment.earned, before);
+    let granted = grants::follow(work, &order, &channel, assessment.earned, before, money_moved);
 
     let is_donation = order.kind() == OrderKind::Donation;
     let announces = !is_donation && before != order.state;

@@ -27,10 +27,11 @@ pub(super) fn set(
         channel = known(work)?;
     }
     channel.owner = owner;
-    work.snapshot.channels.put(id, channel);
+    work.snapshot.channels.put(id, channel.clone());
     let detail = serde_json::json!({"from": former, "to": owner});
     work.audit(actor, "channel.owner_set", format!("channel:{id}"), reason, &detail);
     if let Some(former) = former {
+        guard::no_guest(work, &channel, former);
         tell(work, id, former, OwnerNotice::ChannelTaken);
     }
     if let Some(owner) = owner {

@@ -113,10 +113,34 @@ fn was_enough(order: &Order, payments: &[&Payment], policies: &Policies) -> bool
             .any(|sum| sum.is_enough(policies))
 }
 
-/// What a person ruled as `grant` holds for as long as the money of the order has not all gone back.
-pub(crate) fn grant_holds(payments: &[&Payment]) -> bool {
+/// Whether there is anything that a person could rule to buy the access: not when all of the money went back.
+pub(crate) fn can_be_ruled(payments: &[&Payment]) -> bool {
     !payments.iter().any(|payment| payment.is_refunded())
         || payments.iter().any(|payment| payment.has_money())
+}
+
+/// What a person ruled as `grant` holds for as long as the money that they saw has not all gone back: a cent that comes after it does not
+/// buy what the whole has bought.
+fn grant_holds(payments: &[&Payment]) -> bool {
+    let has_marks = payments.iter().any(|payment| payment.seen.is_ruled());
+    // An earlier program did not note which money it was. A re-deposit counted only where there was nothing else.
+    let has_own = payments.iter().any(|payment| payment.seen.has_credit() && !payment.is_child());
+    let is_meant = |payment: &Payment| {
+        if has_marks { payment.seen.is_ruled() } else { !payment.is_child() || !has_own }
+    };
+    !payments.iter().any(|payment| payment.is_refunded())
+        || payments.iter().any(|payment| payment.has_money() && is_meant(payment))
+}
+
+/// Whether money that may have counted went back. A re-deposit in a coin of its own never did.
+fn lost_some(payments: &[&Payment]) -> bool {
+    let counted = |payment: &Payment| {
+        let is_own = |other: &&Payment| {
+            !other.is_child() && other.seen.has_credit() && other.pay_currency == payment.pay_currency
+        };
+        !payment.is_child() || payments.iter().any(is_own)
+    };
+    payments.iter().any(|payment| payment.is_refunded() && counted(payment))
 }
 
 /// Works out what an order has come to. A function of its payments and rulings, but for one thing: an order that is paid stays so until
@@ -132,9 +156,9 @@ pub fn assess(order: &Order, payments: &[&Payment], policies: &Policies) -> Asse
     let enough = !full.is_empty() || sums.iter().any(|sum| sum.is_enough(policies));
     let late = policies.late == LatePolicy::Attention && is_late(order, payments);
     let live: Vec<&Payment> = payments.iter().copied().filter(|payment| !payment.is_refunded()).collect();
-    let stays = order.state == OrderState::Paid && live.len() == payments.len();
+    let stays = order.state == OrderState::Paid && !lost_some(payments);
     let paid = match order.ruling {
-        Some(Ruling::Grant) => grant_holds(payments),
+        Some(Ruling::Grant) => grant_holds(payments) || (enough && !late),
         Some(Ruling::Refund) => false,
         None => (enough && !late) || stays,
     };

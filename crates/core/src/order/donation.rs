@@ -55,8 +55,13 @@ fn odd(payment: &Payment) -> Vec<String> {
 /// that this was paid.
 #[must_use]
 pub fn received(payments: &[&Payment]) -> Vec<Money> {
+    sums(payments, Payment::is_credited)
+}
+
+/// The same of some of its payments.
+pub(crate) fn sums(payments: &[&Payment], counts: impl Fn(&Payment) -> bool) -> Vec<Money> {
     let mut sums: Vec<Money> = Vec::new();
-    for payment in payments.iter().filter(|payment| payment.is_credited()) {
+    for payment in payments.iter().filter(|payment| counts(payment)) {
         let asked = payment.pay_amount.filter(|_| payment.seen.contains(&PaymentStatus::Finished));
         let (Some(amount), Some(coin)) = (payment.actually_paid.or(asked), &payment.pay_currency) else {
             continue;

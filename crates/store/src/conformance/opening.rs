@@ -88,6 +88,7 @@ fn everything(payment: ProviderPaymentId, now: jiff::Timestamp) -> Needs {
         members: [(channel, user)].into(),
         legacy_members: [(public_chat, user)].into(),
         joiners: [(private_chat, user)].into(),
+        owners_of: [channel].into(),
         users: [user].into(),
         presences: [(channel, user)].into(),
         presence_of: [MembershipId(id)].into(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
+use tollhouse_core::attention::Reason;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member, Outcome};
 use tollhouse_core::id::{ChannelId, PrivateChatId, TelegramUserId};
@@ -79,6 +80,30 @@ pub async fn two_processes_remove_no_more_than_one_run_may(database: &dyn Fresh)
     let to_leave = MembershipFilter { leaves_before: Some(one.clock.now()), ..MembershipFilter::default() };
     assert_eq!(one.store.memberships(to_leave).await.unwrap().len(), 7);
     assert_eq!(one.store.attention(AttentionFilter::default()).await.unwrap().len(), 1);
+}
+
+/// The one who was the owner is named by nobody: the store finds them at the channel.
+pub async fn what_is_known_of_a_former_owner_is_there_when_the_channel_is_given_away(database: &dyn Fresh) {
+    let world = World::open(database, 1).await;
+    let channel_id = world.channel().await;
+    let chat = PrivateChatId::new(PRIVATE_CHAT).unwrap();
+    let give = |owner: Option<i64>| Command::SetOwner {
+        channel_id,
+        owner: owner.map(user),
+        reason: "sold".to_owned(),
+        actor: "cli:a".to_owned(),
+    };
+    world.run(give(Some(7))).await;
+    let at = world.clock.now();
+    world.run(Command::MemberSeen { chat, user: user(7), standing: Standing::Inside, at }).await;
+    let strangers = async || {
+        let filter = AttentionFilter::default();
+        let items = world.store.attention(filter).await.unwrap();
+        items.iter().filter(|item| item.reason == Reason::StrangerInside).count()
+    };
+    assert_eq!(strangers().await, 0);
+    world.run(give(None)).await;
+    assert_eq!(strangers().await, 1);
 }
 
 pub async fn who_is_inside_and_what_is_frozen_reads_back(database: &dyn Fresh) {
