@@ -25,7 +25,7 @@ pub use gateway::{
 };
 pub use html::{Html, MESSAGE_CHARS_MAX, escape};
 pub use ids::{ChatId, MessageId, UpdateId, UserId};
-pub use keyboard::{Action, Button, CALLBACK_DATA_BYTES_MAX, Keyboard};
+pub use keyboard::{Action, Button, CALLBACK_DATA_BYTES_MAX, Keyboard, can_be_opened};
 pub use member::{AdminRights, Member, MemberStatus, Right};
 pub use model::{
     Callback, Chat, ChatKind, ForwardOrigin, IncomingMessage, InviteLink, JoinRequest, MemberChange,

@@ -175,15 +175,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Import(command) => Box::pin(import::run(out, config, command)).await?,
         Command::Data(command) => {
             let begins = matches!(command, DataCommand::Channel(channel::ChannelCommand::Add(_)));
-            if !begins && config.has_no_database() {
-                // An empty new one would answer that all is well, to somebody who only forgot to say which is meant.
-                return Err(CliError::Usage(
-                    "there is no tollhouse.db in this folder, and no other database is named: give --config FILE or \
-                     TOLLHOUSE_DATABASE_URL, or go to its folder. `tollhouse serve` or `tollhouse channel add` begins a new one here"
-                        .to_owned(),
-                ));
-            }
-            let session = Session::open(config, out).await?;
+            let session = Session::open(config, out, begins).await?;
             let done = Box::pin(in_session(&session, command)).await;
             session.close().await;
             done?;

@@ -26,7 +26,7 @@ use value::{
 /// The file that is read if there is one and no other is named.
 const FILE_DEFAULT: &str = "tollhouse.toml";
 /// The database if none is named, in the working folder.
-const DATABASE_FILE_DEFAULT: &str = "tollhouse.db";
+pub const DATABASE_FILE_DEFAULT: &str = "tollhouse.db";
 /// Where NOWPayments is, its own sandbox, too.
 const PROVIDER_DOMAIN: &str = "nowpayments.io";
 /// How often the provider is asked for what is missing, in seconds, if nothing else is said. A buyer whose page is open is looked after
@@ -173,12 +173,10 @@ impl ConfigError {
 }
 
 impl Config {
-    /// Whether no database is named, and there is none where it is then looked for.
+    /// The file of the database, if it is one.
     #[must_use]
-    pub fn has_no_database(&self) -> bool {
-        self.database_url.expose_secret() == format!("sqlite://{DATABASE_FILE_DEFAULT}")
-            // Where there is its log the file was taken away, which the store has a better word for.
-            && ["", "-wal"].iter().all(|end| !Path::new(&format!("{DATABASE_FILE_DEFAULT}{end}")).exists())
+    pub fn database_file(&self) -> Option<&Path> {
+        self.database_url.expose_secret().trim().strip_prefix("sqlite://").map(Path::new)
     }
 
     /// Reads the configuration from a file, if one is named or `tollhouse.toml` is there, and the environment.
@@ -372,6 +370,20 @@ mod tests {
     }
 
     #[test]
+    fn what_kubernetes_says_of_a_service_of_this_name_is_no_misspelt_key() {
+        let told = [
+            ("TOLLHOUSE_SERVICE_HOST", "10.0.0.11"),
+            ("TOLLHOUSE_SERVICE_PORT", "8080"),
+            ("TOLLHOUSE_SERVICE_PORT_HTTP", "8080"),
+            ("TOLLHOUSE_PORT", "tcp://10.0.0.11:8080"),
+            ("TOLLHOUSE_PORT_8080_TCP", "tcp://10.0.0.11:8080"),
+            ("TOLLHOUSE_PORT_8080_TCP_PROTO", "tcp"),
+        ];
+        assert_eq!(load(&told).unwrap().listen.port(), 8080);
+        assert_eq!(load(&[("TOLLHOUSE_PORT", "9000")]).unwrap_err().key, "TOLLHOUSE_PORT");
+    }
+
+    #[test]
     fn f98_values_are_trimmed_and_empty_ones_refused() {
         let config = load(&[
             ("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", " one \n"),
@@ -397,6 +409,8 @@ mod tests {
             ("TOLLHOUSE_TELEGRAM_BOT_TOKEN", "not a token"),
             ("TOLLHOUSE_TRUSTED_PROXIES", "10.0.0.0/33"),
             ("TOLLHOUSE_LOG_FORMAT", "xml"),
+            ("TOLLHOUSE_LOG", "warning"),
+            ("TOLLHOUSE_LOG", "info,verbose"),
             ("TOLLHOUSE_IMPORT_MODE", "maybe"),
             ("TOLLHOUSE_NOWPAYMENTS_PAYOUT_CURRENCY", "U$D"),
             ("TOLLHOUSE_RECONCILE_INTERVAL", "5"),
@@ -408,6 +422,15 @@ mod tests {
             assert_eq!(load(&[(key, value)]).unwrap_err().key, key);
         }
         assert_eq!(load(&[("PORT", "http")]).unwrap_err().key, "PORT");
+    }
+
+    #[test]
+    fn f98_quotes_around_a_value_are_refused_and_not_taken_for_a_part_of_it() {
+        for quoted in ["\"abc\"", "'abc'"] {
+            let error = load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", quoted)]).unwrap_err();
+            assert!(error.problem.contains("quotes") && !error.problem.contains("abc"), "{error}");
+        }
+        assert!(load(&[("TOLLHOUSE_NOWPAYMENTS_IPN_SECRET", "ab\"c")]).is_ok());
     }
 
     #[test]

@@ -226,14 +226,16 @@ async fn until_told(app: Arc<App>, roles: Roles) -> anyhow::Result<()> {
 /// in the moment of its start must end in order, too.
 pub fn signalled() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    // Hung up: the terminal in which it was started is closed. There is nothing to be read anew without a restart.
+    let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
     async move {
-        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals else {
             return std::future::pending().await;
         };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
 }

@@ -227,11 +227,10 @@ fn legacy_order(
     if let Some(order) = import::order_of_carried(work, payment, channel, user, reference, &price) {
         return Binding::New(Box::new(order));
     }
-    let by_price = channel.plan_by_price(&price);
-    let Some(cheapest) = channel.cheapest_plan(&price.currency).or(by_price) else {
+    let Some(cheapest) = channel.cheapest_plan(&price.currency) else {
         return Binding::Unmatched(Reason::NoPlan);
     };
-    let (plan_id, price, duration) = match by_price {
+    let (plan_id, price, duration) = match channel.plan_by_price(&price) {
         Some(plan) => (Some(plan.id), price, plan.duration),
         None if channel.policies.unmatched_price == UnmatchedPricePolicy::DefaultDays
             && price.compare(&cheapest.price).is_some_and(std::cmp::Ordering::is_ge) =>

@@ -29,9 +29,9 @@ pub(crate) fn backup(database: &Path, file: &Path, force: bool) -> Result<Copy, 
     if !database.exists() {
         return Err(unavailable(database, "there is no such file").into());
     }
-    if is_same(database, file) {
+    if is_same(database, file) || is_companion(database, file) {
         return Err(BackupError::Refused(format!(
-            "{} is the database itself; name another file",
+            "{} is the database itself, or belongs to it; name another file",
             file.display()
         )));
     }
@@ -314,6 +314,21 @@ fn has_content(file: &Path) -> bool {
 
 fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether a file beside a database is SQLite's or one of our locks: writing it would lose what was stored last, or a lock.
+fn is_companion(database: &Path, file: &Path) -> bool {
+    let folder = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        parent.unwrap_or(Path::new(".")).canonicalize().ok()
+    };
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let (Some(database_name), Some(file_name)) = (name(database), name(file)) else { return false };
+    let Some(rest) = file_name.strip_prefix(&database_name) else { return false };
+    let is_ours = COMPANIONS.contains(&rest)
+        || rest == "-journal"
+        || (rest.starts_with('.') && rest.ends_with(".lock"));
+    is_ours && folder(database) == folder(file)
 }
 
 fn wrong(file: &Path, what: &str) -> BackupError {

@@ -1,5 +1,6 @@
 //! The calls, each in our own terms.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use frankenstein::ParseMode;
@@ -9,7 +10,7 @@ use frankenstein::methods::{
     GetChatAdministratorsParams, GetChatMemberCountParams, GetChatMemberParams, GetChatParams,
     GetUpdatesParams, RevokeChatInviteLinkParams, SendMessageParams, SetWebhookParams, UnbanChatMemberParams,
 };
-use frankenstein::types::{AllowedUpdate, LinkPreviewOptions, ReplyMarkup};
+use frankenstein::types::{AllowedUpdate, InlineKeyboardMarkup, LinkPreviewOptions, ReplyMarkup};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -183,12 +184,13 @@ impl Gateway {
         text: &Html,
         keyboard: Option<&Keyboard>,
     ) -> Result<MessageId, Error> {
+        let (text, markup) = below(text, keyboard);
         let parameters = SendMessageParams::builder()
             .chat_id(chat.0)
             .text(text.as_str())
             .parse_mode(ParseMode::Html)
             .link_preview_options(no_preview())
-            .maybe_reply_markup(keyboard.map(|keys| ReplyMarkup::InlineKeyboardMarkup(keys.to_wire())))
+            .maybe_reply_markup(markup.map(ReplyMarkup::InlineKeyboardMarkup))
             .build();
         let message: MessageRef = self.call(Method::SendMessage, Some(chat), &parameters).await?;
         Ok(message.id)
@@ -205,13 +207,14 @@ impl Gateway {
         text: &Html,
         keyboard: Option<&Keyboard>,
     ) -> Result<(), Error> {
+        let (text, markup) = below(text, keyboard);
         let parameters = EditMessageTextParams::builder()
             .chat_id(chat.0)
             .message_id(number_of(message)?)
             .text(text.as_str())
             .parse_mode(ParseMode::Html)
             .link_preview_options(no_preview())
-            .maybe_reply_markup(keyboard.map(Keyboard::to_wire))
+            .maybe_reply_markup(markup)
             .build();
         self.call::<MessageRef>(Method::EditMessageText, Some(chat), &parameters).await.map(drop)
     }
@@ -305,6 +308,10 @@ impl Gateway {
         let parameters = GetChatAdministratorsParams::builder().chat_id(chat.0).build();
         self.call(Method::GetChatAdministrators, Some(chat), &parameters).await
     }
+}
+
+fn below<'a>(text: &'a Html, keyboard: Option<&Keyboard>) -> (Cow<'a, Html>, Option<InlineKeyboardMarkup>) {
+    keyboard.map_or((Cow::Borrowed(text), None), |keyboard| keyboard.below(text))
 }
 
 fn to_wire(topics: &[Topic]) -> Vec<AllowedUpdate> {

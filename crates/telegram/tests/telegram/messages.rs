@@ -42,6 +42,28 @@ async fn a_message_arrives_with_its_buttons_and_a_press_comes_back() {
 }
 
 #[tokio::test]
+async fn a_button_that_telegram_takes_from_nobody_stands_below_the_text() {
+    let world = World::new().await;
+    let chat = BUYER.private_chat();
+    let keyboard = Keyboard {
+        rows: vec![
+            vec![Button::url("Pay <now>", "http://tollhouse:8080/o/1"), Button::callback("Stop", "stop")],
+            vec![Button::url("Page", "http://localhost/o/1")],
+            vec![Button::url("There", "http://127.0.0.1:8080/"), Button::url("Six", "http://[::1]/")],
+        ],
+    };
+    let id = world.gateway.send_message(chat, &hello(), Some(&keyboard)).await.unwrap();
+    let seen = || world.fake.read(|state| state.bot_posts(BUYER)[0].clone());
+    let text = "Hello\n\nPay <now>: http://tollhouse:8080/o/1\n\nPage: http://localhost/o/1";
+    assert_eq!(seen().text, text);
+    let rows = |post: Vec<Vec<_>>| post.iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(rows(seen().buttons), [1, 2]);
+    let only = Keyboard::column([Button::url("Page", "http://localhost/o/1")]);
+    world.gateway.edit_message_text(chat, id, &Html::text("Paid"), Some(&only)).await.unwrap();
+    assert_eq!((seen().text.as_str(), seen().buttons.len()), ("Paid\n\nPage: http://localhost/o/1", 0));
+}
+
+#[tokio::test]
 async fn a_message_is_edited_in_place_and_taken_back() {
     let world = World::new().await;
     let chat = BUYER.private_chat();

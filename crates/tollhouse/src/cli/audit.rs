@@ -67,7 +67,9 @@ async fn list(session: &Session, limit: u32, after: Option<i64>) -> Result<(), C
                 or_nothing(Some(&entry.reason).filter(|reason| !reason.is_empty())),
             ]
         });
-        table(["NUMBER", "WHEN", "WHO", "WHAT", "TO", "WHY"], cells.collect(), "The audit log is empty.")
+        let nothing =
+            if after.is_some() { "Nothing stands behind that number." } else { "The audit log is empty." };
+        table(["NUMBER", "WHEN", "WHO", "WHAT", "TO", "WHY"], cells.collect(), nothing)
     })?)
 }
 

@@ -23,6 +23,7 @@ use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigError};
 use crate::provider::{Provider, ProviderError};
 use crate::urls::is_local;
+use tollhouse_telegram::can_be_opened;
 
 /// What makes a database, and brings one up to date.
 const MAKE_SCHEMA: &str = "run `tollhouse migrate`, or start `tollhouse serve`, which does it by itself";
@@ -235,6 +236,14 @@ fn public_url(config: &Config) -> Check {
             format!("{url} can be reached from here only: the provider cannot notify, buyers cannot come"),
             mend,
         )
+    } else if !can_be_opened(url) {
+        Check::warn(
+            NAME,
+            format!(
+                "{url} has a name without a dot, which Telegram takes in no button: messages carry it as text"
+            ),
+            mend,
+        )
     } else if url.scheme() != "https" {
         Check::warn(NAME, format!("{url} is not encrypted: others can read what buyers do"), mend)
     } else {
@@ -301,6 +310,7 @@ mod tests {
             "http://127.0.0.1:8080",
             "https://192.168.1.4",
             "https://[::1]",
+            "https://tollhouse",
         ] {
             assert_eq!(status(url), Status::Warn, "{url}");
         }

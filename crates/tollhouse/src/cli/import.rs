@@ -81,7 +81,7 @@ pub(super) async fn run(out: Out, config: Config, command: ImportCommand) -> Res
         let done = Done { report: came.map_err(stopped)?, taken_up: Vec::new() };
         return Ok(out.answer(&done, in_full)?);
     }
-    let session = Session::open(config, out).await?;
+    let session = Session::open(config, out, true).await?;
     let done = carry_over(&session, &source, &zone).await;
     session.close().await;
     Ok(out.answer(&done?, in_full)?)

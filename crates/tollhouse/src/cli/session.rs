@@ -1,5 +1,6 @@
 //! What every command on the database shares.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,14 +9,14 @@ use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, Outcome};
 use tollhouse_core::id::{ChannelId, PrivateChatId, PublicChatId};
 use tollhouse_core::snapshot::Needs;
-use tollhouse_store::{OpenOptions, PAGE_LENGTH_MAX, StoreError, WalSync};
+use tollhouse_store::{OpenError, OpenOptions, PAGE_LENGTH_MAX, StoreError, WalSync};
 
 use super::args::ChannelArg;
 use super::error::CliError;
 use super::output::{self, Out};
-use crate::app::App;
+use crate::app::{App, StartError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DATABASE_FILE_DEFAULT};
 
 /// Longest name of an actor that is kept, in characters; of two names each is half as long, which Linux lets one be.
 const ACTOR_LENGTH_MAX: usize = 64;
@@ -33,11 +34,20 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens what the configuration names.
-    pub(super) async fn open(config: Config, out: Out) -> Result<Self, CliError> {
+    /// Opens what the configuration names. `begins`: whether the command is one that begins a new database, and brings an older one up to
+    /// date. The others do not do the latter: whoever tries a newer program by looking at a list keeps the way back. And where there is
+    /// none yet they say so: an empty new one answers that all is well, to somebody who only mistook its place.
+    pub(super) async fn open(config: Config, out: Out, begins: bool) -> Result<Self, CliError> {
         // A process that serves the same file must not read what a loss of power can still undo.
-        let options = OpenOptions { wal_sync: WalSync::InCommit, ..OpenOptions::default() };
-        let app = App::open_with(config, Clock::default(), options).await?;
+        let options = OpenOptions { migrate: begins, wal_sync: WalSync::InCommit, ..OpenOptions::default() };
+        let app = match App::open_with(config.clone(), Clock::default(), options).await {
+            Err(StartError::Store(OpenError::Older { found: 0, .. })) => {
+                begin_all_the_same(&config)?;
+                let options = OpenOptions { migrate: true, ..options };
+                App::open_with(config, Clock::default(), options).await?
+            }
+            app => app?,
+        };
         Ok(Self { app, out, actor: actor() })
     }
 
@@ -69,7 +79,10 @@ impl Session {
             }
         }
         let snapshot = self.app.store.snapshot(needs).await?;
-        let found = snapshot.channels.values().next().cloned();
+        // The chat of one may be where another is offered: what is sold there is what its number means.
+        let sells = |channel: &&Channel| matches!(named, ChannelArg::Chat(number) if channel.private_chat.get() == *number);
+        let found =
+            snapshot.channels.values().find(sells).or_else(|| snapshot.channels.values().next()).cloned();
         found.ok_or_else(|| {
             CliError::Failed(format!("no channel {named}; `tollhouse channel list` shows them"))
         })
@@ -97,6 +110,31 @@ impl Session {
             output::hint(&format!("there may be more: add --before {last}"));
         }
         Ok(())
+    }
+}
+
+/// Refuses to begin a database in the folder where one happens to be; says of another place that nothing was there.
+fn begin_all_the_same(config: &Config) -> Result<(), CliError> {
+    match config.database_file() {
+        // Its log is there: it was taken away, for which the store has a better word.
+        Some(file) if Path::new(&format!("{}-wal", file.display())).exists() => Ok(()),
+        Some(file) if file == Path::new(DATABASE_FILE_DEFAULT) => Err(CliError::Usage(format!(
+            "there is no {DATABASE_FILE_DEFAULT} in this folder, and no other database is named: give --config FILE or TOLLHOUSE_DATABASE_URL, \
+             or go to its folder. `tollhouse serve` or `tollhouse channel add` begins a new one here"
+        ))),
+        Some(file) => {
+            output::hint(&format!(
+                "there was no database at {}: what follows is said of a new, empty one. Is TOLLHOUSE_DATABASE_URL right, and its disk there?",
+                file.display()
+            ));
+            Ok(())
+        }
+        None => {
+            output::hint(
+                "the database had no tables: what follows is said of an empty one. Is TOLLHOUSE_DATABASE_URL right?",
+            );
+            Ok(())
+        }
     }
 }
 

@@ -100,13 +100,22 @@ pub(super) fn read_environment(
     let mut given = BTreeMap::new();
     for (name, value) in environment {
         let Some(key) = name.strip_prefix(PREFIX) else { continue };
-        if name.starts_with(IGNORED_PREFIX) {
+        if name.starts_with(IGNORED_PREFIX) || is_of_a_service(key, value) {
             continue;
         }
         put(&key.to_lowercase(), name.clone(), value, &mut given)?;
     }
     values.0.extend(given);
     Ok(())
+}
+
+/// Whether Kubernetes has put it there: beside a service that is called `tollhouse` every container gets its address, under names that would
+/// else be taken for misspelt keys.
+fn is_of_a_service(key: &str, value: &str) -> bool {
+    key == "SERVICE_HOST"
+        || key.starts_with("SERVICE_PORT")
+        || key.starts_with("PORT_")
+        || (key == "PORT" && ["tcp://", "udp://"].iter().any(|scheme| value.starts_with(scheme)))
 }
 
 /// Takes one value: trimmed (F98), from a file where the key says so, of a key that we know.
@@ -133,6 +142,13 @@ fn put(
     let text = text.trim().to_owned();
     if text.is_empty() {
         return Err(ConfigError::new(from, "is empty; give a value or leave it away"));
+    }
+    // As a shell would take them away, and `docker run --env-file` does not.
+    if text.len() > 1 && ['"', '\''].iter().any(|quote| text.starts_with(*quote) && text.ends_with(*quote)) {
+        return Err(ConfigError::new(
+            from,
+            "has quotes around it, which would be part of the value; leave them away",
+        ));
     }
     // By value and by file: which one counts would hang on chance, and a secret that was changed in one place would seem not to be.
     if let Some(other) = values.get(known).filter(|other| other.from != from) {

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use tollhouse_telegram::ChatId;
+use tracing_subscriber::filter::LevelFilter;
 use url::Url;
 
 use super::{LogFormat, TelegramMode};
@@ -133,9 +134,15 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
 }
 
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| format!("{text:?} is not a log filter such as info or tollhouse=debug: {why}");
+    // A word alone that is no level is taken for a module, of which everything is shown, and of the others nothing.
+    let is_word = |part: &&str| !part.contains(['=', '[', ':']) && part.parse::<LevelFilter>().is_err();
+    if let Some(word) = text.split(',').map(str::trim).find(is_word) {
+        return Err(wrong(&format!("{word:?} is none of error, warn, info, debug, trace, off")));
+    }
     tracing_subscriber::EnvFilter::try_new(text)
         .map(|_| text.to_owned())
-        .map_err(|error| format!("{text:?} is not a log filter such as info or tollhouse=debug: {error}"))
+        .map_err(|error| wrong(&error.to_string()))
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -162,9 +162,57 @@ fn who_forgot_to_say_which_database_is_not_told_that_all_is_well_in_a_new_one() 
     assert_eq!(place.run(&["attention", "list"]).code, 0);
 }
 
+/// A typing error, or a disk that is not there yet.
+#[test]
+fn who_looks_at_a_named_database_that_is_not_there_reads_that_it_was_not() {
+    for list in [
+        vec!["payment", "list", "--stuck"],
+        vec!["attention", "list"],
+        vec!["membership", "list"],
+        vec!["payment", "show", "1"],
+    ] {
+        let place = Place::new();
+        let hint =
+            |said: &str| said.contains("there was no database at") && said.contains("TOLLHOUSE_DATABASE_URL");
+        assert!(hint(&place.run(&list).stderr), "{list:?}");
+        assert!(!hint(&place.run(&list).stderr), "{list:?}");
+    }
+}
+
+#[test]
+fn a_list_brings_no_older_schema_up_to_date() {
+    let place = Place::new();
+    place.json(&["migrate"]);
+    let url = place.path("t.db");
+    let database = rusqlite::Connection::open(&url).unwrap();
+    database
+        .execute(
+            "DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)",
+            [],
+        )
+        .unwrap();
+    drop(database);
+    place.run(&["channel", "list"]).complains(1, &["tollhouse migrate"]);
+}
+
+#[test]
+fn a_backup_overwrites_nothing_that_belongs_to_the_database() {
+    let place = Place::new();
+    place.json(&["migrate"]);
+    for end in ["", "-wal", "-shm", "-journal", ".open.lock", ".poll.lock"] {
+        for force in [&["--force"][..], &[]] {
+            let file = place.path(&format!("t.db{end}"));
+            let said = place.run(&[&["backup", file.as_str()], force].concat());
+            said.complains(1, &["belongs to it"]);
+        }
+    }
+    assert_eq!(place.run(&["backup", place.path("t.db.copy").as_str()]).code, 0);
+}
+
 #[test]
 fn people_get_tables_and_no_log_lines_in_the_answer() {
     let place = Place::new();
+    place.json(&["migrate"]);
     let empty = place.run(&["order", "list"]);
     assert_eq!((empty.code, empty.stdout.as_str(), empty.stderr.as_str()), (0, "No orders.\n", ""));
     let (channel, _) = place.channel();

@@ -143,6 +143,42 @@ fn f108_s38_a_chat_is_registered_once() {
     assert_eq!(place.json(&["channel", "show", &channel])["title"], "Signals");
 }
 
+/// The chat that one channel sells may be where another is offered.
+#[test]
+fn f108_a_chat_that_two_channels_have_means_the_one_that_sells_it() {
+    for inner_first in [true, false] {
+        let place = Place::new();
+        let inner = ["--private-chat", "-1005000000002", "--public-chat", "-1005000000001"];
+        let outer = ["--private-chat", "-1005000000001"];
+        let add = |title: &str, chats: &[&str]| {
+            let rest = ["--title", title, "--plan", "Month=5 USD/30d"];
+            place.json(&[&["channel", "add"], chats, &rest].concat());
+        };
+        if inner_first {
+            add("Inner", &inner);
+            add("Outer", &outer);
+        } else {
+            add("Outer", &outer);
+            add("Inner", &inner);
+        }
+        for (chat, title) in [("-1005000000001", "Outer"), ("-1005000000002", "Inner")] {
+            assert_eq!(place.json(&["channel", "show", chat])["title"], title);
+        }
+        // Where only the offer stands it means that one.
+        place.json(&[
+            "channel",
+            "add",
+            "--private-chat=-1005000000003",
+            "--public-chat=-1005000000004",
+            "--title",
+            "Third",
+            "--plan",
+            "Month=5 USD/30d",
+        ]);
+        assert_eq!(place.json(&["channel", "show", "-1005000000004"])["title"], "Third");
+    }
+}
+
 #[test]
 fn s01_f109_a_wallet_is_checked_and_a_change_of_it_waits() {
     let place = Place::new();

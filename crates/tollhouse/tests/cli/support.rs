@@ -92,6 +92,11 @@ impl Place {
     }
 
     /// Whether a file is there.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    /// Whether there is a file of this name.
     pub fn has_file(&self, name: &str) -> bool {
         self.folder.join(name).exists()
     }
