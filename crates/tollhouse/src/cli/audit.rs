@@ -7,7 +7,7 @@ use tollhouse_store::{AuditFilter, PAGE_LENGTH_MAX};
 
 use super::args::Limit;
 use super::error::CliError;
-use super::output::{or_nothing, table, when};
+use super::output::{self, or_nothing, table, when};
 use super::session::Session;
 use crate::view;
 
@@ -56,7 +56,7 @@ async fn list(session: &Session, limit: u32, after: Option<i64>) -> Result<(), C
         None => latest(session, limit).await?,
     };
     let rows: Vec<view::AuditEntry> = entries.iter().map(view::AuditEntry::from).collect();
-    Ok(session.out.answer(&rows, |rows| {
+    session.out.answer(&rows, |rows| {
         let cells = rows.iter().map(|entry| {
             [
                 entry.sequence.to_string(),
@@ -70,7 +70,20 @@ async fn list(session: &Session, limit: u32, after: Option<i64>) -> Result<(), C
         let nothing =
             if after.is_some() { "Nothing stands behind that number." } else { "The audit log is empty." };
         table(["NUMBER", "WHEN", "WHO", "WHAT", "TO", "WHY"], cells.collect(), nothing)
-    })?)
+    })?;
+    let is_full = u32::try_from(rows.len()).is_ok_and(|length| length >= limit);
+    match (rows.first(), rows.last()) {
+        (_, Some(last)) if after.is_some() && is_full => {
+            output::hint(&format!("there may be more: add --after {}", last.sequence));
+        }
+        (Some(first), _) if after.is_none() && first.sequence > 1 => {
+            output::hint(
+                "there are earlier ones: add --after 0 to begin with the first, or a larger --limit",
+            );
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// The last entries. The log is walked from its start: it grows by what people and payments do, and is read rarely.

@@ -449,6 +449,14 @@ fn a_membership_given_lengthened_and_taken_back_by_hand() {
     has_members(&entries[0], &["sequence", "at", "actor", "action", "subject", "reason", "detail", "hash"]);
     assert_eq!(place.json(&["audit", "list", "--limit", "1"]), json!([entries.last()]));
     assert_eq!(place.json(&["audit", "list", "--after", "1", "--limit", "1"]), json!([entries[1]]));
+    for (looks, hint) in
+        [(&["--limit", "1"][..], "earlier ones"), (&["--after", "0", "--limit", "1"], "--after 1"), (&[], "")]
+    {
+        let said = place.run(&[&["audit", "list"], looks].concat());
+        assert!(said.stderr.contains(hint) && said.stderr.is_empty() == hint.is_empty(), "{said:?}");
+    }
+    let behind = place.run(&["audit", "list", "--after", "9999"]);
+    assert_eq!(behind.stdout, "Nothing stands behind that number.\n");
     let verified = place.json(&["audit", "verify"]);
     // `sudo -u tollhouse tollhouse …` says who the person is.
     let sudo = place.with("USER", "tollhouse").with("SUDO_USER", "bob");
