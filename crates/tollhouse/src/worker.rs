@@ -264,7 +264,7 @@ async fn work(app: &Arc<App>, job: Job) {
             tracing::info!(job = %job.id, subject = job.subject, %why, "join.declined: somebody who asked to join was not let in");
         }
         Outcome::RequestGone => {
-            tracing::info!(job = %job.id, subject = job.subject, "join.gone: a request to join was withdrawn, or an administrator declined it");
+            tracing::info!(job = %job.id, subject = job.subject, "join.gone: no request to join is open: it was withdrawn, an administrator declined it, or there was none");
         }
         _ => {}
     }

@@ -292,7 +292,9 @@ async fn f36_f37_a_request_that_another_answered_lets_in_only_who_is_inside() {
         if !is_inside {
             assert_eq!(
                 gate.answers().await,
-                ["not answered: the request was withdrawn, or an administrator declined it"]
+                [
+                    "not answered: no request is open; it was withdrawn, an administrator declined it, or there was none"
+                ]
             );
             gate.come_in().await;
             assert!(gate.membership().await.joined_at.is_some());

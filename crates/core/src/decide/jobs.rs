@@ -386,7 +386,7 @@ fn turned_away(outcome: &JobOutcome) -> Option<String> {
     match outcome {
         JobOutcome::Declined { why } => Some(format!("declined: {why}")),
         JobOutcome::RequestGone => {
-            Some("not answered: the request was withdrawn, or an administrator declined it".to_owned())
+            Some("not answered: no request is open; it was withdrawn, an administrator declined it, or there was none".to_owned())
         }
         _ => None,
     }
