@@ -492,3 +492,41 @@ fn f46_a_renewal_settles_what_a_removal_that_was_given_up_left_on_the_list() {
         }
     }
 }
+
+/// The job that follows somebody's membership to its end.
+fn end_of(world: &World, who: i64) -> Job {
+    let id = world.membership(who).unwrap().id;
+    let subject = format!("membership:{id}");
+    world.rows.jobs.values().find(|job| job.kind.shows_out() && job.subject == subject).unwrap().clone()
+}
+
+#[test]
+fn who_leaves_before_their_end_moves_nothing_forward() {
+    let mut world = World::new();
+    member(&mut world, BUYER, PlanDuration::Days(30));
+    let before = end_of(&world, BUYER);
+    world.now += hours(24);
+    seen(&mut world, BUYER, Standing::Outside);
+    assert_eq!(end_of(&world, BUYER).run_at, before.run_at);
+}
+
+#[test]
+fn a_removal_that_is_held_looks_again_within_a_quarter_of_an_hour_and_not_all_at_once() {
+    let mut world = World::new();
+    for who in 1..=20 {
+        member(&mut world, 10_000 + who, PlanDuration::Days(30));
+    }
+    world.run(Command::FreezeRemovals {
+        channel_id: None,
+        freeze: true,
+        reason: "a look at what is wrong".into(),
+        actor: "cli:x".into(),
+    });
+    world.now += hours(33 * 24);
+    work(&mut world);
+    let latest = world.now + SignedDuration::from_mins(HOLD_MINUTES);
+    let waits: Vec<Timestamp> = (1..=20).map(|who| end_of(&world, 10_000 + who).run_at).collect();
+    let earliest = latest - SignedDuration::from_mins(5);
+    assert!(waits.iter().all(|at| (earliest..=latest).contains(at)), "{waits:?}");
+    assert!(waits.iter().any(|at| *at != waits[0]), "{waits:?}");
+}

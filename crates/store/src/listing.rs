@@ -64,11 +64,20 @@ struct Builder<'d> {
     dialect: &'d Dialect,
     conditions: Vec<String>,
     values: Vec<Value>,
+    index: Option<&'static str>,
 }
 
 impl<'d> Builder<'d> {
     fn new(dialect: &'d Dialect) -> Self {
-        Self { dialect, conditions: Vec::new(), values: Vec::new() }
+        Self { dialect, conditions: Vec::new(), values: Vec::new(), index: None }
+    }
+
+    /// Finds the rows by an index that holds few: where the newest come first, SQLite else walks through all there are.
+    fn by(mut self, when: bool, index: &'static str) -> Self {
+        if when {
+            self.index = Some(index);
+        }
+        self
     }
 
     /// Takes a value and returns its place.
@@ -101,8 +110,14 @@ impl<'d> Builder<'d> {
             format!(" WHERE {}", self.conditions.join(" AND "))
         };
         let columns = table.select_list("");
-        let sql =
-            format!("SELECT {prefix}{columns} FROM {}{filter} ORDER BY {order} LIMIT {limit}", table.name);
+        let by = match (self.dialect.indexed_by, self.index) {
+            (Some(words), Some(index)) => format!(" {words} {index}"),
+            _ => String::new(),
+        };
+        let sql = format!(
+            "SELECT {prefix}{columns} FROM {}{by}{filter} ORDER BY {order} LIMIT {limit}",
+            table.name
+        );
         Listing { sql, values: self.values }
     }
 }
@@ -135,6 +150,8 @@ impl Dialect {
     pub(crate) fn payments(&self, filter: &PaymentFilter) -> Listing {
         let status = filter.status.as_ref().map(|status| Value::Text(status.as_str().to_owned()));
         Builder::new(self)
+            .by(filter.stuck_before.is_some(), "payments_unsettled")
+            .by(filter.pending, "payments_pending")
             .only(filter.stuck_before.is_some(), &self.stuck())
             .with("credited_at < {}", filter.stuck_before.map(Value::Time))
             .only(filter.pending, self.pending)
@@ -186,8 +203,11 @@ impl Dialect {
     }
 
     pub(crate) fn jobs(&self, filter: &JobFilter) -> Listing {
+        let state = filter.state.map(|state| format!("state = '{}'", state.as_str()));
         Builder::new(self)
-            .with("state = {}", filter.state.map(|state| Value::Text(state.as_str().to_owned())))
+            .by(filter.state == Some(JobState::Dead), "jobs_dead")
+            .by(filter.state == Some(JobState::Leased), "jobs_leased")
+            .only(state.is_some(), &state.unwrap_or_default())
             .with("kind = {}", filter.kind.clone().map(Value::Text))
             .with("id < {}", filter.before.map(|id| Value::Uuid(id.0)))
             .finish(&JOBS, "", "id DESC", filter.rows_max())

@@ -13,7 +13,7 @@ use crate::bot::{Pace, Turns};
 use crate::clock::{Clock, Ids};
 use crate::coins::CoinList;
 use crate::config::{Config, ConfigError, TelegramMode};
-use crate::http::ipn::RefusedSignatures;
+use crate::http::ipn::Refusals;
 use crate::http::live::Hub;
 use crate::metrics;
 use crate::provider::Provider;
@@ -55,7 +55,9 @@ pub struct App {
     /// Whether the parts of this process are at work.
     pub pulse: Pulse,
     /// Notifications that were refused for their signature.
-    pub refused_signatures: RefusedSignatures,
+    pub refused_signatures: Refusals,
+    /// Updates that did not come with Telegram's secret.
+    pub refused_updates: Refusals,
     /// What did not work lately.
     pub trouble: Arc<Trouble>,
 }
@@ -145,7 +147,8 @@ impl App {
             turns: Turns::default(),
             pace,
             pulse,
-            refused_signatures: RefusedSignatures::default(),
+            refused_signatures: Refusals::default(),
+            refused_updates: Refusals::default(),
             trouble,
         }))
     }

@@ -314,6 +314,26 @@ pub fn parts(silent_seconds: &BTreeMap<&'static str, i64>) {
     }
 }
 
+/// What of the metrics the database says. What it said once is not said again when it does not answer: whoever is woken by these numbers
+/// must not be calmed by old ones.
+const OF_THE_DATABASE: &[&str] = &[
+    "tollhouse_jobs",
+    "tollhouse_jobs_retrying",
+    "tollhouse_outbox_oldest_seconds",
+    "tollhouse_stuck_payments",
+    "tollhouse_attention_open",
+];
+
+/// The text of the metrics without those of [`OF_THE_DATABASE`].
+#[must_use]
+pub fn without_the_database(text: &str) -> String {
+    let name = |line: &str| {
+        let line = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")).unwrap_or(line);
+        line.split(['{', ' ']).next().unwrap_or_default().to_owned()
+    };
+    text.split_inclusive('\n').filter(|line| !OF_THE_DATABASE.contains(&name(line).as_str())).collect()
+}
+
 /// What the database says, as of now.
 pub fn stats(stats: &Stats, now: Timestamp) {
     #[expect(clippy::cast_precision_loss, reason = "a count for a graph")]
@@ -357,6 +377,14 @@ mod tests {
     use tollhouse_store::{JobCount, JobTotals};
 
     use super::*;
+
+    #[test]
+    fn numbers_of_the_database_go_when_it_does_not_answer() {
+        let text = "# HELP tollhouse_jobs Jobs.\n# TYPE tollhouse_jobs gauge\ntollhouse_jobs{kind=\"a\",state=\"ready\"} 1\n\
+                    tollhouse_stuck_payments 3\n# TYPE tollhouse_ipn_total counter\ntollhouse_ipn_total 2\n";
+        let left = "# TYPE tollhouse_ipn_total counter\ntollhouse_ipn_total 2\n";
+        assert_eq!(without_the_database(text), left);
+    }
 
     const REFERENCE: &str = include_str!("../../../docs/src/reference/metrics.md");
 

@@ -54,7 +54,10 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
     let (parts, body) = request.into_parts();
     // Nothing of the body is read before: whoever does not know the secret costs us nothing (S41).
     if !is_telegram(&parts.headers, &secret(token)) {
-        tracing::info!("an update without Telegram's secret was refused");
+        // Anybody can send a flood of them.
+        if let Some(refused) = app.refused_updates.count(app.clock.now()) {
+            tracing::info!(refused, "updates without Telegram's secret were refused");
+        }
         return Problem::new(StatusCode::FORBIDDEN, "the secret token is missing or wrong").into_response();
     }
     let Ok(body) = axum::body::to_bytes(body, UPDATE_BYTES_MAX).await else {

@@ -60,9 +60,9 @@ pub async fn receive(State(app): State<Arc<App>>, request: Request) -> Response 
     }
 }
 
-/// Notifications that were refused for their signature, as far as the log has not told of them.
+/// What was refused because the sender did not know the secret, as far as the log has not told of it.
 #[derive(Debug, Default)]
-pub struct RefusedSignatures(Mutex<Untold>);
+pub struct Refusals(Mutex<Untold>);
 
 #[derive(Debug, Default)]
 struct Untold {
@@ -70,10 +70,10 @@ struct Untold {
     told_at: Option<Timestamp>,
 }
 
-impl RefusedSignatures {
+impl Refusals {
     /// Counts one more. How many there are to tell of, where it is time to: of the first at once, of others after
     /// [`REFUSED_QUIET_SECONDS`].
-    fn count(&self, now: Timestamp) -> Option<u64> {
+    pub fn count(&self, now: Timestamp) -> Option<u64> {
         let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         untold.count += 1;
         let is_quiet =
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn of_a_flood_of_wrong_signatures_the_log_tells_once_a_minute_with_their_number() {
-        let refused = RefusedSignatures::default();
+        let refused = Refusals::default();
         let at = |seconds| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
         assert_eq!(refused.count(at(0)), Some(1));
         for second in 1..REFUSED_QUIET_SECONDS {

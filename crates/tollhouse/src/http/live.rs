@@ -169,7 +169,8 @@ async fn look(app: &Arc<App>, id: OrderId, watched: &Watched) -> Duration {
         Ok(Some(story)) => story,
         Ok(None) => return Duration::from_secs(LOOK_AGAIN_SECONDS),
         Err(error) => {
-            tracing::warn!(%error, order = %id, "an open page could not be brought up to date");
+            // One for each page and every two seconds: that the database is away the writer says once.
+            tracing::debug!(%error, order = %id, "an open page could not be brought up to date");
             // It knows no better, and keeps its connection.
             watched.told.send_modify(|_| {});
             return Duration::from_secs(STORE_DOWN_SECONDS);
