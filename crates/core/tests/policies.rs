@@ -483,6 +483,23 @@ fn money_for_an_order_that_was_refunded_as_a_whole_is_not_silent() {
     assert_eq!(world.open_reasons(), [Reason::PaidAfterRefund]);
 }
 
+/// The same when the money named no order, and a person has said for which it is; a re-deposit on it comes with it.
+#[test]
+fn money_that_is_bound_to_an_order_that_was_refunded_is_not_silent() {
+    let mut world = World::with(Policies { late: LatePolicy::Attention, ..Policies::default() });
+    let order_id = world.order("Month", Some(BUYER));
+    world.now += days(9);
+    world.notify(&Note::for_order(1, "finished", order_id));
+    resolve(&mut world, Reason::Late, Resolution::Refund).unwrap();
+    world.notify(&Note { order_ref: None, ..Note::for_order(2, "finished", order_id) });
+    world.notify(&Note { order_ref: None, ..Note::for_order(3, "finished", order_id).child_of(2) });
+    let bind = Command::BindPayment { payment_id: payment_id(2), order_id, actor: "cli:x".into() };
+    world.run(bind);
+    let after: Vec<Reason> =
+        world.open_reasons().into_iter().filter(|reason| *reason == Reason::PaidAfterRefund).collect();
+    assert_eq!(after.len(), 2, "{:?}", world.open_reasons());
+}
+
 #[test]
 fn a_refund_noted_before_the_channel_was_known_stays_noted() {
     let mut world = World::new();

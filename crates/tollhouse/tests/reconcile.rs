@@ -454,6 +454,78 @@ async fn f33_a_bad_answer_grants_nothing_and_is_asked_again(engine: Engine) {
     }
 }
 
+/// Payments of which the first word came, and no other.
+async fn heard_of(shop: &Shop, count: i64) -> Vec<OrderId> {
+    let orders = shop.orders(count).await;
+    for order in &orders {
+        let payment = shop.choose(*order).await;
+        let answer = shop.app.provider.as_ref().unwrap().payment(ours(&payment)).await.unwrap();
+        tollhouse::reconcile::take::take(&shop.app, vec![answer], false).await.unwrap();
+        shop.provider.pay_exactly(payment.id).unwrap();
+    }
+    orders
+}
+
+async fn paid(shop: &Shop, orders: &[OrderId]) -> usize {
+    let mut paid = 0;
+    for order in orders {
+        paid += usize::from(shop.state(*order).await == (OrderState::Paid, true));
+    }
+    paid
+}
+
+/// There may be a payment for which the provider has no answer, whatever is wrong with it there: it keeps us from no other.
+async fn f29_a_payment_without_an_answer_keeps_no_other_waiting(engine: Engine) {
+    let faults = [FaultKind::ServerError, FaultKind::Html { status: 200 }, FaultKind::AnswerLost];
+    for fault in faults {
+        let shop = Shop::new(engine, Login::No).await;
+        let orders = heard_of(&shop, 5).await;
+        shop.fail(Some(ApiCall::GetPayment), fault.clone(), 2);
+        let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+        let tally = done(reconciler.turn().await);
+        assert_eq!((paid(&shop, &orders).await, tally.unanswered.len()), (3, 2), "{fault:?}");
+        assert_eq!(shop.app.reconcile.asking.away_until(shop.clock.now()), None);
+        shop.clock.advance(INTERVAL);
+        done(reconciler.turn().await);
+        assert_eq!(paid(&shop, &orders).await, 5, "{fault:?}");
+    }
+    // Several one after the other: that is the provider itself. Those that were tried go behind the others.
+    let shop = Shop::new(engine, Login::No).await;
+    let orders = heard_of(&shop, 5).await;
+    shop.fail(Some(ApiCall::GetPayment), FaultKind::ServerError, 3);
+    let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+    assert!(matches!(reconciler.turn().await, Turn::Failed(..)));
+    assert_eq!((paid(&shop, &orders).await, shop.provider.calls(ApiCall::GetPayment)), (0, 5 + 3));
+    assert!(shop.app.reconcile.asking.away_until(shop.clock.now()).is_some());
+    shop.clock.advance(SignedDuration::from_secs(10));
+    done(reconciler.turn().await);
+    assert_eq!(paid(&shop, &orders).await, 2);
+    shop.clock.advance(INTERVAL);
+    done(reconciler.turn().await);
+    assert_eq!(paid(&shop, &orders).await, 5);
+}
+
+/// A list that fails for ever keeps nobody waiting of whom we have heard, be it asked for by itself or by hand.
+async fn f29_a_list_without_an_answer_keeps_no_known_payment_waiting(engine: Engine) {
+    for by_hand in [false, true] {
+        let shop = Shop::new(engine, Login::Yes).await;
+        let orders = heard_of(&shop, 2).await;
+        shop.fail(Some(ApiCall::ListPayments), FaultKind::ServerError, u64::MAX);
+        if by_hand {
+            let from = shop.clock.now() - SignedDuration::from_hours(1);
+            let window = Window { from, until: None, dry_run: false };
+            assert!(on_demand(&shop.app, window, &mut Tally::default()).await.is_err());
+        } else {
+            let mut reconciler = Reconciler::new(Arc::clone(&shop.app));
+            assert!(
+                matches!(reconciler.turn().await, Turn::Failed(..)),
+                "without its list a pass is not whole"
+            );
+        }
+        assert_eq!(paid(&shop, &orders).await, 2, "by hand: {by_hand}");
+    }
+}
+
 /// An answer about another payment than the one asked for is not used for either of the two.
 async fn f33_an_answer_about_another_payment_is_not_used(engine: Engine) {
     let shop = Shop::new(engine, Login::Yes).await;
@@ -879,6 +951,8 @@ on_both_engines!(
     f28_a_re_deposit_whose_parent_is_left_out_pays_no_order,
     f33_an_hour_without_the_provider_loses_nothing_and_brings_no_storm,
     f33_a_bad_answer_grants_nothing_and_is_asked_again,
+    f29_a_payment_without_an_answer_keeps_no_other_waiting,
+    f29_a_list_without_an_answer_keeps_no_known_payment_waiting,
     f33_an_answer_about_another_payment_is_not_used,
     a_refused_login_is_left_alone_and_payments_are_asked_for_all_the_same,
     f33_a_slow_provider_keeps_nobody_waiting,

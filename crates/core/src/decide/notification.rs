@@ -1,5 +1,7 @@
 //! From a notification to an order, and from the order's payments to what it has come to.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Work, attention, donations, grants, import, progress};
@@ -71,16 +73,10 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
         })
     });
     let mut change = order_id.map(|order_id| reassess_as(work, order_id, money_moved)).unwrap_or_default();
-    if money_after_refund(work, id, known.as_ref()) {
-        let subject = Subject::Payment(id);
-        let order = order_id.and_then(|id| work.snapshot.orders.get(&id));
-        let reason = match order.map(Order::kind) {
-            Some(OrderKind::Donation) => Reason::DonationAfterRefund,
-            Some(OrderKind::Membership) | None => Reason::PaidAfterRefund,
-        };
-        if attention::open(work, subject, reason, String::new(), channel_id) {
-            change.opened.push((subject, reason));
-        }
+    if money_after_refund(work, id, known.as_ref())
+        && let Some(opened) = open_after_refund(work, id)
+    {
+        change.opened.push(opened);
     }
 
     if let Some(order_id) = order_id.filter(|_| absorbed.changed || change.granted) {
@@ -115,6 +111,19 @@ fn money_after_refund(work: &Work<'_>, id: ProviderPaymentId, known: Option<&Pay
     }
     let order = payment.order_id.and_then(|id| work.snapshot.orders.get(&id));
     !was_credited && order.is_some_and(|order| order.ruling == Some(Ruling::Refund))
+}
+
+/// Puts such a payment into the list.
+fn open_after_refund(work: &mut Work<'_>, id: ProviderPaymentId) -> Option<(Subject, Reason)> {
+    let payment = work.snapshot.payments.get(&id)?;
+    let (order_id, channel_id) = (payment.order_id, payment.channel_id);
+    let order = order_id.and_then(|id| work.snapshot.orders.get(&id));
+    let reason = match order.map(Order::kind) {
+        Some(OrderKind::Donation) => Reason::DonationAfterRefund,
+        Some(OrderKind::Membership) | None => Reason::PaidAfterRefund,
+    };
+    let subject = Subject::Payment(id);
+    attention::open(work, subject, reason, String::new(), channel_id).then_some((subject, reason))
 }
 
 /// Only stores a notification whose processing failed, and calls for a person.
@@ -166,6 +175,8 @@ pub(super) fn bind_by_hand(
         }
         None => {}
     }
+    let was_there: BTreeSet<ProviderPaymentId> =
+        work.snapshot.payments_of(order_id).iter().map(|payment| payment.id).collect();
     bind(work, &mut payment, order_id);
     work.snapshot.payments.put(payment_id, payment);
     work.audit(
@@ -177,6 +188,14 @@ pub(super) fn bind_by_hand(
     );
     adopt_children(work, payment_id, order_id);
     reassess(work, order_id);
+    // Whatever was adopted with it: money that comes to an order whose refund a person has noted is for a person (I3).
+    let bound: Vec<ProviderPaymentId> =
+        work.snapshot.payments_of(order_id).iter().map(|payment| payment.id).collect();
+    for id in bound.into_iter().filter(|id| !was_there.contains(id)) {
+        if money_after_refund(work, id, None) {
+            open_after_refund(work, id);
+        }
+    }
     progress::follow(work, order_id);
     Ok(Outcome::Order(order_id))
 }

@@ -1,6 +1,7 @@
 //! What the provider answers, read as tolerantly as notifications are.
 
 use rust_decimal::Decimal;
+use serde_json::value::RawValue;
 
 use super::ClientError;
 use crate::canonical;
@@ -131,7 +132,7 @@ fn payment_of(members: &Members<'_>, raw: String) -> Option<PaymentAnswer> {
 }
 
 pub(super) fn payment_page(body: &[u8]) -> Result<PaymentPage, ClientError> {
-    let members = object(body)?;
+    let Ok(members) = json::read_object(body) else { return page_row_by_row(body) };
     let Some(Value::Array(rows)) = member(&members, "data") else {
         return Err(ClientError::not_understood("the list has no data"));
     };
@@ -148,6 +149,37 @@ pub(super) fn payment_page(body: &[u8]) -> Result<PaymentPage, ClientError> {
         payments,
         pages_count: whole("pagesCount"),
         total: whole("total"),
+    })
+}
+
+/// A page of which something cannot be read, as half of a pair of surrogates in some description, which JavaScript writes where it cuts an
+/// emoji in two. It must not keep the other rows from us: each is read by itself.
+fn page_row_by_row(body: &[u8]) -> Result<PaymentPage, ClientError> {
+    #[derive(serde::Deserialize)]
+    struct Page<'a> {
+        #[serde(borrow)]
+        data: Vec<&'a RawValue>,
+        #[serde(borrow, default, rename = "pagesCount")]
+        pages_count: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        total: Option<&'a RawValue>,
+    }
+    let page: Page<'_> =
+        serde_json::from_slice(body).map_err(|_| ClientError::not_json(reqwest::StatusCode::OK, body))?;
+    let payments: Vec<PaymentAnswer> = page
+        .data
+        .iter()
+        .filter_map(|row| {
+            let members = json::read_object(row.get().as_bytes()).ok()?;
+            payment_of(&members, row.get().to_owned())
+        })
+        .collect();
+    let whole = |value: Option<&RawValue>| value?.get().trim_matches('"').parse().ok();
+    Ok(PaymentPage {
+        unreadable_rows: page.data.len() - payments.len(),
+        payments,
+        pages_count: whole(page.pages_count),
+        total: whole(page.total),
     })
 }
 
@@ -209,4 +241,30 @@ pub(super) fn object(body: &[u8]) -> Result<Members<'_>, ClientError> {
 fn exact(members: &Members<'_>, name: &str) -> Result<Decimal, ClientError> {
     let amount = member(members, name).map(read_amount).and_then(|amount| amount.exact());
     amount.ok_or_else(|| ClientError::not_understood(format!("there is no usable {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_cannot_be_read_keeps_no_other_row_of_its_page_from_us() {
+        let good = r#"{"payment_id":7,"payment_status":"finished","price_amount":2.50}"#;
+        for bad in [
+            r#"{"payment_id":8,"order_description":"cut \ud83d"}"#,
+            r#"{"payment_id":8,"payment_id":9}"#,
+            r#"{"payment_status":"finished"}"#,
+            "null",
+        ] {
+            let body = format!(r#"{{"data":[{bad},{good}],"pagesCount":2,"total":"12"}}"#);
+            let page = payment_page(body.as_bytes()).unwrap();
+            assert_eq!((page.payments.len(), page.unreadable_rows), (1, 1), "{bad}");
+            assert_eq!((page.pages_count, page.total), (Some(2), Some(12)), "{bad}");
+            assert_eq!(page.payments[0].payment.payment_id.to_string(), "7");
+            assert_eq!(page.payments[0].raw.replace(' ', ""), good, "{bad}");
+        }
+        for no_page in ["", "[]", "{", r#"{"data":7}"#, r#"{"data":[{]}"#, "<html>"] {
+            assert!(payment_page(no_page.as_bytes()).is_err(), "{no_page}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Questions to the provider: never more than so many a second, and none while it is away.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +20,10 @@ const BACKOFF_FIRST_SECONDS: i64 = 5;
 /// How long at most, in seconds: so soon after its return it is asked again.
 const BACKOFF_LONGEST_SECONDS: i64 = 300;
 
+/// After how many different payments without an answer, one after the other, the provider as a whole is left alone. One that it cannot
+/// answer for, whatever is wrong with it there, must not keep us from all the others.
+const UNANSWERED_MAX: usize = 3;
+
 /// How long no list is asked for after the account's login was refused, in seconds: whoever tries a wrong password every few minutes finds
 /// the account locked. A mended password means a restart, which asks at once.
 const LOGIN_REST_SECONDS: i64 = 3_600;
@@ -35,6 +40,12 @@ pub enum NoAnswer {
     /// The list was not asked for, since the login was refused a while ago.
     #[error("NOWPayments has refused the account's login; it is tried again at {0}, or after a restart")]
     LoginRefused(Timestamp),
+    /// The list was not asked for, since it has given no answer a moment ago.
+    #[error("NOWPayments has given no answer to a question for its list; it is asked again at {0}")]
+    ListAway(Timestamp),
+    /// It was asked, and gave no answer to this one question; it may to others.
+    #[error(transparent)]
+    Unanswered(ProviderError),
     /// It was asked.
     #[error(transparent)]
     Provider(ProviderError),
@@ -46,7 +57,10 @@ impl NoAnswer {
     pub fn is_away(&self) -> bool {
         match self {
             Self::NoKey | Self::Away(_) => true,
-            Self::LoginRefused(_) | Self::Provider(ProviderError::NotFound) => false,
+            Self::LoginRefused(_)
+            | Self::ListAway(_)
+            | Self::Unanswered(_)
+            | Self::Provider(ProviderError::NotFound) => false,
             Self::Provider(ProviderError::Client(error)) => is_away(error),
         }
     }
@@ -72,17 +86,49 @@ pub struct Asking {
 
 #[derive(Debug, Default)]
 struct Away {
-    /// How many questions in a row had no answer.
-    failures: u32,
-    rest: Option<Rest>,
+    all: Line,
+    /// The list's own: it can fail for ever, for one row in it, while payments can be asked for all the same.
+    list: Line,
+    /// The payments for which there was no answer, since the last answer.
+    unanswered: BTreeSet<ProviderPaymentId>,
     no_login: Option<Rest>,
 }
 
+/// Questions that are left alone together.
+#[derive(Debug, Default)]
+struct Line {
+    /// How many in a row had no answer.
+    failures: u32,
+    rest: Option<Rest>,
+}
+
+impl Line {
+    fn until(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.rest.as_mut()?.until(now)
+    }
+
+    fn fail(&mut self, now: Timestamp, said: Option<SignedDuration>) {
+        let wait = said.unwrap_or_else(|| backoff(self.failures, Ids.random()));
+        self.failures = self.failures.saturating_add(1);
+        self.rest = Some(Rest::new(now, wait));
+    }
+}
+
+/// Whether there was no answer at all, or none that can be read.
+fn is_silent(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Client(ClientError::Unavailable { .. } | ClientError::NotJson { .. }))
+}
+
 impl Asking {
-    /// Until when the provider is left alone; `None` if it may be asked.
+    /// Until when the provider, or its list, is left alone; `None` if both may be asked.
     #[must_use]
     pub fn away_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).rest.as_mut()?.until(now)
+        let mut away = self.away();
+        away.all.until(now).max(away.list.until(now))
+    }
+
+    fn away(&self) -> MutexGuard<'_, Away> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for a payment.
@@ -92,7 +138,7 @@ impl Asking {
     pub async fn payment(&self, app: &App, id: ProviderPaymentId) -> Result<Answer, NoAnswer> {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
         self.turn(app).await?;
-        self.note(app, provider.payment(id).await)
+        self.note_payment(app, id, provider.payment(id).await)
     }
 
     /// Asks for a page of the list.
@@ -101,7 +147,7 @@ impl Asking {
     /// As [`NoAnswer`] says.
     pub async fn list(&self, app: &App, query: &ListQuery) -> Result<Listed, NoAnswer> {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
-        self.may_log_in(app.clock.now())?;
+        self.may_list(app.clock.now())?;
         self.turn(app).await?;
         self.note_list(app, provider.list(query).await)
     }
@@ -112,20 +158,23 @@ impl Asking {
     /// As [`NoAnswer`] says.
     pub async fn payments_of_invoice(&self, app: &App, invoice_id: &str) -> Result<Listed, NoAnswer> {
         let provider = app.provider.as_ref().ok_or(NoAnswer::NoKey)?;
-        self.may_log_in(app.clock.now())?;
+        self.may_list(app.clock.now())?;
         self.turn(app).await?;
         self.note_list(app, provider.payments_of_invoice(invoice_id).await)
     }
 
-    fn may_log_in(&self, now: Timestamp) -> Result<(), NoAnswer> {
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = away.no_login.as_mut().and_then(|rest| rest.until(now));
-        until.map_or(Ok(()), |until| Err(NoAnswer::LoginRefused(until)))
+    fn may_list(&self, now: Timestamp) -> Result<(), NoAnswer> {
+        let mut away = self.away();
+        if let Some(until) = away.no_login.as_mut().and_then(|rest| rest.until(now)) {
+            return Err(NoAnswer::LoginRefused(until));
+        }
+        away.list.until(now).map_or(Ok(()), |until| Err(NoAnswer::ListAway(until)))
     }
 
     /// Waits for our turn; refuses while the provider is away.
     async fn turn(&self, app: &App) -> Result<(), NoAnswer> {
-        let refuse = || self.away_until(app.clock.now()).map_or(Ok(()), |until| Err(NoAnswer::Away(until)));
+        let refuse =
+            || self.away().all.until(app.clock.now()).map_or(Ok(()), |until| Err(NoAnswer::Away(until)));
         refuse()?;
         let mut next = self.next.lock().await;
         if let Some(at) = *next {
@@ -140,36 +189,64 @@ impl Asking {
     /// Notes an answer for which the account's login was needed. One payment is asked for with the key alone: a refusal there says nothing of
     /// the login.
     fn note_list(&self, app: &App, answer: Result<Listed, ProviderError>) -> Result<Listed, NoAnswer> {
-        if let Err(ProviderError::Client(ClientError::NotAuthorized { .. })) = &answer {
-            let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
-            self.away.lock().unwrap_or_else(PoisonError::into_inner).no_login =
-                Some(Rest::new(app.clock.now(), rest));
+        match answer {
+            Err(error) if is_silent(&error) => {
+                self.away().list.fail(app.clock.now(), None);
+                Err(NoAnswer::Unanswered(error))
+            }
+            answer => {
+                if let Err(ProviderError::Client(ClientError::NotAuthorized { .. })) = &answer {
+                    let rest = SignedDuration::from_secs(LOGIN_REST_SECONDS);
+                    self.away().no_login = Some(Rest::new(app.clock.now(), rest));
+                }
+                if answer.is_ok() {
+                    self.away().list = Line::default();
+                }
+                self.note(app, answer)
+            }
         }
-        self.note(app, answer)
+    }
+
+    /// Notes an answer about one payment. None says something of that payment, until there is none for others, too.
+    fn note_payment(
+        &self,
+        app: &App,
+        id: ProviderPaymentId,
+        answer: Result<Answer, ProviderError>,
+    ) -> Result<Answer, NoAnswer> {
+        match answer {
+            Err(error) if is_silent(&error) => {
+                let mut away = self.away();
+                away.unanswered.insert(id);
+                if away.unanswered.len() < UNANSWERED_MAX {
+                    return Err(NoAnswer::Unanswered(error));
+                }
+                // Counted anew after the rest: these may be just those for which there is none.
+                away.unanswered.clear();
+                drop(away);
+                self.note(app, Err(error))
+            }
+            answer => self.note(app, answer),
+        }
     }
 
     fn note<T>(&self, app: &App, answer: Result<T, ProviderError>) -> Result<T, NoAnswer> {
         let answer = answer.map_err(NoAnswer::Provider);
-        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut away = self.away();
         match &answer {
             Err(error) if error.is_away() => {
                 let said = match error {
                     NoAnswer::Provider(ProviderError::Client(error)) => asked_to_wait(error),
                     _ => None,
                 };
-                let wait = said.map_or_else(
-                    || backoff(away.failures, Ids.random()),
-                    |seconds| SignedDuration::from_secs(seconds.into()),
-                );
-                away.failures = away.failures.saturating_add(1);
-                away.rest = Some(Rest::new(app.clock.now(), wait));
+                away.all.fail(app.clock.now(), said.map(|seconds| SignedDuration::from_secs(seconds.into())));
             }
             // It was not asked, so nothing is known of it.
             Err(NoAnswer::Provider(ProviderError::Client(ClientError::Busy))) => {}
             // An answer, be it a refusal of just this question.
             _ => {
-                away.failures = 0;
-                away.rest = None;
+                away.all = Line::default();
+                away.unanswered.clear();
             }
         }
         answer
@@ -218,9 +295,9 @@ mod tests {
             || ProviderError::Client(ClientError::NotAuthorized { message: "Access denied".to_owned() });
         let now = app.clock.now();
         assert!(asking.note(&app, Err::<Answer, _>(refused())).is_err());
-        assert!(asking.may_log_in(now).is_ok() && asking.away_until(now).is_none());
+        assert!(asking.may_list(now).is_ok() && asking.away_until(now).is_none());
         assert!(asking.note_list(&app, Err(refused())).is_err());
-        assert!(matches!(asking.may_log_in(now), Err(NoAnswer::LoginRefused(_))));
+        assert!(matches!(asking.may_list(now), Err(NoAnswer::LoginRefused(_))));
         assert!(asking.away_until(now).is_none(), "payments can be asked for all the same");
     }
 }

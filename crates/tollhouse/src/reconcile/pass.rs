@@ -85,7 +85,7 @@ pub async fn scheduled(
         false => Ok(()),
     };
     match &listed {
-        // Without the list, or with a wrong login, payments can be asked for all the same.
+        // Without the list, for what reason ever, payments can be asked for all the same.
         Ok(()) => {}
         Err(Trouble::Provider(error)) if !error.is_away() => {}
         Err(_) => return listed,
@@ -101,8 +101,9 @@ pub async fn scheduled(
     });
     for payment in pending.iter().take(ASKED_MAX) {
         app.pulse.beat(super::PART);
-        ask_for(app, payment.id, &mut seen, false, tally).await?;
+        // Noted before: one for which there is no answer goes behind the others, too.
         asked.insert(payment.id, now);
+        ask_for(app, payment.id, &mut seen, false, tally).await?;
     }
     listed
 }
@@ -113,20 +114,37 @@ pub async fn scheduled(
 /// What kept it from its end.
 pub async fn on_demand(app: &App, window: Window, tally: &mut Tally) -> Result<(), Trouble> {
     let mut seen = BTreeSet::new();
-    if app.config.nowpayments.can_list() {
-        let mut pages = Pages::new(window.from, window.until);
-        while let Some(answers) = pages.next(app).await? {
-            tally.lists = true;
-            take_page(app, answers, window.dry_run, tally, &mut seen).await?;
-        }
-        tally.lists = true;
-        tally.unreadable += pages.unreadable;
+    let listed = match app.config.nowpayments.can_list() {
+        true => list_all(app, window, tally, &mut seen).await,
+        false => Ok(()),
+    };
+    match &listed {
+        Err(Trouble::Provider(error)) if !error.is_away() => {}
+        Err(_) => return listed,
+        Ok(()) => {}
     }
     for payment in pending(app).await? {
         if !seen.contains(&payment.id) {
             ask_for(app, payment.id, &mut seen, window.dry_run, tally).await?;
         }
     }
+    listed
+}
+
+/// Takes in the list of a window.
+async fn list_all(
+    app: &App,
+    window: Window,
+    tally: &mut Tally,
+    seen: &mut BTreeSet<ProviderPaymentId>,
+) -> Result<(), Trouble> {
+    let mut pages = Pages::new(window.from, window.until);
+    while let Some(answers) = pages.next(app).await? {
+        tally.lists = true;
+        take_page(app, answers, window.dry_run, tally, seen).await?;
+    }
+    tally.lists = true;
+    tally.unreadable += pages.unreadable;
     Ok(())
 }
 

@@ -260,10 +260,10 @@ impl Found {
             }
             None => {
                 let (explained, why) = match (order.ruling, decided(sides)) {
-                    (Some(Ruling::Refund), _) => {
+                    (_, Some(why)) => (true, why),
+                    (Some(Ruling::Refund), None) => {
                         (true, "A person noted that the money was given back.".to_owned())
                     }
-                    (_, Some(why)) => (true, why),
                     (_, None) => {
                         (false, "Nothing says why: see `tollhouse payment list --stuck`.".to_owned())
                     }
