@@ -35,6 +35,8 @@ use tollhouse_core::removal::RemovalRun;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(crate) use connect::encoded;
 pub(crate) use connect::{Server, Tls};
 pub(crate) use open::migrate;
 pub(crate) use rows::failure;

@@ -1,6 +1,6 @@
 //! The database's address: `sqlite://relative.db`, `sqlite:///absolute/file.db`, `postgres://…`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
@@ -60,6 +60,16 @@ enum Mode {
 }
 
 impl Mode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+
     fn read(word: &str) -> Result<Self, String> {
         match word {
             "disable" => Ok(Self::Disable),
@@ -89,8 +99,24 @@ fn postgres(url: &str) -> Result<Server, String> {
         // Of several servers one takes writes; a payment must not be offered to a standby.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
+    let options = tls_options(mode, root.as_deref());
     let tls = tls(&mut config, mode, root).map_err(named)?;
-    Ok(Server::new(config, tls))
+    Ok(Server::new(config, tls, options))
+}
+
+/// The same options for libpq, as far as they are not what it does anyhow.
+fn tls_options(mode: Mode, root: Option<&Path>) -> Vec<(&'static str, String)> {
+    let mut options = Vec::new();
+    if mode != Mode::Prefer {
+        options.push(("sslmode", mode.as_str().to_owned()));
+    }
+    match root {
+        Some(file) => options.push(("sslrootcert", file.display().to_string())),
+        // By itself libpq looks for roots in the user's home.
+        None if mode == Mode::VerifyFull => options.push(("sslrootcert", "system".to_owned())),
+        None => {}
+    }
+    options
 }
 
 fn super_error(error: &tokio_postgres::Error) -> String {
@@ -140,6 +166,7 @@ fn tls(config: &mut Config, mode: Mode, root: Option<PathBuf>) -> Result<Tls, St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postgres::encoded;
 
     fn server(url: &str) -> Server {
         match parse(url).unwrap() {
@@ -188,13 +215,47 @@ mod tests {
 
     #[test]
     fn the_servers_own_tools_are_told_the_user_and_no_password() {
-        let address = |url: &str| server(url).for_tools();
+        for (url, told) in [
+            (
+                "postgres://toll:hunter2@one:5433,two:5434/shop",
+                "postgres://toll@one:5433,two:5434/shop?target_session_attrs=read-write",
+            ),
+            ("postgres://o%27neill%40x:pw@one/shop", "postgres://o%27neill%40x@one:5432/shop"),
+            ("postgres://one/shop", "postgres://one:5432/shop"),
+            ("postgres://one/my%20shop%2F2?password=hunter2", "postgres://one:5432/my%20shop%2F2"),
+            ("postgres://toll@%2Ftmp%2Fpg:28432/shop", "postgres://toll@%2Ftmp%2Fpg:28432/shop"),
+            ("postgres:///shop?host=/run/postgresql", "postgres://%2Frun%2Fpostgresql:5432/shop"),
+            ("postgres://toll@[::1]:5433/shop", "postgres://toll@[::1]:5433/shop"),
+            (
+                "postgres:///shop?hostaddr=192.0.2.7&port=5433",
+                "postgres:///shop?hostaddr=192.0.2.7&port=5433",
+            ),
+            (
+                "postgres://db.example/shop?hostaddr=2001:db8::1",
+                "postgres://db.example:5432/shop?hostaddr=2001%3Adb8%3A%3A1",
+            ),
+            ("postgres://one/shop?sslmode=require", "postgres://one:5432/shop?sslmode=require"),
+            ("postgres://one/shop?sslmode=disable", "postgres://one:5432/shop?sslmode=disable"),
+            // Without a root of its own the system's count; libpq must be told so.
+            (
+                "postgres://one/shop?sslmode=verify-full",
+                "postgres://one:5432/shop?sslmode=verify-full&sslrootcert=system",
+            ),
+        ] {
+            assert_eq!(server(url).for_tools(), told, "{url}");
+        }
         assert_eq!(
-            address("postgres://toll:hunter2@one:5433,two:5434/shop"),
-            "postgres://toll@one:5433,two:5434/shop"
+            server("postgres://toll:pw@one/shop?sslmode=require").for_tools_in("a b"),
+            "postgres://toll@one:5432/a%20b?sslmode=require"
         );
-        assert_eq!(address("postgres://o%27neill%40x:pw@one/shop"), "postgres://o%27neill%40x@one:5432/shop");
-        assert_eq!(address("postgres://one/shop"), "postgres://one:5432/shop");
+        // The root is read when the address is, so no file of it is named above.
+        let root = PathBuf::from("/etc/my roots/ca+1.pem");
+        let (mode, root) = (Mode::VerifyCa, Some(root.as_path()));
+        assert_eq!(
+            tls_options(mode, root),
+            [("sslmode", "verify-ca".to_owned()), ("sslrootcert", "/etc/my roots/ca+1.pem".to_owned())]
+        );
+        assert_eq!(encoded("/etc/my roots/ca+1.pem"), "%2Fetc%2Fmy%20roots%2Fca%2B1.pem");
     }
 
     #[test]

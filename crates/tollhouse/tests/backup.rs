@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tollhouse::serve::Roles;
 use town::{Database, Engine, Town, body};
 
@@ -201,9 +202,136 @@ async fn what_is_no_whole_backup_is_not_restored_and_nothing_is_overwritten_by_c
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// What a person would copy from the sentence that names the server's tools.
+fn printed<'s>(stderr: &'s str, tool: &str) -> &'s str {
+    let (_, command) = stderr.split_at(stderr.find(tool).unwrap());
+    command.split(" (or continuous").next().unwrap()
+}
+
+/// Runs a text as it was printed, with the programs of the server's version; whether it went well, and what was said.
+fn shell(command: &str) -> (bool, String) {
+    let programs = testbed::postgres::find_programs().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let output = Command::new("sh").args(["-c", command]).env("PATH", path).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn succeeds(command: &str) {
+    let (is_done, said) = shell(command);
+    assert!(is_done, "{command}\n{said}");
+}
+
+/// The migrations of PostgreSQL in their order: number, name and text.
+fn migrations() -> Vec<(i64, String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/migrations/postgres");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |(number, file): (i64, PathBuf)| {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        (number, name, std::fs::read_to_string(&file).unwrap())
+    };
+    (1..).zip(files).map(read).collect()
+}
+
+/// Brings an empty database to an older schema, as the program of that time did.
+async fn older(url: &str, migrations: &[(i64, String, String)]) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let table = "CREATE TABLE schema_migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)";
+    client.batch_execute(table).await.unwrap();
+    for (number, name, sql) in migrations {
+        client.batch_execute(sql).await.unwrap();
+        let checksum: String =
+            Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let record = "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)";
+        client.execute(record, &[number, name, &checksum]).await.unwrap();
+    }
+    client
+        .batch_execute("INSERT INTO state (key, text) VALUES ('kept', 'before the upgrade')")
+        .await
+        .unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+}
+
+async fn set_state(url: &str, key: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    client.execute("INSERT INTO state (key, text) VALUES ($1, 'x')", &[&key]).await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+}
+
+async fn state(url: &str, key: &str) -> Option<String> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    let row = client.query_opt("SELECT text FROM state WHERE key = $1", &[&key]).await.unwrap();
+    drop(client);
+    driver.await.unwrap().unwrap();
+    row.map(|row| row.get(0))
+}
+
+#[tokio::test]
+async fn the_printed_way_back_leads_from_a_newer_schema_to_every_older_one() {
+    let migrations = migrations();
+    let newest = i64::try_from(migrations.len()).unwrap();
+    let folder = std::env::temp_dir().join(format!("it's a way back {}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (number, ..) in &migrations[..migrations.len() - 1] {
+        let database = Database::fresh(Engine::Postgres).await;
+        let url = &database.url;
+        older(url, &migrations[..usize::try_from(*number).unwrap()]).await;
+        let file = folder.join(format!("{number}.dump"));
+        let file = file.to_str().unwrap();
+        let (_, _, stderr) = binary(url, &["backup", file]);
+        succeeds(printed(&stderr, "pg_dump"));
+        assert_eq!(
+            json(url, &["migrate"]),
+            serde_json::json!({"from": number, "to": newest, "changed": true})
+        );
+        set_state(url, "since").await;
+
+        let (_, _, stderr) = binary(url, &["restore", file]);
+        succeeds(printed(&stderr, "createdb"));
+        assert_eq!(state(url, "kept").await.as_deref(), Some("before the upgrade"));
+        assert_eq!(state(url, "since").await, None);
+        assert_eq!(
+            state(&format!("{url}_replaced"), "since").await.as_deref(),
+            Some("x"),
+            "what was there is kept"
+        );
+        assert_eq!(
+            json(url, &["migrate"]),
+            serde_json::json!({"from": number, "to": newest, "changed": true})
+        );
+        json(url, &["audit", "verify"]);
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn the_printed_way_back_changes_nothing_if_the_copy_is_not_whole() {
+    let database = Database::fresh(Engine::Postgres).await;
+    let url = &database.url;
+    json(url, &["migrate"]);
+    set_state(url, "since").await;
+    let file = std::env::temp_dir().join(format!("half-{}.dump", std::process::id()));
+    let (_, _, stderr) = binary(url, &["backup", file.to_str().unwrap()]);
+    succeeds(printed(&stderr, "pg_dump"));
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 2_000]).unwrap();
+    let (_, _, stderr) = binary(url, &["restore", file.to_str().unwrap()]);
+    let (is_done, said) = shell(printed(&stderr, "createdb"));
+    assert!(!is_done && said.starts_with("pg_restore: error"), "{said}");
+    assert_eq!(state(url, "since").await.as_deref(), Some("x"));
+    std::fs::remove_file(&file).unwrap();
+}
+
 #[tokio::test]
 async fn for_postgres_the_servers_own_tools_are_named() {
     let database = Database::fresh(Engine::Postgres).await;
     refuses(&database.url, &["backup", "x.dump"], "pg_dump --format=custom --file=x.dump 'postgres://");
     refuses(&database.url, &["restore", "x.dump"], "pg_restore");
+    refuses(&database.url, &["backup", "my file's.dump"], r#"--file="my file's.dump" 'postgres://"#);
 }

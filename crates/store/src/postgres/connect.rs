@@ -5,7 +5,7 @@ use std::time::Duration;
 use deadpool_postgres::ClientWrapper;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::{Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -27,6 +27,9 @@ pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
 pub(crate) const KEEPALIVE_RETRIES: u32 = 3;
 /// See [`KEEPALIVE_IDLE`].
 pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// Where a server listens that does not say.
+const DEFAULT_PORT: u16 = 5432;
 
 /// The session of the writer.
 ///
@@ -62,21 +65,55 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) hosts: Hosts,
     pub(crate) tls: Tls,
+    /// How libpq is told the same of encryption.
+    tls_options: Vec<(&'static str, String)>,
     /// Where it is, for people: without the password.
     pub(crate) shown: String,
 }
 
 impl Server {
-    /// Its address for the server's own tools: with the user, without the password, for which they ask.
+    /// Its address for the server's own tools: as safe as ours, with the user, without the password, for which they ask.
     pub(crate) fn for_tools(&self) -> String {
-        let user = self.config.get_user().map(|user| format!("{}@", percent_encoded(user)));
-        let (scheme, rest) = ("postgres://", self.shown.strip_prefix("postgres://").unwrap_or(&self.shown));
-        format!("{scheme}{}{rest}", user.unwrap_or_default())
+        self.for_tools_in(self.database())
+    }
+
+    /// The address of another database on the same server.
+    pub(crate) fn for_tools_in(&self, database: &str) -> String {
+        let user = self.config.get_user().map(|user| format!("{}@", encoded(user)));
+        let mut options = Vec::new();
+        if !self.config.get_hostaddrs().is_empty() {
+            let addresses: Vec<String> =
+                self.config.get_hostaddrs().iter().map(ToString::to_string).collect();
+            options.push(("hostaddr", addresses.join(",")));
+            if self.config.get_hosts().is_empty() && !self.config.get_ports().is_empty() {
+                let ports: Vec<String> = self.config.get_ports().iter().map(ToString::to_string).collect();
+                options.push(("port", ports.join(",")));
+            }
+        }
+        if self.config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite {
+            options.push(("target_session_attrs", "read-write".to_owned()));
+        }
+        options.extend(self.tls_options.iter().cloned());
+        let options: Vec<String> =
+            options.iter().map(|(key, value)| format!("{key}={}", encoded(value))).collect();
+        let mark = if options.is_empty() { "" } else { "?" };
+        format!(
+            "postgres://{}{}/{}{mark}{}",
+            user.unwrap_or_default(),
+            hosts(&self.config, encoded),
+            encoded(database),
+            options.join("&")
+        )
+    }
+
+    /// The database's name.
+    pub(crate) fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_default()
     }
 }
 
-/// A text as it may stand before a URL's `@`.
-fn percent_encoded(text: &str) -> String {
+/// A text as it may stand in any part of a URL.
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut url, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
@@ -94,7 +131,7 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// Fills in what every connection has.
-    pub(crate) fn new(mut config: Config, tls: Tls) -> Self {
+    pub(crate) fn new(mut config: Config, tls: Tls, tls_options: Vec<(&'static str, String)>) -> Self {
         if config.get_application_name().is_none() {
             config.application_name("tollhouse");
         }
@@ -106,7 +143,7 @@ impl Server {
         config.keepalives_retries(KEEPALIVE_RETRIES);
         config.tcp_user_timeout(UNACKNOWLEDGED);
         let (shown, hosts) = (shown(&config), Hosts::of(&config));
-        Self { config, hosts, tls, shown }
+        Self { config, hosts, tls, tls_options, shown }
     }
 
     /// Connects to the first host that does, with these settings.
@@ -163,19 +200,23 @@ where
 }
 
 fn shown(config: &Config) -> String {
+    let hosts = hosts(config, str::to_owned);
+    format!("postgres://{hosts}/{}", config.get_dbname().unwrap_or_default())
+}
+
+/// The hosts with their ports; `spell` writes what is no address.
+fn hosts(config: &Config, spell: impl Fn(&str) -> String) -> String {
     let ports = config.get_ports();
-    let hosts: Vec<String> = config
-        .get_hosts()
-        .iter()
-        .enumerate()
-        .map(|(place, host)| {
-            let port = ports.get(place).or_else(|| ports.last()).copied().unwrap_or(5432);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                #[cfg(unix)]
-                Host::Unix(folder) => format!("{}:{port}", folder.display()),
-            }
-        })
-        .collect();
-    format!("postgres://{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
+    let hosts = config.get_hosts().iter().enumerate().map(|(place, host)| {
+        let port = ports.get(place).or_else(|| ports.last()).copied().unwrap_or(DEFAULT_PORT);
+        let host = match host {
+            // An address of IPv6, whose colons would be taken for the port's.
+            Host::Tcp(name) if name.contains(':') => format!("[{}]", name.replace('%', "%25")),
+            Host::Tcp(name) => spell(name),
+            #[cfg(unix)]
+            Host::Unix(folder) => spell(&folder.display().to_string()),
+        };
+        format!("{host}:{port}")
+    });
+    hosts.collect::<Vec<String>>().join(",")
 }
