@@ -30,7 +30,8 @@ pub trait SourceRow: Sized + Send {
     const COLUMNS: &'static [&'static str];
     /// Without these it is not the table that we know.
     const REQUIRED: &'static [&'static str];
-    /// Columns of digits by which rows come in order, so that those about one thing come together.
+    /// Columns of digits by which rows come in order, so that those about one thing come together, and in the same order at each run: where
+    /// a row lies in the table changes whenever the predecessor writes to it.
     const ORDER: &'static [&'static str];
     /// Takes the values.
     fn from_texts(texts: impl FnMut() -> Option<String>) -> Self;
@@ -61,7 +62,8 @@ macro_rules! source_rows {
 
 source_rows! {
     /// A channel pair with its owner and what it sells.
-    ClientRow = "main_clients_database", requires ["open_channel_id", "closed_channel_id"], in order of [] {
+    ClientRow = "main_clients_database", requires ["open_channel_id", "closed_channel_id"],
+        in order of ["open_channel_id", "closed_channel_id"] {
         /// The public chat: the key there.
         open_channel_id,
         /// Its title.
@@ -298,7 +300,7 @@ impl Source {
             .filter(digits)
             .map(|column| format!("regexp_replace({}, '[^0-9]', '', 'g')", text_of("t", column)))
             .collect();
-        // Rows that are alike in all else still come in one order.
+        // Rows that are alike in all these still come in one order, as long as nobody writes to them.
         order.push("t.ctid".to_owned());
         let sql = format!(
             "DECLARE {table}_rows NO SCROLL CURSOR FOR SELECT {} FROM {table} t{join} ORDER BY {}",

@@ -22,7 +22,12 @@ const SEED_REF: &str = "PGP-6271402111|-1003016667267";
 /// A database on the test's server with these tables in it.
 async fn legacy(sql: &str) -> String {
     let database = Database::fresh(Engine::Postgres).await;
-    let (client, connection) = tokio_postgres::connect(&database.url, tokio_postgres::NoTls).await.unwrap();
+    run_sql(&database.url, sql).await;
+    database.url.clone()
+}
+
+async fn run_sql(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
     client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{error:?}"));
     drop(client);
@@ -326,6 +331,88 @@ async fn an_import_comes_to_the_same_on_both_engines_and_twice() {
             "unknown_channel",
         ]
     );
+}
+
+/// The predecessor at work writes to its rows, which moves them within the table.
+async fn touch(from: &str, open_channel: &str) {
+    let sql = format!(
+        "UPDATE main_clients_database SET sub_1_time = sub_1_time WHERE open_channel_id = '{open_channel}'"
+    );
+    run_sql(from, &sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_offers_of_a_chat_the_same_one_comes_over_however_often_the_predecessor_writes() {
+    let from = legacy(LEGACY).await;
+    let database = Database::fresh(Engine::Sqlite).await;
+    let binary = Binary { database: &database };
+    let second = || ("second_offer".to_owned(), "open_channel_id=-1003900000005".to_owned());
+    let planned = binary.import(&from, &["--dry-run"]);
+    assert!(reasons(&planned, "not_carried").contains(&second()));
+    // Now the other row comes first in the table.
+    touch(&from, "-1003016667267").await;
+    let done = binary.import(&from, &[]);
+    assert_eq!(reasons(&done, "not_carried"), reasons(&planned, "not_carried"));
+    assert_eq!(channels(&binary)[1]["public"], "-1003016667267");
+    touch(&from, "-1003900000005").await;
+    let again = binary.import(&from, &[]);
+    assert_eq!(counts(&again, "channels"), [4, 0, 0, 2, 2]);
+    assert_eq!(reasons(&again, "not_carried"), reasons(&done, "not_carried"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pair_that_is_registered_here_is_the_one_that_counts() {
+    let from = legacy(LEGACY).await;
+    let database = Database::fresh(Engine::Sqlite).await;
+    let binary = Binary { database: &database };
+    let signals = SIGNALS.to_string();
+    register(&binary, &signals, "-1003900000005");
+    let done = binary.import(&from, &[]);
+    let refused = reasons(&done, "not_carried");
+    assert!(refused.contains(&("second_offer".to_owned(), "open_channel_id=-1003016667267".to_owned())));
+    assert!(!refused.iter().any(|(_, key)| key.contains("-1003900000005")), "{refused:?}");
+    assert_eq!(binary.members(), expected());
+}
+
+fn register(binary: &Binary<'_>, private_chat: &str, public_chat: &str) {
+    let chats = ["--private-chat", private_chat, "--public-chat", public_chat];
+    let rest = ["--title", "Here", "--plan", "Month=2.50 USD/30d"];
+    binary.json(&[&["channel", "add"], &chats[..], &rest[..]].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f50_a_channel_that_is_registered_here_gets_its_members_without_a_row_of_its_own_there() {
+    let sql = format!(
+        "{LEGACY} DELETE FROM main_clients_database WHERE closed_channel_id = '{SIGNALS}';
+         INSERT INTO private_channel_users_database (id, private_channel_id, user_id, sub_time, sub_price, expire_time, expire_date, is_active, payment_status)
+         VALUES (50, '-1003000000004', 130, 30, '5', '12:00:00', '2099-06-01', TRUE, 'confirmed');"
+    );
+    let from = legacy(&sql).await;
+    let database = Database::fresh(Engine::Sqlite).await;
+    let binary = Binary { database: &database };
+    let before = binary.import(&from, &[]);
+    assert_eq!(binary.members().len(), 1, "{before}");
+    assert!(
+        reasons(&before, "not_carried")
+            .contains(&("no_private_chat".to_owned(), "open_channel_id=-1003000000004".to_owned()))
+    );
+
+    // As the report advises.
+    register(&binary, &SIGNALS.to_string(), "-1003016667267");
+    register(&binary, "-1003000000009", "-1003000000004");
+    let planned = binary.import(&from, &["--dry-run"]);
+    let done = binary.import(&from, &[]);
+    for part in ["channels", "memberships", "payments", "not_carried", "notes"] {
+        assert_eq!(planned[part], done[part], "{part}");
+    }
+    assert_eq!(counts(&done, "channels"), [2, 0, 0, 2, 0]);
+    let mut all = expected();
+    all.push((130, "active".to_owned(), json!("2099-06-01T16:00:00Z")));
+    all.sort_by_key(|(user, ..)| *user);
+    assert_eq!(binary.members(), all);
+    // An earlier payment, told of again.
+    binary.notify(900, SEED_REF, "2.5").await;
+    assert_eq!(binary.members(), all, "what the predecessor granted is not granted again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

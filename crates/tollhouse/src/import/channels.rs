@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tollhouse_core::channel::{Payout, PlanDuration, TITLE_LENGTH_MAX};
+use tollhouse_core::channel::{Channel, Payout, PlanDuration, TITLE_LENGTH_MAX};
 use tollhouse_core::command::NewPlan;
 use tollhouse_core::id::{PrivateChatId, PublicChatId};
 use tollhouse_core::import::{ImportChannel, Origin};
@@ -17,17 +17,27 @@ const TABLE: &str = ClientRow::TABLE;
 /// Longest wallet address that is taken, in characters. The longest in use have about 110.
 const ADDRESS_LENGTH_MAX: usize = 200;
 
-/// Which channel a chat id means.
+/// Which channel a chat id means: one that is here, or one of the predecessor's.
 #[derive(Debug, Default)]
 pub struct Directory {
-    /// With the open channel of the first row.
+    /// With the open channel that it has here, else that of the first row.
     closed: HashMap<i64, (PrivateChatId, Option<i64>)>,
     open: HashMap<i64, PrivateChatId>,
 }
 
 impl Directory {
+    /// One that knows the channels that are here. They come before every row: somebody may have registered what the predecessor does not
+    /// have any more, or has only half, and which of two pairs is the right one.
+    pub fn knowing(channels: &[Channel]) -> Self {
+        let mut directory = Self::default();
+        for channel in channels {
+            directory.note(channel.private_chat, channel.public_chat.map(PublicChatId::get));
+        }
+        directory
+    }
+
     /// Notes a pair, whether or not it could be registered here: its members' rows mean it in any case. Gives the other open channel by which
-    /// an earlier row offers the same chat.
+    /// the same chat is offered here, or by an earlier row.
     fn note(&mut self, private_chat: PrivateChatId, public_chat: Option<i64>) -> Option<i64> {
         let (_, first) = self.closed.entry(private_chat.get()).or_insert((private_chat, public_chat));
         if let Some(chat) = public_chat {
@@ -38,10 +48,15 @@ impl Directory {
         other
     }
 
+    /// The chat that is sold in an open channel.
+    fn sold_in(&self, open: i64) -> Option<PrivateChatId> {
+        self.open.get(&open).copied()
+    }
+
     /// The chat that is sold, and whether it was named by its open channel. What is a closed channel is one, whatever else it is.
     pub fn find(&self, chat: i64) -> Option<(PrivateChatId, bool)> {
         let closed = self.closed.get(&chat).map(|(private_chat, _)| (*private_chat, false));
-        closed.or_else(|| self.open.get(&chat).map(|private_chat| (*private_chat, true)))
+        closed.or_else(|| self.sold_in(chat).map(|private_chat| (private_chat, true)))
     }
 }
 
@@ -61,13 +76,13 @@ pub fn understand(row: &ClientRow, actor: &str, policies: &Policies, directory: 
     let key = format!("open_channel_id={}", row.open_channel_id.as_deref().unwrap_or("null").trim());
     let mut notes = Vec::new();
     let mut note = |why, detail: String| notes.push(Finding::new(TABLE, &key, why, detail));
-    let private_chat =
-        text::chat(row.closed_channel_id.as_ref()).and_then(|chat| PrivateChatId::new(chat).ok());
-    let Some(private_chat) = private_chat else {
+    let open = text::chat(row.open_channel_id.as_ref());
+    let closed = text::chat(row.closed_channel_id.as_ref()).and_then(|chat| PrivateChatId::new(chat).ok());
+    // What is missing there may have been registered here since.
+    let Some(private_chat) = closed.or_else(|| directory.sold_in(open?)) else {
         note(Why::NoPrivateChat, text::shown("closed_channel_id", row.closed_channel_id.as_ref()));
         return Mapped { key, channel: None, notes };
     };
-    let open = text::chat(row.open_channel_id.as_ref());
     if let Some(other) = directory.note(private_chat, open) {
         note(Why::SecondOffer, format!("{private_chat} is offered through {other}"));
         return Mapped { key, channel: None, notes };

@@ -36,7 +36,7 @@ macro_rules! whys {
 
 whys! {
     /// A channel pair without a chat to sell.
-    NoPrivateChat = "no_private_chat", "the closed channel's id is missing or is no chat id", "register the channel with `tollhouse channel add`, then run the import again for its members";
+    NoPrivateChat = "no_private_chat", "the closed channel's id is missing or is no chat id", "register the channel with `tollhouse channel add`, with the open channel as its public chat, then run the import again for its members";
     /// The rules refused the channel.
     ChannelRefused = "channel_refused", "the channel cannot be registered as it is", "mend what it says, or register the channel with `tollhouse channel add`, and run the import again";
     /// Two rows for one chat.
@@ -54,7 +54,7 @@ whys! {
     /// The wallet cannot be used.
     NoPayout = "no_payout", "coin and network of the payout wallet do not name a coin of NOWPayments that is known here, or the address is none of that coin", "note the wallet; nothing is paid out by Tollhouse yet";
     /// The member's channel is none of those.
-    UnknownChannel = "unknown_channel", "its channel is neither a closed nor an open channel of main_clients_database", "register the channel with `tollhouse channel add` and give the days with `tollhouse membership grant`";
+    UnknownChannel = "unknown_channel", "its channel is neither a closed nor an open channel of main_clients_database, and is not registered here", "register the channel with `tollhouse channel add`, and run the import again";
     /// No Telegram account.
     NoUser = "no_user", "user_id is missing or is no Telegram user id", "find out who it is and give the days with `tollhouse membership grant`";
     /// No end.
@@ -92,7 +92,7 @@ whys! {
     /// Processed, but nobody was let in.
     NeverSent = "never_sent", "the payment was processed, but no invite was ever sent for it and no member's row names it", "`tollhouse payment recover NUMBER` asks the provider and gives the access that was paid for";
     /// Nothing to hold it by.
-    PaymentOfNobody = "payment_of_nobody", "the payment's number, user or channel is missing or none of those that are known", "look it up at NOWPayments; `tollhouse payment recover NUMBER --order ORDER` binds it to an order";
+    PaymentOfNobody = "payment_of_nobody", "the payment's number, user or channel is missing or none of those that are known", "if its channel is missing, register it with `tollhouse channel add` and run the import again; else look it up at NOWPayments; `tollhouse payment recover NUMBER --order ORDER` binds it to an order";
 }
 
 /// One thing that a person is told about a row.

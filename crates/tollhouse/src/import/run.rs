@@ -140,7 +140,7 @@ pub async fn run(source: &Source, target: &Target, terms: Terms<'_>) -> Result<R
         reasons: BTreeMap::new(),
     };
     let Terms { zone, policies, actor, now } = terms;
-    let directory = Directory::default();
+    let directory = Directory::knowing(&target.channels().await?);
     let mut import = Import { source, target, zone, policies, actor, now, directory, report };
     import.channels().await?;
     import.members().await?;

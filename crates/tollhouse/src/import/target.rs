@@ -9,7 +9,7 @@ use tollhouse_core::decide::decide;
 use tollhouse_core::id::{ChannelId, PrivateChatId, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::import::{ImportChange, Imported, Remark};
 use tollhouse_core::snapshot::{Needs, Snapshot};
-use tollhouse_store::{Store, StoreError};
+use tollhouse_store::{ChannelFilter, PAGE_LENGTH_MAX, Store, StoreError};
 
 use crate::clock::{Clock, Ids};
 
@@ -68,6 +68,24 @@ impl Target {
                 let mut so_far = plan.so_far.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(so_far.decide(plan.clock.now(), snapshot, &command))
             }
+        }
+    }
+
+    /// All channels that are here, also those that are no longer sold.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn channels(&self) -> Result<Vec<Channel>, StoreError> {
+        let mut channels: Vec<Channel> = Vec::new();
+        loop {
+            let before = channels.last().map(|channel| channel.id);
+            let filter =
+                ChannelFilter { archived: true, before, limit: PAGE_LENGTH_MAX, ..ChannelFilter::default() };
+            let page = self.store.channels(filter).await?;
+            if page.is_empty() {
+                return Ok(channels);
+            }
+            channels.extend(page);
         }
     }
 

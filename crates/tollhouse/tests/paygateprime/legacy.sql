@@ -25,7 +25,7 @@ INSERT INTO main_clients_database VALUES
   ('-1003000000002', 'Charts', '1003000000003', NULL, '5', 7, NULL, NULL, '9', 0,
    'bc1qxyz', 'SHIB', 'ETH', 'threshold', 100, '8f7b9d1e-0000-4000-8000-000000000002', FALSE, NULL),
   ('-1003000000004', 'Half made', NULL, NULL, '5', 30, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE, NULL),
-  ('-1003000000005', 'Second offer', '-1003202734748', 'Signals VIP', '7', 30, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE, 42);
+  ('-1003900000005', 'Second offer', '-1003202734748', 'Signals VIP', '7', 30, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, FALSE, 42);
 
 CREATE TABLE private_channel_users_database (
   id                            SERIAL PRIMARY KEY,
