@@ -63,6 +63,8 @@ whys! {
     ImpossibleEnd = "impossible_end", "expire_date or expire_time is no date or time that can be", "look when the member paid and give the days with `tollhouse membership grant`";
     /// Never paid.
     NotPaid = "not_paid", "the provider's last word there is that it was not paid, and nobody was let in", "nothing: if money comes, its notification gives access by itself";
+    /// Nothing says that it was paid.
+    NoWordOfPayment = "no_word_of_payment", "is_active is false although its time is not over, and nothing there says that it was paid", "look whether the member paid and give the days with `tollhouse membership grant`; if money comes, its notification gives access by itself";
     /// The rules refused the member or the payment.
     Refused = "refused", "the rules refused it", "mend what it says and run the import again";
     /// The money went back.

@@ -1,7 +1,7 @@
 //! Members: what each row of `private_channel_users_database` becomes.
 //!
 //! The predecessor wrote such a row only when money had come, so a row is access, unless it says itself that the payment came to nothing
-//! and that nobody was let in.
+//! and that nobody was let in; or that nobody is let in although there is time left, without a word of a payment.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -24,8 +24,9 @@ const TABLE: &str = MemberRow::TABLE;
 const RENEWAL_SLACK_HOURS: i64 = 36;
 /// Words of `payment_status` for money that came.
 const PAID_WORDS: [&str; 4] = ["confirmed", "finished", "paid", "completed"];
-/// Words of `payment_status` for money that did not.
-const UNPAID_WORDS: [&str; 4] = ["failed", "expired", "refunded", "cancelled"];
+/// Words of `payment_status` for money that did not, or not yet, or not all of it. `pending` is the column's default, and says nothing.
+const UNPAID_WORDS: [&str; 8] =
+    ["failed", "expired", "refunded", "cancelled", "waiting", "confirming", "sending", "partially_paid"];
 
 /// What a row becomes.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ struct Read<'r> {
     is_refunded: bool,
     /// Nobody was let in for it.
     is_nothing: bool,
+    /// Something there says that it was paid.
+    has_word: bool,
 }
 
 /// Understands a row.
@@ -112,6 +115,10 @@ pub fn understand(
             return mapped;
         }
     };
+    if read.is_active == Some(false) && !read.has_word && end.at > now {
+        mapped.not_carried = Some(Finding::new(TABLE, &key, Why::NoWordOfPayment, statuses(row)));
+        return mapped;
+    }
     if by_open {
         note(Why::ByOpenChannel, text::shown("private_channel_id", row.private_channel_id.as_ref()));
     }
@@ -177,6 +184,8 @@ fn read(row: &MemberRow, private_chat: PrivateChatId, user: TelegramUserId) -> R
         is_paid,
         is_refunded,
         is_nothing: is_active != Some(true) && !is_paid && came_to_nothing,
+        // A payment that was processed was paid, whether or not the invite went out.
+        has_word: is_paid || text::said(row.invite_sent.as_ref()).is_some(),
     }
 }
 
@@ -348,6 +357,33 @@ mod tests {
         // `pending` is the column's default, and says nothing.
         let silent = mapped(|row| row.payment_status = Some("pending".to_owned()));
         assert_eq!(member(&silent).payment.as_ref().unwrap().status, PaymentStatus::Waiting);
+    }
+
+    #[test]
+    fn an_inactive_member_with_time_left_is_carried_only_where_something_says_that_it_was_paid() {
+        let inactive = |word: Option<&str>, set: fn(&mut MemberRow)| {
+            mapped(|row| {
+                (row.is_active, row.payment_status) = (Some("false".to_owned()), word.map(str::to_owned));
+                set(row);
+            })
+        };
+        for word in [None, Some("pending"), Some("None")] {
+            let silent = inactive(word, |_| {});
+            assert_eq!(whys(&silent), ["no_word_of_payment"], "{word:?}");
+            assert!(silent.member.is_none());
+        }
+        for word in ["waiting", "partially_paid", "Confirming", "sending"] {
+            let unpaid = inactive(Some(word), |_| {});
+            assert_eq!(whys(&unpaid), ["not_paid"], "{word}");
+            assert!(unpaid.member.is_none());
+        }
+        let finished = inactive(None, |row| row.nowpayments_payment_status = Some("finished".to_owned()));
+        assert_eq!(whys(&finished), ["inactive_but_not_over"]);
+        let processed = inactive(None, |row| row.invite_sent = Some("false".to_owned()));
+        assert!(member(&processed).is_undelivered);
+        // Who is over and out was let in once.
+        let over = inactive(None, |row| row.expire_date = Some("2025-11-07".to_owned()));
+        assert!(member(&over).is_out && whys(&over).is_empty(), "{over:?}");
     }
 
     #[test]
