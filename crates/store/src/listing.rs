@@ -268,9 +268,13 @@ impl Dialect {
     }
 }
 
-/// The newest order of a reference; parameter 1.
+/// The newest order of a reference; parameter 1. By when it was made: the ids of carried-over orders say when they were carried over. They
+/// are few, one for each time that somebody bought.
 pub(crate) fn order_by_legacy_ref(dialect: &Dialect) -> String {
-    format!("SELECT id FROM orders WHERE legacy_ref = {}1 ORDER BY id DESC LIMIT 1", dialect.parameter)
+    format!(
+        "SELECT id FROM orders WHERE legacy_ref = {}1 ORDER BY created_at DESC, id DESC LIMIT 1",
+        dialect.parameter
+    )
 }
 
 /// How many members a channel has whose time is not over; parameter 1 is the channel.

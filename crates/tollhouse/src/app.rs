@@ -6,6 +6,7 @@ use nowpayments::verify::Verifier;
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::id::{OrderId, TelegramUserId};
 use tollhouse_core::order_ref::OrderRef;
+use tollhouse_core::snapshot::Needs;
 use tollhouse_store::{OpenError, OpenOptions, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
@@ -177,11 +178,16 @@ impl App {
         if let OrderRef::Ours(id) = reference {
             return Ok(Some(id));
         }
-        let mut newest = None;
+        let mut needs = Needs::default();
         for spelling in reference.spellings() {
-            newest = newest.max(self.store.order_by_legacy_ref(&spelling).await?);
+            needs.orders.extend(self.store.order_by_legacy_ref(&spelling).await?);
         }
-        Ok(newest)
+        if needs.orders.len() < 2 {
+            return Ok(needs.orders.pop_first());
+        }
+        let orders = self.store.snapshot(needs.clone()).await?.orders;
+        let made = |id: &OrderId| orders.get(id).map(|order| order.created_at);
+        Ok(needs.orders.into_iter().max_by_key(|id| (made(id), *id)))
     }
 
     /// The language of a Telegram account, as the bot last heard it. Not knowing it holds up no message.

@@ -32,7 +32,6 @@ async fn run_sql(url: &str, sql: &str) {
     client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{error:?}"));
     drop(client);
     driver.await.unwrap().unwrap();
-    database.url.clone()
 }
 
 /// The binary, on a database, in a folder without settings.
@@ -466,4 +465,40 @@ async fn what_cannot_be_the_predecessor_is_refused_with_a_sentence() {
         assert_eq!((ended, stdout.as_str()), (code, ""), "{arguments:?}: {stderr}");
         assert!(stderr.contains(about), "{arguments:?}: {stderr}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f05_an_old_reference_leads_to_its_newest_order_and_no_price_is_made_up() {
+    let sql = format!(
+        "{LEGACY} INSERT INTO processed_payments (payment_id, user_id, channel_id, telegram_invite_sent, created_at) VALUES
+         (904, 114, {SIGNALS}, TRUE, '2025-10-01 10:00:00'), (905, 6271402111, {SIGNALS}, TRUE, NULL), (906, 121, {SIGNALS}, TRUE, '2025-10-01 10:00:00')"
+    );
+    let from = legacy(&sql).await;
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let database = Database::fresh(engine).await;
+        let binary = Binary { database: &database };
+        binary.import(&from, &[]);
+        for (reference, newest) in
+            [("PGP-114|-1003016667267", "1014"), (SEED_REF, "4479119533"), ("PGP-121|-1003016667267", "906")]
+        {
+            let status = status(&binary, reference).await;
+            assert_eq!(status["data"]["payment_id"], newest, "{status}");
+        }
+        for (user, price) in [(114, Some("$2.50")), (121, None)] {
+            let page = page(&binary, user).await;
+            assert!(page.contains("30 days"), "{page}");
+            let shown = page.contains("class=\"price\"");
+            assert_eq!(shown, price.is_some(), "{page}");
+            assert!(price.is_none_or(|price| page.contains(price)), "{page}");
+        }
+    }
+}
+
+async fn page(binary: &Binary<'_>, user: i64) -> String {
+    binary
+        .served(|url, client| async move {
+            let address = format!("{url}/payment-processing?order_id=PGP-{user}%7C-1003016667267");
+            client.get(address).send().await.unwrap().text().await.unwrap()
+        })
+        .await
 }

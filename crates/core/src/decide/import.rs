@@ -5,12 +5,14 @@ mod channel;
 mod entry;
 mod recognition;
 
+use jiff::SignedDuration;
+
 use super::Work;
 use crate::channel::{Channel, PlanDuration};
 use crate::command::{Outcome, Refusal};
 use crate::id::{ChannelId, PrivateChatId, TelegramUserId};
 use crate::import::{ImportChange, ImportGranted, ImportMember, Imported, ImportedPayment, Remark};
-use crate::membership::Grant;
+use crate::membership::{Grant, later};
 use crate::money::Money;
 use crate::order::{Order, OrderKind};
 use crate::status::PaymentStatus;
@@ -116,7 +118,9 @@ pub(super) fn granted(work: &mut Work<'_>, granted: &ImportGranted) -> Result<Ou
         Standing::Carried(_) | Standing::GrantedHere(_) => return Ok(Outcome::Imported(imported)),
     };
     let membership = work.snapshot.membership_of(channel.id, granted.user).cloned();
-    let at = granted.granted_at.unwrap_or(work.now).min(work.now);
+    // One of which nobody knows when it was comes before what the member's row stands for.
+    let before = membership.as_ref().map(|known| later(known.starts_at, SignedDuration::from_micros(-1)));
+    let at = granted.granted_at.or(before).unwrap_or(work.now).min(work.now);
     let entry = Entry {
         channel_id: channel.id,
         user: granted.user,

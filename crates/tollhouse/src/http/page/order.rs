@@ -80,6 +80,11 @@ impl Said {
     }
 }
 
+/// What it costs; nothing is said where the predecessor did not keep it. Nothing is sold for nothing.
+fn known_price(l: Language, view: &View) -> Option<String> {
+    (!view.price.amount.is_zero()).then(|| l.money(&view.price))
+}
+
 fn part(reader: &Reader, view: &View, said: &Said, now: jiff::Timestamp) -> Markup {
     let l = reader.language;
     let announced =
@@ -87,7 +92,7 @@ fn part(reader: &Reader, view: &View, said: &Said, now: jiff::Timestamp) -> Mark
     html! {
         section #live .card data-revision=(view.revision()) data-build=(VERSION) data-events=(reader.address(&format!("/o/{}/events", view.order)))
             data-title=(said.title) data-say=(announced) data-now=(now) {
-            (parts::goods(l, &view.title, view.duration.as_ref(), &l.money(&view.price)))
+            (parts::goods(l, &view.title, view.duration.as_ref(), known_price(l, view).as_deref()))
             div.pad.stack {
                 (parts::steps(l, way(&view.stage), view.is_donation()))
                 (state(l, said, view))

@@ -101,7 +101,12 @@ pub(super) fn coin_picture(coin: &Coin) -> Markup {
 }
 
 /// What is bought: on top of every page about it.
-pub(super) fn goods(language: Language, title: &str, duration: Option<&PlanDuration>, price: &str) -> Markup {
+pub(super) fn goods(
+    language: Language,
+    title: &str,
+    duration: Option<&PlanDuration>,
+    price: Option<&str>,
+) -> Markup {
     html! {
         header.goods.pad {
             (seal(title))
@@ -109,7 +114,9 @@ pub(super) fn goods(language: Language, title: &str, duration: Option<&PlanDurat
                 h1 { bdi { (title) } }
                 p.soft { (access_for(language, duration)) }
             }
-            p.price { bdi { (price) } }
+            @if let Some(price) = price {
+                p.price { bdi { (price) } }
+            }
         }
     }
 }
