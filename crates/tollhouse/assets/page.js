@@ -30,7 +30,7 @@
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { 'x-part': page.dataset.revision }, cache: 'no-store' });
-      if (answer.status === 200) swap(await answer.text());
+      if (answer.status === 200) swap(await answer.text(), answer.url);
       // Anything but "there it is" and "as you have it" is the trouble of a server that is being restarted.
       showLost(answer.status >= 500);
     } catch { showLost(true); }
@@ -38,11 +38,11 @@
     if (again) { again = false; ask(); } else later();
   }
 
-  function swap(html) {
+  function swap(html, address) {
     const fresh = new DOMParser().parseFromString(html, 'text/html').getElementById('live');
-    if (!fresh) { location.reload(); return; }
-    // Another version of the program may bring another sheet and another script.
-    if (fresh.dataset.build !== page.dataset.build) { location.reload(); return; }
+    // Another version of the program may bring another sheet and another script. Where the page stands because a form was sent, to reload it
+    // would send the form again; the answer came from where it leads.
+    if (!fresh || fresh.dataset.build !== page.dataset.build) { location.replace(address); return; }
     const focused = page.contains(document.activeElement) ? document.activeElement.id : '';
     const open = [...page.querySelectorAll('details[open]')].map((part) => part.id);
     const changed = fresh.dataset.say !== page.dataset.say;

@@ -49,6 +49,9 @@ pub fn router(app: Arc<App>) -> Router {
 /// Each path with what is served there. The OpenAPI document has the same paths (see [`openapi`]).
 fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 16] {
     let choose_coin = post(order::choose_coin).layer(DefaultBodyLimit::max(order::FORM_BYTES_MAX));
+    // A page that answers a form stands at the form's address, and whoever loads it again is to come to the order.
+    let coin = choose_coin.get(order::from_form);
+    let again = post(order::again).get(order::from_form);
     [
         ("/", post(ipn::receive)),
         ("/webhooks/nowpayments", post(ipn::receive)),
@@ -56,8 +59,8 @@ fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 16] {
         ("/api/payment-status", get(status::payment_status)),
         (visit::BY_QUERY_PATH, get(order::by_query)),
         ("/o/{order}", get(order::show)),
-        ("/o/{order}/coin", choose_coin),
-        ("/o/{order}/again", post(order::again)),
+        ("/o/{order}/coin", coin),
+        ("/o/{order}/again", again),
         ("/o/{order}/events", get(live::events)),
         ("/c/{slug}", get(link::show).post(link::buy)),
         ("/assets/{name}", get(assets::serve)),

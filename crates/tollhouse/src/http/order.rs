@@ -327,6 +327,12 @@ fn again_source(old: OrderSource) -> OrderSource {
     }
 }
 
+/// The address of a form, looked at: the page that said "one moment" after a press asks again here, and so does whoever takes it from the
+/// history.
+pub async fn from_form(OrderVisit { reader, .. }: OrderVisit) -> Response {
+    back_to(&reader)
+}
+
 fn back_to(reader: &Reader) -> Response {
     reader::go(reader, &reader.path)
 }

@@ -70,6 +70,26 @@ async fn a_page_outlives_the_server() {
     browser.close().await;
 }
 
+/// The page that says "one moment" stands at the form's address, and must not send the form again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_that_the_database_did_not_take_leads_back_to_the_order() {
+    let house = House::new(Engine::Sqlite).await;
+    let browser = Browser::open(&Looks::PHONE).await;
+    let order = house.order(None).await;
+    browser.go(&house.page(order)).await;
+    browser.until("document.querySelector('#coin-ltc')").await;
+    let lock = rusqlite::Connection::open(house.database.url.strip_prefix("sqlite://").unwrap()).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    browser.press("#coin-ltc").await;
+    browser.says("One moment, please").await;
+    check(&browser, "the database took no press").await;
+    lock.execute_batch("ROLLBACK").unwrap();
+    browser.until("document.querySelector('#coin-ltc')").await;
+    assert_eq!(order_in(browser.client.current_url().await.unwrap().as_str()), order.to_string());
+    browser.close().await;
+    house.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_hears_of_what_another_process_commits() {
     /// By itself an open page looks every 15 seconds: what comes sooner was told.

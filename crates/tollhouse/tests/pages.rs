@@ -1,0 +1,114 @@
+//! The buyer's pages over HTTP: what a press leads to, what is announced, and what they say of an order.
+#![expect(clippy::disallowed_methods, reason = "a test speaks HTTP from outside")]
+#![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
+
+mod town;
+
+use nowpayments::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
+use reqwest::redirect::Policy;
+use secrecy::SecretString;
+use tollhouse::clock::Clock;
+use tollhouse::serve::Roles;
+use tollhouse::worker;
+use tollhouse_core::command::{Command, OrderFrom, Outcome};
+use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
+use tollhouse_core::order::OrderSource;
+use tollhouse_core::snapshot::Needs;
+use town::{BUYER, Engine, SECRET, Town, openapi, user};
+
+const KEY: &str = "the-key";
+const HTTP_ONLY: Roles = Roles { http: true, worker: false, bot: false, reconcile: false };
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A town with a simulated provider, whose worker works when the test says so.
+struct Shop {
+    town: Town,
+    provider: SandboxHandle,
+    /// Goes nowhere by itself.
+    browser: reqwest::Client,
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Answer {
+    code: u16,
+    /// Where it leads.
+    to: Option<String>,
+    text: String,
+}
+
+impl Shop {
+    async fn open(engine: Engine) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let provider =
+            Sandbox::start(SandboxConfig::new(KEY, SECRET, Clock::default().as_fn())).await.unwrap();
+        let town = Town::adjusted(engine, HTTP_ONLY, |config| {
+            config.nowpayments.api_key = Some(SecretString::from(KEY));
+            config.nowpayments.api_url = provider.api_url().parse().unwrap();
+        })
+        .await;
+        let browser = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+        Self { town, provider, browser }
+    }
+
+    async fn plan(&self) -> PlanId {
+        let mut needs = Needs::default();
+        needs.channels.insert(self.town.channel);
+        let snapshot = self.town.store().snapshot(needs).await.unwrap();
+        snapshot.channels.get(&self.town.channel).unwrap().plans[0].id
+    }
+
+    async fn order(&self, user: Option<TelegramUserId>) -> OrderId {
+        let from = OrderFrom::Plan { channel_id: self.town.channel, plan_id: self.plan().await };
+        let create = Command::CreateOrder { from, user, source: OrderSource::Api, wants_invoice: false };
+        match self.town.app.submit(create).await.unwrap() {
+            Outcome::Order(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Sends a form, as the page of the form would.
+    async fn press(&self, path: &str, form: &str) -> Answer {
+        let request = self.browser.post(format!("{}{path}", self.town.url));
+        answer("POST", path, request.header("content-type", FORM).body(form.to_owned())).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        answer("GET", path, self.browser.get(format!("{}{path}", self.town.url))).await
+    }
+}
+
+async fn answer(method: &str, path: &str, request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let code = response.status().as_u16();
+    let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (to, media_type) = (header("location"), header("content-type"));
+    let text = response.text().await.unwrap();
+    openapi::check(method, path, code, media_type.as_deref(), &text);
+    Answer { code, to, text }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_that_found_the_database_away_comes_to_the_orders_page_when_it_is_back() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let order = shop.order(Some(user(BUYER))).await;
+    let file = shop.town.database.url.strip_prefix("sqlite://").unwrap();
+    let lock = rusqlite::Connection::open(file).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let coin = format!("/o/{order}/coin?lang=ru");
+    let away = shop.press(&coin, "coin=ltc").await;
+    assert_eq!(away.code, 503, "{away:?}");
+    // The page asks again at its own address, which is the form's.
+    assert!(away.text.contains("data-build=\"none\"") && away.text.contains("http-equiv=\"refresh\""));
+    lock.execute_batch("ROLLBACK").unwrap();
+    for path in [&coin, &format!("/o/{order}/again?lang=ru")] {
+        let back = shop.get(path).await;
+        assert_eq!((back.code, back.to), (303, Some(format!("/o/{order}?lang=ru"))), "{path}");
+    }
+    let page = shop.town.http.get(format!("{}{coin}", shop.town.url)).send().await.unwrap();
+    assert_eq!((page.status().as_u16(), page.url().path()), (200, format!("/o/{order}").as_str()));
+    assert_eq!(shop.press(&coin, "coin=ltc").await.code, 303);
+    worker::run_due(&shop.town.app).await.unwrap();
+    assert_eq!(shop.provider.payments().len(), 1, "of the two presses the second was taken");
+    shop.town.stop().await;
+}
