@@ -102,6 +102,23 @@ pub enum OrderFrom {
     },
 }
 
+impl OrderFrom {
+    fn add_needs(&self, needs: &mut Needs) {
+        match self {
+            Self::Plan { channel_id, .. } => {
+                needs.channels.insert(*channel_id);
+            }
+            Self::Link { slug } => {
+                needs.slugs.insert(slug.clone());
+            }
+            Self::Donation { channel_id, .. } => {
+                needs.channels.insert(*channel_id);
+                needs.offers.insert(*channel_id);
+            }
+        }
+    }
+}
+
 /// What is to be different about an offer; what is not named stays.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OfferChange {
@@ -277,6 +294,19 @@ pub enum Command {
         user: Option<TelegramUserId>,
         /// Where it comes from.
         source: OrderSource,
+        /// Whether an invoice is to be made at the provider.
+        wants_invoice: bool,
+    },
+    /// Make the order of a form on a page, or find the one that the same form has made: who presses twice buys once.
+    OrderByForm {
+        /// From what.
+        from: OrderFrom,
+        /// Who buys, if known.
+        user: Option<TelegramUserId>,
+        /// Where it comes from.
+        source: OrderSource,
+        /// The form's secret number, made when it was shown. It becomes the order's claim.
+        form: ClaimToken,
         /// Whether an invoice is to be made at the provider.
         wants_invoice: bool,
     },
@@ -535,18 +565,11 @@ impl Command {
             Self::RevokeLink { link_id, .. } => {
                 needs.links.insert(*link_id);
             }
-            Self::CreateOrder { from, .. } => match from {
-                OrderFrom::Plan { channel_id, .. } => {
-                    needs.channels.insert(*channel_id);
-                }
-                OrderFrom::Link { slug } => {
-                    needs.slugs.insert(slug.clone());
-                }
-                OrderFrom::Donation { channel_id, .. } => {
-                    needs.channels.insert(*channel_id);
-                    needs.offers.insert(*channel_id);
-                }
-            },
+            Self::CreateOrder { from, .. } => from.add_needs(&mut needs),
+            Self::OrderByForm { from, form, .. } => {
+                needs.claims.insert(*form);
+                from.add_needs(&mut needs);
+            }
             Self::Buy { from, plan_id, user, .. } => {
                 needs.wishes.insert((*user, *plan_id));
                 match from {

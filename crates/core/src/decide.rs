@@ -85,6 +85,9 @@ pub fn decide(
         Command::CreateOrder { from, user, source, wants_invoice } => {
             shop::create_order(&mut work, from, *user, *source, *wants_invoice)
         }
+        Command::OrderByForm { from, user, source, form, wants_invoice } => {
+            shop::order_by_form(&mut work, from, *user, *source, *form, *wants_invoice)
+        }
         Command::Buy { from, plan_id, user, wants_invoice } => {
             progress::buy(&mut work, from, *plan_id, *user, *wants_invoice)
         }

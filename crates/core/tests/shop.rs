@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use tollhouse_core::bot_chat::{BotChat, BotRight};
 use tollhouse_core::channel::{PlanDuration, TITLE_LENGTH_MAX};
 use tollhouse_core::command::{BotSeen, Command, NewPlan, OrderFrom, Outcome, Refusal};
-use tollhouse_core::id::{OrderId, TelegramChatId};
+use tollhouse_core::id::{ClaimToken, OrderId, TelegramChatId, TelegramUserId};
 use tollhouse_core::job::{Action, Job, Outcome as JobOutcome, action};
 use tollhouse_core::link::PayLink;
-use tollhouse_core::order::{Invoice, OrderSource};
+use tollhouse_core::order::{Invoice, ORDER_OPEN_HOURS, OrderSource};
+use uuid::Uuid;
 use world::life::{grant, seen, work};
 use world::{BUYER, Note, PRIVATE_CHAT, World, user};
 
@@ -56,6 +57,60 @@ fn a_link_lasts_into_the_future_and_counts_its_uses() {
         assert_eq!(world.rows.links.get(&twice.id).unwrap().uses, uses);
     }
     assert!(order_by(&mut world, from(), false).is_err());
+}
+
+fn press(
+    world: &mut World,
+    link: &PayLink,
+    buyer: Option<TelegramUserId>,
+    form: ClaimToken,
+) -> Result<OrderId, Refusal> {
+    let press = Command::OrderByForm {
+        from: OrderFrom::Link { slug: link.slug.clone() },
+        user: buyer,
+        source: OrderSource::DirectLink,
+        form,
+        wants_invoice: false,
+    };
+    world.try_run(press).map(|outcome| match outcome {
+        Outcome::Order(id) => id,
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_form_that_is_sent_twice_takes_one_use_and_leads_to_one_order() {
+    let mut world = World::new();
+    let (once, twice) = (link(&mut world, Some(1)), link(&mut world, Some(2)));
+    let [form, other] = [1, 2].map(|number| ClaimToken(Uuid::from_u128(number)));
+    let order = press(&mut world, &once, None, form).unwrap();
+    assert_eq!(world.get(order).claim, Some(form));
+    for state in ["waiting", "confirming", "partially_paid"] {
+        world.notify(&Note::for_order(1, state, order).paid("0.00001 BTC"));
+        assert_eq!(press(&mut world, &once, None, form), Ok(order), "{state}");
+    }
+    assert_eq!(world.rows.links.get(&once.id).unwrap().uses, 1);
+    assert!(press(&mut world, &once, None, other).is_err(), "another form is another purchase");
+
+    // Another link's form with the same number gets an order of its own, which nobody claims by that number.
+    let of_twice = press(&mut world, &twice, None, form).unwrap();
+    assert_ne!(of_twice, order);
+    assert!(world.get(of_twice).claim.is_some_and(|claim| claim != form));
+}
+
+#[test]
+fn a_form_whose_order_is_over_or_paid_buys_again() {
+    let mut world = World::new();
+    let link = link(&mut world, None);
+    let [paid, expired] = [1, 2].map(|number| ClaimToken(Uuid::from_u128(number)));
+    let first = press(&mut world, &link, None, paid).unwrap();
+    world.notify(&Note::for_order(1, "finished", first));
+    assert_ne!(press(&mut world, &link, None, paid), Ok(first));
+    let old = press(&mut world, &link, Some(user(BUYER)), expired).unwrap();
+    world.now += SignedDuration::from_hours(ORDER_OPEN_HOURS);
+    let new = press(&mut world, &link, Some(user(BUYER)), expired).unwrap();
+    assert_ne!(new, old);
+    assert_eq!((world.get(new).user, world.get(new).claim), (Some(user(BUYER)), None));
 }
 
 /// Whoever has one link must not find another: each character is drawn.

@@ -63,6 +63,7 @@ macro_rules! conformance_suite {
             concurrency::a_re_deposit_and_its_parent_find_each_other,
             concurrency::two_processes_add_one_plan_once,
             concurrency::f27_two_processes_make_one_order_of_one_wish,
+            concurrency::two_processes_make_one_order_of_one_form,
             concurrency::a_change_of_a_channel_is_not_undone_by_another,
             concurrency::the_audit_chain_holds_after_concurrent_writers,
             concurrency::a_commit_is_told_to_those_who_listen,

@@ -2,7 +2,7 @@
 (() => {
   'use strict';
   // With an open stream we ask all the same, seldom: a proxy may hold events back. Without one we ask often.
-  const SECONDS_HEARING = 30, SECONDS_ALONE = 4, COPIED_MS = 2000;
+  const SECONDS_HEARING = 30, SECONDS_ALONE = 4, COPIED_MS = 2000, SENT_MS = 10000;
   const id = (name) => document.getElementById(name);
   let page = id('live');
   // A page that says something once and for all has no build: there is nothing to ask for.
@@ -117,6 +117,15 @@
   // The clock of a phone may be wrong by hours; the time that is left is the server's.
   const skew = page && page.dataset.now ? Date.parse(page.dataset.now) - Date.now() : 0;
 
+  // Who taps twice orders once. For a while only: who has stopped the page on its way presses again.
+  document.addEventListener('submit', (event) => {
+    if (!event.target.querySelector('[name=form]')) return;
+    const { dataset } = event.target;
+    if (Date.now() < Number(dataset.sentUntil)) event.preventDefault();
+    else dataset.sentUntil = Date.now() + SENT_MS;
+  });
+  // What comes back out of the history can be pressed at once.
+  addEventListener('pageshow', () => { for (const form of document.forms) delete form.dataset.sentUntil; });
   document.addEventListener('click', (event) => {
     const button = event.target.closest('[data-copy]');
     if (button) copy(button);

@@ -2,6 +2,7 @@
 
 mod assets;
 pub mod client;
+mod form;
 pub mod health;
 pub mod ipn;
 pub mod limits;
@@ -48,7 +49,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Each path with what is served there. The OpenAPI document has the same paths (see [`openapi`]).
 fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 16] {
-    let choose_coin = post(order::choose_coin).layer(DefaultBodyLimit::max(order::FORM_BYTES_MAX));
+    let choose_coin = post(order::choose_coin).layer(DefaultBodyLimit::max(form::BYTES_MAX));
     // A page that answers a form stands at the form's address, and whoever loads it again is to come to the order.
     let coin = choose_coin.get(order::from_form);
     let again = post(order::again).get(order::from_form);

@@ -4,6 +4,9 @@
 
 mod town;
 
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
 use nowpayments::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use reqwest::redirect::Policy;
 use secrecy::SecretString;
@@ -12,7 +15,8 @@ use tollhouse::serve::Roles;
 use tollhouse::worker;
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
-use tollhouse_core::order::OrderSource;
+use tollhouse_core::link::PayLink;
+use tollhouse_core::order::{ORDER_OPEN_HOURS, OrderSource};
 use tollhouse_core::snapshot::Needs;
 use town::{BUYER, Engine, SECRET, Town, openapi, user};
 
@@ -67,6 +71,19 @@ impl Shop {
         }
     }
 
+    async fn link(&self, max_uses: Option<u32>) -> PayLink {
+        let create = Command::CreateLink {
+            channel_id: self.town.channel,
+            plan_id: self.plan().await,
+            expires_at: None,
+            max_uses,
+            actor: "cli:test".to_owned(),
+        };
+        let Outcome::Link(id) = self.town.app.submit(create).await.unwrap() else { panic!("no link") };
+        let needs = Needs { links: [id].into(), ..Needs::default() };
+        self.town.store().snapshot(needs).await.unwrap().links.get(&id).unwrap().clone()
+    }
+
     /// Sends a form, as the page of the form would.
     async fn press(&self, path: &str, form: &str) -> Answer {
         let request = self.browser.post(format!("{}{path}", self.town.url));
@@ -76,6 +93,12 @@ impl Shop {
     async fn get(&self, path: &str) -> Answer {
         answer("GET", path, self.browser.get(format!("{}{path}", self.town.url))).await
     }
+}
+
+/// The number of the form on a page.
+fn number(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"form\" value=\"").unwrap_or_else(|| panic!("no number: {page}"));
+    format!("form={}", rest.split_once('"').unwrap().0)
 }
 
 async fn answer(method: &str, path: &str, request: reqwest::RequestBuilder) -> Answer {
@@ -110,5 +133,61 @@ async fn a_press_that_found_the_database_away_comes_to_the_orders_page_when_it_i
     assert_eq!(shop.press(&coin, "coin=ltc").await.code, 303);
     worker::run_due(&shop.town.app).await.unwrap();
     assert_eq!(shop.provider.payments().len(), 1, "of the two presses the second was taken");
+    shop.town.stop().await;
+}
+
+async fn a_press_twice_buys_once(engine: Engine) {
+    let mut shop = Shop::open(engine).await;
+    let link = shop.link(Some(2)).await;
+    let path = format!("/c/{}", link.slug);
+    let [form, others] = [shop.get(&path).await, shop.get(&path).await].map(|page| number(&page.text));
+    assert_ne!(form, others, "each who looks has a form of their own");
+    let first = shop.press(&path, &form).await;
+    let second = shop.press(&path, &form).await;
+    assert_eq!((first.code, second.code), (303, 303), "{second:?}");
+    assert_eq!(first.to, second.to);
+    let other = shop.press(&path, &others).await;
+    assert_eq!(other.code, 303);
+    assert_ne!(other.to, first.to, "the second use is still somebody else's");
+    assert_eq!(shop.press(&path, "").await.code, 410);
+    assert_eq!(shop.press(&path, &form).await.to, first.to, "used up, and their order all the same");
+
+    // The same where an order that is over is ordered again.
+    let link = shop.link(Some(2)).await;
+    let made = shop.press(&format!("/c/{}", link.slug), "").await;
+    let order = made.to.unwrap();
+    shop.town.clock.advance(SignedDuration::from_hours(ORDER_OPEN_HOURS));
+    let form = number(&shop.get(&order).await.text);
+    let again = format!("{order}/again");
+    let [first, second] = [shop.press(&again, &form).await, shop.press(&again, &form).await];
+    assert_eq!((first.code, second.code, &first.to), (303, 303, &second.to), "{second:?}");
+    assert_ne!(first.to, Some(order));
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_twice_buys_once_on_sqlite() {
+    a_press_twice_buys_once(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_twice_buys_once_on_postgres() {
+    a_press_twice_buys_once(Engine::Postgres).await;
+}
+
+/// What a page from before there were numbers sends, and what a program may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_without_a_number_of_ours_makes_an_order_of_its_own() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let link = shop.link(None).await;
+    let path = format!("/c/{}", link.slug);
+    let version_4 = "form=6b0c0c6e3a5f4f0d9a3c0f5a52d0b0aa";
+    let twice = "form=01a220ede3f874198807fd9b9e6ce1e2&form=01a220ede3f874198807fd9b9e6ce1e2";
+    let mut made = BTreeSet::new();
+    for form in ["", "", "form=", "form=7", "form=7", version_4, version_4, twice, twice] {
+        let pressed = shop.press(&path, form).await;
+        assert_eq!(pressed.code, 303, "{form}");
+        assert!(made.insert(pressed.to), "{form}: an order of its own");
+    }
     shop.town.stop().await;
 }

@@ -292,6 +292,47 @@ pub(super) fn create_order(
     Ok(take_order(work, order, wants_invoice))
 }
 
+/// The same for a form on a page. As long as the order that it has made waits for its money, the same form leads to that one: a button that
+/// was pressed twice takes one use of a link, and its buyer is not told that it is used up. The form's number is the order's claim: it is
+/// secret as one, and UNIQUE (claim) decides when two processes work at one form.
+pub(super) fn order_by_form(
+    work: &mut Work<'_>,
+    from: &OrderFrom,
+    user: Option<TelegramUserId>,
+    source: OrderSource,
+    form: ClaimToken,
+    wants_invoice: bool,
+) -> Result<Outcome, Refusal> {
+    let known = work.snapshot.orders.values().find(|order| order.claim == Some(form));
+    let is_new = known.is_none();
+    if let Some(order) = known
+        && is_from(work, order, from)
+        && matches!(order.state_at(work.now), OrderState::Open | OrderState::Seen | OrderState::PartiallyPaid)
+    {
+        return Ok(Outcome::Order(order.id));
+    }
+    let made = create_order(work, from, user, source, wants_invoice)?;
+    if is_new
+        && let Outcome::Order(id) = made
+        && let Some(mut order) = work.snapshot.orders.get(&id).cloned()
+    {
+        order.claim = Some(form);
+        work.snapshot.orders.put(id, order);
+    }
+    Ok(made)
+}
+
+/// Whether an order was made from this.
+fn is_from(work: &Work<'_>, order: &Order, from: &OrderFrom) -> bool {
+    match from {
+        OrderFrom::Plan { plan_id, .. } => order.link_id.is_none() && order.plan_id == Some(*plan_id),
+        OrderFrom::Link { slug } => {
+            work.snapshot.links.values().any(|link| link.slug == *slug && order.link_id == Some(link.id))
+        }
+        OrderFrom::Donation { .. } => false,
+    }
+}
+
 /// Makes the order of a donation. Its amount is the donor's choice within the channel's limits, and buys nothing (I6, F49).
 fn donate(
     work: &mut Work<'_>,

@@ -10,15 +10,17 @@ use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, NewPlan, OrderFrom, Outcome, Refusal};
 use tollhouse_core::decide::SAME_WISH_MINUTES;
 use tollhouse_core::event::Verdict;
-use tollhouse_core::id::{ProviderPaymentId, TelegramUserId};
+use tollhouse_core::id::{ClaimToken, ProviderPaymentId, TelegramUserId};
 use tollhouse_core::membership::{Fold, fold};
-use tollhouse_core::order::OrderState;
+use tollhouse_core::order::{OrderSource, OrderState};
 use tollhouse_core::snapshot::Needs;
+use uuid::Uuid;
 
 use super::Fresh;
 use super::world::{Notice, World, legacy_ref};
 use crate::{
-    AuditFilter, ChannelFilter, Committed, JobFilter, MembershipFilter, OrderFilter, PAGE_LENGTH_MAX, Store,
+    AuditFilter, ChannelFilter, Committed, JobFilter, LinkFilter, MembershipFilter, OrderFilter,
+    PAGE_LENGTH_MAX, Store,
 };
 
 /// Two stores on one database: as two processes would be.
@@ -207,6 +209,31 @@ pub async fn a_change_of_a_channel_is_not_undone_by_another(database: &dyn Fresh
         assert!(channel.archived_at.is_some());
         assert_eq!(channel.active_plans().count(), 1);
     }
+}
+
+pub async fn two_processes_make_one_order_of_one_form(database: &dyn Fresh) {
+    let (one, two) = two(database).await;
+    let channel_id = one.channel().await;
+    let plan_id = one.plan(channel_id, "Monthly").await;
+    let actor = "cli:test".to_owned();
+    let link = Command::CreateLink { channel_id, plan_id, expires_at: None, max_uses: Some(1), actor };
+    one.run(link).await;
+    let once = one.store.links(LinkFilter::default()).await.unwrap().remove(0).slug;
+    let plan = OrderFrom::Plan { channel_id, plan_id };
+    // A link is locked and a plan is not: there the unique claim decides alone.
+    for (number, from) in (1..).zip([OrderFrom::Link { slug: once }, plan.clone(), plan]) {
+        let press = Command::OrderByForm {
+            from,
+            user: None,
+            source: OrderSource::DirectLink,
+            form: ClaimToken(Uuid::from_u128(number)),
+            wants_invoice: false,
+        };
+        let answers = all_at_once(&[&one.store, &two.store], vec![press; 6]).await;
+        assert!(matches!(answers[0], Ok(Outcome::Order(_))), "{number}: {:?}", answers[0]);
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{number}: {answers:?}");
+    }
+    assert_eq!(two.store.orders(OrderFilter::default()).await.unwrap().len(), 3);
 }
 
 pub async fn the_audit_chain_holds_after_concurrent_writers(database: &dyn Fresh) {

@@ -7,7 +7,7 @@ use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, Member, NewPlan, OfferChange, OrderFrom, Outcome};
 use tollhouse_core::event::Parent;
 use tollhouse_core::id::{
-    ChannelId, IdSource, MessageId, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId,
+    ChannelId, ClaimToken, IdSource, MessageId, OrderId, PrivateChatId, ProviderPaymentId, TelegramUserId,
 };
 use tollhouse_core::job::{Failure, Job, JobKind, Outcome as JobOutcome};
 use tollhouse_core::membership_policy::StrangerPolicy;
@@ -218,11 +218,18 @@ impl Player {
                 Command::ChooseCoin { order_id, coin }
             };
         }
-        match (self.below(4), slug, plan, claim) {
+        match (self.below(5), slug, plan, claim) {
             (0, Some(slug), ..) => Command::CreateOrder {
                 from: OrderFrom::Link { slug },
                 user,
                 source: OrderSource::DirectLink,
+                wants_invoice,
+            },
+            (4, Some(slug), _, claim) => Command::OrderByForm {
+                from: OrderFrom::Link { slug },
+                user,
+                source: OrderSource::DirectLink,
+                form: claim.filter(|_| self.below(2) == 0).unwrap_or_else(|| ClaimToken(self.random.uuid())),
                 wants_invoice,
             },
             (1, _, _, Some(claim)) => Command::ClaimOrder { claim, user: self.user() },

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tollhouse_core::command::{Command, OrderFrom, Outcome};
+use tollhouse_core::command::{OrderFrom, Outcome};
 use tollhouse_core::link::LinkState;
 use tollhouse_core::order::OrderSource;
 use tollhouse_core::snapshot::{Needs, Snapshot};
 
+use super::form;
 use super::page::{self, Reader};
 use super::reader;
 use super::visit::LinkVisit;
@@ -66,17 +67,13 @@ fn shown(app: &App, snapshot: &Snapshot, slug: &str, reader: &Reader) -> Respons
 pub async fn buy(
     State(app): State<Arc<App>>,
     LinkVisit { slug, reader }: LinkVisit,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    if reader::is_foreign(&app, &headers) {
+    if reader::is_foreign(&app, request.headers()) {
         return reader::foreign(&reader);
     }
-    let command = Command::CreateOrder {
-        from: OrderFrom::Link { slug: slug.clone() },
-        user: None,
-        source: OrderSource::DirectLink,
-        wants_invoice: app.provider.is_some(),
-    };
+    let from = OrderFrom::Link { slug: slug.clone() };
+    let command = form::order(&app, request, from, None, OrderSource::DirectLink).await;
     match app.submit(command).await {
         Ok(Outcome::Order(id)) => reader::go(&reader, &format!("/o/{id}")),
         Ok(other) => {

@@ -28,7 +28,7 @@ mod tests {
     use crate::app::{App, VERSION};
     use crate::clock::Clock;
     use crate::config::Config;
-    use crate::http::{limits, link, live, order, router, routes};
+    use crate::http::{form, limits, link, live, router, routes};
     use crate::no_store::NoStore;
 
     /// What a path may be asked with, in the document's words.
@@ -152,8 +152,8 @@ mod tests {
         let update = crate::bot::webhook::UPDATE_BYTES_MAX;
         says("/paths/~1webhooks~1telegram/post/description", &update);
         says("/paths/~1webhooks~1telegram/post/responses/413", &update);
-        says("/paths/~1o~1{order}~1coin/post/responses/413", &order::FORM_BYTES_MAX);
-        says("/paths/~1o~1{order}~1coin/post/responses/408", &order::FORM_SECONDS_MAX);
+        says("/paths/~1o~1{order}~1coin/post/responses/413", &form::BYTES_MAX);
+        says("/paths/~1o~1{order}~1coin/post/responses/408", &form::SECONDS_MAX);
         says("/paths/~1o~1{order}~1events/get/description", &live::STREAMS_MAX);
         says("/components/parameters/Slug/schema/maxLength", &link::SLUG_LENGTH_MAX);
         let order_id = "/paths/~1api~1payment-status/get/parameters/0/schema/maxLength";

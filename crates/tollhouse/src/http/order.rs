@@ -1,9 +1,8 @@
 //! An order as its buyer sees it: the page, and the few things that one can do on it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{Form, FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -19,6 +18,7 @@ use tollhouse_core::payment::Payment;
 use tollhouse_core::snapshot::Needs;
 use tollhouse_store::StoreError;
 
+use super::form;
 use super::page::{self, Reader};
 use super::reader;
 use super::stage::View;
@@ -201,13 +201,6 @@ fn busy(reader: &Reader) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, reader::HEADERS, page).into_response()
 }
 
-/// Most bytes that a form may have. Ours has some ten; a body up to here is read to its end before it is refused, so that its sender hears
-/// why.
-pub(super) const FORM_BYTES_MAX: usize = 2 * 1024 * 1024;
-
-/// How long a form may take to arrive, in seconds. Ours is there with its head; a slow phone has time for it many times over.
-pub(super) const FORM_SECONDS_MAX: u64 = 10;
-
 /// What the form of the coins sends: a coin, or nothing to choose again.
 #[derive(Debug, Deserialize)]
 pub struct ChosenCoin {
@@ -224,7 +217,7 @@ pub async fn choose_coin(
     if reader::is_foreign(&app, request.headers()) {
         return reader::foreign(&reader);
     }
-    let chosen = match read_form(request).await {
+    let chosen = match form::read::<ChosenCoin>(request).await {
         Ok(chosen) => chosen,
         Err(code) => {
             let l = reader.language;
@@ -249,23 +242,13 @@ pub async fn choose_coin(
     }
 }
 
-/// Reads the form, bounded in time as it is in size.
-async fn read_form(request: Request) -> Result<ChosenCoin, StatusCode> {
-    let form = Form::<ChosenCoin>::from_request(request, &());
-    match tokio::time::timeout(Duration::from_secs(FORM_SECONDS_MAX), form).await {
-        Ok(Ok(Form(chosen))) => Ok(chosen),
-        Ok(Err(rejection)) => Err(rejection.status()),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
-    }
-}
-
 /// A new order for the same thing, from an order that is over.
 pub async fn again(
     State(app): State<Arc<App>>,
     OrderVisit { order, reader }: OrderVisit,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    if reader::is_foreign(&app, &headers) {
+    if reader::is_foreign(&app, request.headers()) {
         return reader::foreign(&reader);
     }
     let Ok(Asked::Known(story)) = ask(&app, &order).await else { return back_to(&reader) };
@@ -282,12 +265,7 @@ pub async fn again(
         }
     };
     let Some(from) = from.filter(|_| is_over) else { return back_to(&reader) };
-    let command = Command::CreateOrder {
-        from,
-        user: old.user,
-        source: again_source(old.source),
-        wants_invoice: app.provider.is_some(),
-    };
+    let command = form::order(&app, request, from, old.user, again_source(old.source)).await;
     match app.submit(command).await {
         Ok(Outcome::Order(id)) => reader::go(&reader, &format!("/o/{id}")),
         Ok(other) => {

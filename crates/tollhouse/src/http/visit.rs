@@ -177,7 +177,7 @@ mod tests {
             );
             assert!(said.contains("<main>") && said.contains(says), "{method} {path}: {said}");
         }
-        let large = format!("coin={}", "b".repeat(crate::http::order::FORM_BYTES_MAX));
+        let large = format!("coin={}", "b".repeat(crate::http::form::BYTES_MAX));
         let (status, kind, _) = ask(Method::POST, &coin, Some(FORM), &large).await;
         assert_eq!((status, kind.as_str()), (413, "text/html; charset=utf-8"));
     }

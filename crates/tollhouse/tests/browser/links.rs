@@ -1,13 +1,15 @@
 //! Payment links, and the languages of the pages.
 
 use jiff::SignedDuration;
-use tollhouse_core::command::Command;
+use serde_json::json;
+use tollhouse_core::command::{Command, OrderFrom};
+use tollhouse_core::order::OrderSource;
 use tollhouse_store::LinkFilter;
 
-use crate::check;
 use crate::chromium::{Browser, Looks};
 use crate::house::{House, link, plan_of};
 use crate::town::Engine;
+use crate::{check, order_in};
 
 /// A link that is over says which way it is over, also to somebody who has its page open and presses the button.
 #[tokio::test(flavor = "multi_thread")]
@@ -33,12 +35,28 @@ async fn a_link_that_sells_nothing_says_why() {
     let revoked = link(app, house.channel, "Month", None, None).await;
     let retired = link(app, house.channel, "For ever", None, None).await;
 
-    open(&single).await;
+    let single_too = link(app, house.channel, "Month", None, Some(1)).await;
+    open(&single_too).await;
+    let order = async || order_in(browser.client.current_url().await.unwrap().as_str());
     browser.press("#pay").await;
     browser.until("document.querySelector('#coin-ltc')").await;
-    // Back in the history stands the page with its button.
+    let first = order().await;
+    // Back in the history stands the page with its button, which leads to the order that it has made.
     browser.client.back().await.unwrap();
     browser.until("document.querySelector('#pay')").await;
+    browser.press("#pay").await;
+    browser.until("document.querySelector('#coin-ltc')").await;
+    assert_eq!(order().await, first);
+
+    open(&single).await;
+    // Somebody else was first.
+    let create = Command::CreateOrder {
+        from: OrderFrom::Link { slug: single.clone() },
+        user: None,
+        source: OrderSource::DirectLink,
+        wants_invoice: false,
+    };
+    app.submit(create).await.unwrap();
     says(&single, "This link is used up").await;
 
     open(&revoked).await;
@@ -56,6 +74,27 @@ async fn a_link_that_sells_nothing_says_why() {
     open(&expiring).await;
     house.clock.advance(SignedDuration::from_hours(24));
     says(&expiring, "This link has expired").await;
+    browser.close().await;
+    house.stop().await;
+}
+
+/// The second tap of two is not even sent, and what stands there again after a while can be pressed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_tap_is_held_back() {
+    const TAPS: &str = "const form = document.querySelector('#pay').form;
+        const tap = () => {
+          const event = new Event('submit', { bubbles: true, cancelable: true });
+          form.dispatchEvent(event);
+          return event.defaultPrevented;
+        };
+        const taps = [tap(), tap()];
+        dispatchEvent(new Event('pageshow'));
+        return [...taps, tap()];";
+    let house = House::new(Engine::Sqlite).await;
+    let browser = Browser::open(&Looks::PHONE).await;
+    browser.go(&format!("{}/c/{}", house.url, house.slug)).await;
+    browser.until("document.querySelector('#pay')").await;
+    assert_eq!(browser.run(TAPS).await, json!([false, true, false]));
     browser.close().await;
     house.stop().await;
 }

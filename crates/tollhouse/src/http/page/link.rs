@@ -17,6 +17,7 @@ pub fn link(reader: &Reader, channel: &Channel, plan: &Plan, slug: &str) -> Mark
             (parts::offer(l, &channel.title, &plan.label, &plan.duration, &price))
             div.pad.stack {
                 form method="post" action=(reader.keep(&format!("/c/{slug}"))) {
+                    (parts::form_number())
                     button.go #pay type="submit" { (l.page_link_pay(price.as_str())) }
                 }
                 ol.plain.soft {

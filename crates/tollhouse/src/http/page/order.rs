@@ -218,6 +218,7 @@ fn content(reader: &Reader, view: &View) -> Markup {
         Stage::Expired | Stage::Failed | Stage::Refunded { .. } => html! {
             @if view.can_repeat {
                 form method="post" action=(reader.keep(&format!("/o/{}/again", view.order))) {
+                    (parts::form_number())
                     button.go #again type="submit" { (l.page_again_button()) }
                 }
             }

@@ -4,6 +4,7 @@ use maud::{Markup, PreEscaped, html};
 use tollhouse_core::channel::PlanDuration;
 
 use crate::coins::Coin;
+use crate::http::form;
 use crate::texts::Language;
 
 fn icon(class: &str, inside: &'static str) -> Markup {
@@ -177,6 +178,11 @@ pub(super) fn steps(language: Language, steps: [Step; 4], is_donation: bool) -> 
             }
         }
     }
+}
+
+/// What a form that makes an order sends along, so that the same press made twice is known as one.
+pub(super) fn form_number() -> Markup {
+    html! { input type="hidden" name=(form::NUMBER_FIELD) value=(form::new_number().0.simple()); }
 }
 
 /// Something to copy: what it is, what is copied, and the button.
