@@ -17,7 +17,7 @@ use crate::import::{ImportChannel, ImportGranted, ImportMember, Imported};
 use crate::job::{Failure, Job, Outcome as JobOutcome};
 use crate::money::{Currency, Money};
 use crate::offer::Donations;
-use crate::order::{OrderSource, OrderState};
+use crate::order::{CoinWords, OrderSource, OrderState};
 use crate::order_ref::OrderRef;
 use crate::policy::{Policies, PolicyChange};
 use crate::presence::Standing;
@@ -335,6 +335,8 @@ pub enum Command {
         order_id: OrderId,
         /// The coin; none to choose again.
         coin: Option<Currency>,
+        /// What it is called, where that is known.
+        words: Option<CoinWords>,
     },
     /// Bind an order to the account of whoever holds its claim. The first account stays.
     ClaimOrder {

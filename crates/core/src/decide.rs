@@ -92,7 +92,9 @@ pub fn decide(
             progress::buy(&mut work, from, *plan_id, *user, *wants_invoice)
         }
         Command::ShowOrder { order_id, user } => progress::show(&mut work, *order_id, *user),
-        Command::ChooseCoin { order_id, coin } => shop::choose_coin(&mut work, *order_id, coin.as_ref()),
+        Command::ChooseCoin { order_id, coin, words } => {
+            shop::choose_coin(&mut work, *order_id, coin.as_ref(), words.as_ref())
+        }
         Command::ClaimOrder { claim, user } => access::claim_order(&mut work, *claim, *user),
         Command::BindOrder { order_id, user, reason, actor } => {
             access::bind_order(&mut work, *order_id, *user, reason, actor)

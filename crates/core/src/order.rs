@@ -4,6 +4,8 @@
 mod assess;
 mod donation;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -203,6 +205,18 @@ impl InvoiceProblem {
 /// How many coins a buyer may try for one order. Each is a payment at the provider; more is no choice but a game.
 pub const COINS_TRIED_MAX: usize = 8;
 
+/// What a coin is called, kept with the order that it was chosen for: later the provider's list may lack it, or not be there at all, and
+/// whoever has not paid yet must still read on which network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoinWords {
+    /// What people call it.
+    pub name: String,
+    /// What stands behind an amount.
+    pub ticker: String,
+    /// The network in words.
+    pub network: String,
+}
+
 /// What the buyer chose on the order's page.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Checkout {
@@ -215,6 +229,9 @@ pub struct Checkout {
     /// Those of them in which the provider takes no payment of this price: too small, or switched off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Currency>,
+    /// What the chosen coins are called, as far as it was known then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: BTreeMap<Currency, CoinWords>,
 }
 
 /// An order.

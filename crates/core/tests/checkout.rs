@@ -8,7 +8,7 @@ use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::id::OrderId;
 use tollhouse_core::job::{Action, Failure, JobKind, Outcome as JobOutcome, action};
 use tollhouse_core::money::Currency;
-use tollhouse_core::order::{COINS_TRIED_MAX, OrderState};
+use tollhouse_core::order::{COINS_TRIED_MAX, Checkout, CoinWords, OrderState};
 use world::{BUYER, Note, World, days};
 
 fn coin(text: &str) -> Currency {
@@ -16,7 +16,7 @@ fn coin(text: &str) -> Currency {
 }
 
 fn choose(world: &mut World, order_id: OrderId, text: &str) {
-    world.run(Command::ChooseCoin { order_id, coin: Some(coin(text)) });
+    world.run(Command::ChooseCoin { order_id, coin: Some(coin(text)), words: None });
 }
 
 /// Works the one payment that is to be made, as the provider would answer.
@@ -65,7 +65,7 @@ fn a_refused_coin_sends_the_buyer_back_to_the_choice_and_calls_nobody() {
     assert_eq!(world.get(order).checkout.coin, None);
     assert_eq!(world.get(order).checkout.refused, [coin("btc")]);
     assert!(world.open_reasons().is_empty());
-    let again = world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("btc")) });
+    let again = world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("btc")), words: None });
     assert!(matches!(again, Err(Refusal::Conflict(_))), "{again:?}");
 
     // A fault of ours does call somebody, and lets the buyer go on all the same.
@@ -77,6 +77,28 @@ fn a_refused_coin_sends_the_buyer_back_to_the_choice_and_calls_nobody() {
 }
 
 #[test]
+fn what_a_coin_was_called_is_kept_with_the_choice_that_was_taken() {
+    let mut world = World::new();
+    let order = world.order("Month", Some(BUYER));
+    let words = |network: &str| {
+        Some(CoinWords { name: "Tether".into(), ticker: "USDT".into(), network: network.into() })
+    };
+    let choose = |network| Command::ChooseCoin {
+        order_id: order,
+        coin: Some(coin("usdttrc20")),
+        words: words(network),
+    };
+    world.run(choose("Tron"));
+    world.run(Command::ChooseCoin { order_id: order, coin: Some(coin("usdttrc20")), words: None });
+    assert_eq!(world.get(order).checkout.words.get(&coin("usdttrc20")).cloned(), words("Tron"));
+    world.run(choose("Tron (TRC20)"));
+    assert_eq!(world.get(order).checkout.words.get(&coin("usdttrc20")).cloned(), words("Tron (TRC20)"));
+    // An order from before there were words is read all the same.
+    let old: Checkout = serde_json::from_str(r#"{"coin":"btc","tried":["btc"]}"#).unwrap();
+    assert_eq!((old.coin, old.words.len()), (Some(coin("btc")), 0));
+}
+
+#[test]
 fn an_order_that_waits_for_nothing_takes_no_choice_and_makes_no_payment() {
     let mut world = World::new();
     let order = world.order("Month", Some(BUYER));
@@ -85,12 +107,13 @@ fn an_order_that_waits_for_nothing_takes_no_choice_and_makes_no_payment() {
     let job =
         world.claim().into_iter().find(|job| matches!(job.kind, JobKind::CreatePayment { .. })).unwrap();
     assert_eq!(action(world.now, &world.rows, &job), Action::Nothing, "paid on the hosted page meanwhile");
-    let refused = world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("ltc")) });
+    let refused =
+        world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("ltc")), words: None });
     assert!(matches!(refused, Err(Refusal::Conflict(_))), "{refused:?}");
 
     let old = world.order("Month", Some(BUYER));
     world.now += days(2);
-    let refused = world.try_run(Command::ChooseCoin { order_id: old, coin: Some(coin("ltc")) });
+    let refused = world.try_run(Command::ChooseCoin { order_id: old, coin: Some(coin("ltc")), words: None });
     assert!(matches!(refused, Err(Refusal::Conflict(_))), "{refused:?}");
 }
 
@@ -101,8 +124,12 @@ fn the_number_of_payments_that_a_page_can_ask_for_is_bounded() {
     for number in 0..COINS_TRIED_MAX {
         choose(&mut world, order, &format!("coin{number}"));
     }
-    let refused = world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("onemore")) });
+    let refused =
+        world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("onemore")), words: None });
     assert!(matches!(refused, Err(Refusal::Conflict(_))), "{refused:?}");
-    assert_eq!(world.run(Command::ChooseCoin { order_id: order, coin: None }), Outcome::Order(order));
+    assert_eq!(
+        world.run(Command::ChooseCoin { order_id: order, coin: None, words: None }),
+        Outcome::Order(order)
+    );
     choose(&mut world, order, "coin0");
 }

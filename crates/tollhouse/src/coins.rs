@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tollhouse_core::money::Currency;
+use tollhouse_core::order::{Checkout, CoinWords};
 
 use crate::app::App;
 
@@ -14,6 +15,9 @@ const FRESH_SECONDS: u64 = 600;
 const AFTER_FAILURE_SECONDS: u64 = 15;
 /// How long the first page waits for the first list, in milliseconds; without one it offers the hosted page.
 const FIRST_LIST_MS_MAX: u64 = 1_500;
+
+/// Longest name of a coin or network that is taken over from the provider, in characters. Its longest today has some thirty.
+const WORDS_LENGTH_MAX: usize = 64;
 
 /// A coin as a buyer sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,6 +32,14 @@ pub struct Coin {
     pub network: String,
     /// Whether the provider says that a memo or tag must go with a payment.
     pub has_memo: bool,
+}
+
+impl Coin {
+    /// What is kept with an order.
+    #[must_use]
+    pub fn words(&self) -> CoinWords {
+        CoinWords { name: self.name.clone(), ticker: self.ticker.clone(), network: self.network.clone() }
+    }
 }
 
 /// The provider's list, as it was last given.
@@ -96,20 +108,30 @@ fn arranged(list: &[nowpayments::client::Currency]) -> Vec<Coin> {
 
 fn described(said: &nowpayments::client::Currency) -> Option<Coin> {
     let code = Currency::new(&said.code).ok()?;
-    let chain = said.network.as_deref()?.to_ascii_lowercase();
+    let chain = short(said.network.as_deref()?).to_ascii_lowercase();
     let (ticker, is_token) = ticker(code.as_str(), &chain);
-    let said_name = said.name.as_deref().unwrap_or("").split('(').next().unwrap_or("").trim();
-    let name = if said_name.is_empty() { ticker.clone() } else { said_name.to_owned() };
+    let said_name = short(said.name.as_deref().unwrap_or("").split('(').next().unwrap_or("").trim());
+    let name = if said_name.is_empty() { ticker.clone() } else { said_name };
     Some(Coin { name, ticker, network: network(&chain, is_token), has_memo: said.has_extra_id, code })
 }
 
-/// A coin that is known by its code only, because it was chosen when another list was good.
+/// As much of the provider's words as is shown, and kept with each order that chooses the coin.
+fn short(words: &str) -> String {
+    words.chars().take(WORDS_LENGTH_MAX).collect()
+}
+
+/// A coin that may not be in the list: it was chosen when another one was good, and is called as it was then. Of one that nobody has
+/// described the code is all that is known, and its network is empty.
 #[must_use]
-pub fn by_code(code: &Currency, coins: &[Coin]) -> Coin {
-    coins.iter().find(|coin| coin.code == *code).cloned().unwrap_or_else(|| {
+pub fn by_code(code: &Currency, coins: &[Coin], checkout: &Checkout) -> Coin {
+    if let Some(coin) = coins.iter().find(|coin| coin.code == *code) {
+        return coin.clone();
+    }
+    let CoinWords { name, ticker, network } = checkout.words.get(code).cloned().unwrap_or_else(|| {
         let ticker = code.as_str().to_uppercase();
-        Coin { code: code.clone(), name: ticker.clone(), ticker, network: String::new(), has_memo: false }
-    })
+        CoinWords { name: ticker.clone(), ticker, network: String::new() }
+    });
+    Coin { code: code.clone(), name, ticker, network, has_memo: false }
 }
 
 /// Those that most people look for, in the order in which they are offered.

@@ -16,6 +16,7 @@ use tollhouse::worker;
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
 use tollhouse_core::link::PayLink;
+use tollhouse_core::money::Currency;
 use tollhouse_core::order::{ORDER_OPEN_HOURS, OrderSource};
 use tollhouse_core::snapshot::Needs;
 use town::{BUYER, Engine, SECRET, Town, openapi, user};
@@ -189,5 +190,41 @@ async fn a_press_without_a_number_of_ours_makes_an_order_of_its_own() {
         assert_eq!(pressed.code, 303, "{form}");
         assert!(made.insert(pressed.to), "{form}: an order of its own");
     }
+    shop.town.stop().await;
+}
+
+/// Every line that a page shows, without the markup.
+fn lines(page: &str) -> String {
+    let texts = page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_coin_keeps_its_network_when_the_providers_list_is_gone() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let order = shop.order(None).await;
+    shop.press(&format!("/o/{order}/coin"), "coin=usdttrc20").await;
+    // This one comes from before there were words, or from a program.
+    let bare = shop.order(None).await;
+    let choose = Command::ChooseCoin { order_id: bare, coin: Currency::new("usdttrc20").ok(), words: None };
+    shop.town.app.submit(choose).await.unwrap();
+    worker::run_due(&shop.town.app).await.unwrap();
+    // A process that has just begun, and no provider that would tell it anything.
+    let (_, later) = shop.town.another(HTTP_ONLY, |config| config.nowpayments.api_key = None).await;
+    let later_url = format!("http://{}", later.addr.unwrap());
+    for url in [&shop.town.url, &later_url] {
+        let page = shop.browser.get(format!("{url}/o/{order}")).send().await.unwrap().text().await.unwrap();
+        let lines = lines(&page);
+        assert!(lines.contains("Send only USDT on the Tron (TRC20) network."), "{url}: {lines}");
+        assert!(lines.contains("To this address · Tron (TRC20)\n"), "{url}: {lines}");
+    }
+    let page = shop.browser.get(format!("{later_url}/o/{bare}")).send().await.unwrap().text().await.unwrap();
+    let lines = lines(&page);
+    assert!(
+        lines.contains("Send only USDTTRC20, on the network that your wallet names for exactly this"),
+        "{lines}"
+    );
+    assert!(lines.contains("\nTo this address\n"), "{lines}");
+    later.stop().await;
     shop.town.stop().await;
 }

@@ -13,7 +13,7 @@ use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
 use crate::job::JobKind;
 use crate::link::{LinkState, PayLink};
 use crate::money::{Currency, Money};
-use crate::order::{COINS_TRIED_MAX, Invoice, InvoiceProblem, Order, OrderSource, OrderState};
+use crate::order::{COINS_TRIED_MAX, CoinWords, Invoice, InvoiceProblem, Order, OrderSource, OrderState};
 use crate::policy::PolicyChange;
 
 /// Length of a link's slug, in characters of base 62: 60 bits and more, so that nobody finds a link by trying.
@@ -368,6 +368,7 @@ pub(super) fn choose_coin(
     work: &mut Work<'_>,
     id: OrderId,
     coin: Option<&Currency>,
+    words: Option<&CoinWords>,
 ) -> Result<Outcome, Refusal> {
     let mut order =
         work.snapshot.orders.get(&id).cloned().ok_or_else(|| Refusal::NotFound(format!("no order {id}")))?;
@@ -389,6 +390,9 @@ pub(super) fn choose_coin(
                 )));
             }
             order.checkout.tried.push(coin.clone());
+        }
+        if let Some(words) = words {
+            order.checkout.words.insert(coin.clone(), words.clone());
         }
         let is_made =
             work.snapshot.payments_of(id).iter().any(|payment| payment.can_be_paid(&order.price, coin));

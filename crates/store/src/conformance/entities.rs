@@ -10,7 +10,7 @@ use tollhouse_core::id::{ChannelId, PlanId, PrivateChatId, ProviderPaymentId, Pu
 use tollhouse_core::membership::END_LATEST_SECONDS;
 use tollhouse_core::membership_policy::{MembershipPolicies, REMINDER_HOURS_MAX, StrangerPolicy};
 use tollhouse_core::money::{CURRENCY_LENGTH_MAX, Currency, Money, Reported};
-use tollhouse_core::order::{COINS_TRIED_MAX, OrderSource};
+use tollhouse_core::order::{COINS_TRIED_MAX, CoinWords, OrderSource};
 use tollhouse_core::policy::{
     ChildPolicy, LatePolicy, OverpaidPolicy, Policies, RefundPolicy, TopUpPolicy, UnmatchedPricePolicy,
 };
@@ -116,7 +116,12 @@ pub async fn every_entity_reads_back_with_extreme_values(database: &dyn Fresh) {
     let Outcome::Order(order_id) = both(&world, &mut model, create).await else { panic!() };
     for number in 0..COINS_TRIED_MAX {
         let coin = Some(Currency::new(&format!("{number:0>CURRENCY_LENGTH_MAX$}")).unwrap());
-        both(&world, &mut model, Command::ChooseCoin { order_id, coin }).await;
+        let words = CoinWords {
+            name: "Монета \"✓\"".to_owned(),
+            ticker: format!("{number:0>CURRENCY_LENGTH_MAX$}"),
+            network: "TON (Jetton)".to_owned(),
+        };
+        both(&world, &mut model, Command::ChooseCoin { order_id, coin, words: Some(words) }).await;
     }
     both(&world, &mut model, odd_notice().command()).await;
     // A hundred years a time, up to the last instant that is given.

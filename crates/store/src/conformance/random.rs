@@ -215,7 +215,7 @@ impl Player {
                 let (reason, actor) = ("ticket 12".to_owned(), "cli:alice".to_owned());
                 Command::BindOrder { order_id, user: self.user(), reason, actor }
             } else {
-                Command::ChooseCoin { order_id, coin }
+                Command::ChooseCoin { order_id, coin, words: None }
             };
         }
         match (self.below(5), slug, plan, claim) {

@@ -24,7 +24,7 @@ use super::reader;
 use super::stage::View;
 use super::visit::{OrderVisit, QueryVisit};
 use crate::app::{App, SubmitError};
-use crate::coins::CoinList;
+use crate::coins::{Coin, CoinList};
 
 /// With this header an open page asks for the part that changes; its value is the revision that the page has.
 const PART_HEADER: &str = "x-part";
@@ -231,8 +231,9 @@ pub async fn choose_coin(
         _ => return back_to(&reader),
     };
     let coins = CoinList::offered(&app).await;
-    let coin = Currency::new(&chosen.coin).ok().filter(|code| coins.iter().any(|coin| coin.code == *code));
-    match app.submit(Command::ChooseCoin { order_id: story.order.id, coin }).await {
+    let coin = coins.iter().find(|coin| Currency::new(&chosen.coin).is_ok_and(|code| coin.code == code));
+    let (coin, words) = (coin.map(|coin| coin.code.clone()), coin.map(Coin::words));
+    match app.submit(Command::ChooseCoin { order_id: story.order.id, coin, words }).await {
         // What is refused now was allowed when the page was drawn; the page of this moment says how things stand.
         Ok(_) | Err(SubmitError::Refused(_)) => back_to(&reader),
         Err(SubmitError::Store(error)) => {

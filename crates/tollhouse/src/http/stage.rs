@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::id::OrderId;
 use tollhouse_core::money::Money;
-use tollhouse_core::order::{InvoiceProblem, OrderKind, OrderState, received};
+use tollhouse_core::order::{Checkout, InvoiceProblem, OrderKind, OrderState, received};
 use tollhouse_core::payment::Payment;
 use tollhouse_core::progress::WayIn;
 use tollhouse_core::status::PaymentStatus;
@@ -157,10 +157,10 @@ pub struct Deposit {
 }
 
 impl Deposit {
-    fn of(payment: &Payment, amount: Decimal, coins: &[Coin]) -> Option<Self> {
+    fn of(payment: &Payment, amount: Decimal, coins: &[Coin], checkout: &Checkout) -> Option<Self> {
         let code = payment.pay_currency.as_ref()?;
         Some(Self {
-            coin: coins::by_code(code, coins),
+            coin: coins::by_code(code, coins, checkout),
             amount,
             address: payment.pay_address.clone()?,
             memo: payment.pay_extra_id.clone(),
@@ -263,16 +263,16 @@ fn open(app: &App, story: &OrderStory, coins: &[Coin], hosted: Option<String>) -
                 InvoiceProblem::BelowMinimum { minimum } => Problem::BelowMinimum(minimum.clone()),
                 InvoiceProblem::GivenUp => Problem::GivenUp,
             }),
-            refused: checkout.refused.last().map(|code| coins::by_code(code, coins)),
+            refused: checkout.refused.last().map(|code| coins::by_code(code, coins, checkout)),
         };
     };
     let payment =
         story.payments.iter().filter(|payment| payment.can_be_paid(&order.price, code)).max_by_key(|p| p.id);
-    let deposit =
-        payment.and_then(|payment| Deposit::of(payment, payment.pay_amount.unwrap_or_default(), coins));
+    let deposit = payment
+        .and_then(|payment| Deposit::of(payment, payment.pay_amount.unwrap_or_default(), coins, checkout));
     match deposit {
         Some(deposit) => Stage::Pay { deposit, hosted },
-        None => Stage::Preparing { coin: coins::by_code(code, coins), hosted },
+        None => Stage::Preparing { coin: coins::by_code(code, coins, checkout), hosted },
     }
 }
 
@@ -284,7 +284,7 @@ fn partial(story: &OrderStory, coins: &[Coin], hosted: Option<String>) -> Stage 
     let first = story.payments.iter().find(|payment| {
         !payment.is_child() && payment.is_credited() && payment.pay_currency.as_ref() == Some(&rest.currency)
     });
-    let deposit = first.and_then(|payment| Deposit::of(payment, rest.amount, coins));
+    let deposit = first.and_then(|payment| Deposit::of(payment, rest.amount, coins, &order.checkout));
     Stage::Partial { rest: Some(rest), deposit, hosted }
 }
 

@@ -413,6 +413,8 @@ messages!(plain PAGE {
     page_amount_label();
     /// Above an address.
     page_address_label(network);
+    /// The same where the network is not known.
+    page_address_label_plain();
     /// Above a memo.
     page_memo_label();
     /// About a memo.
@@ -431,6 +433,8 @@ messages!(plain PAGE {
     page_qr_telegram();
     /// About coin and network.
     page_network_note(ticker, network);
+    /// About a coin whose network is not known.
+    page_network_unnamed(code);
     /// About the wallet's fee.
     page_fee_note(amount);
     /// Before the time that is left.

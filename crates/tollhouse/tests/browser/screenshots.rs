@@ -59,7 +59,7 @@ impl Studio {
     async fn paying(&self, order: OrderId, coin: &str) -> nowpayments::ProviderPaymentId {
         let mut commits = self.house.app.store.commits();
         let coin = Currency::new(coin).unwrap();
-        let choose = Command::ChooseCoin { order_id: order, coin: Some(coin.clone()) };
+        let choose = Command::ChooseCoin { order_id: order, coin: Some(coin.clone()), words: None };
         self.house.app.submit(choose).await.unwrap();
         self.until(order, &mut commits, |story| {
             let payment =
@@ -166,8 +166,11 @@ impl Studio {
 
         let refused = self.house.order(None).await;
         let mut commits = self.house.app.store.commits();
-        let choose =
-            |order_id, coin| Command::ChooseCoin { order_id, coin: Some(Currency::new(coin).unwrap()) };
+        let choose = |order_id, coin| Command::ChooseCoin {
+            order_id,
+            coin: Some(Currency::new(coin).unwrap()),
+            words: None,
+        };
         self.house.app.submit(choose(refused, "usdterc20")).await.unwrap();
         self.until(refused, &mut commits, |story| story.order.checkout.refused.first().cloned()).await;
         self.keep("choice-refused", refused);

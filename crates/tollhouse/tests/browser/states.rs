@@ -66,7 +66,8 @@ async fn f09_parts_expiry_failure_and_lateness_are_shown_as_they_happen() {
     pay(order).await;
     house.nearly_expired(2);
     // Somebody who looks for another coin meanwhile: that is when the page learns how little time is left.
-    let choose = Command::ChooseCoin { order_id: order, coin: Some(Currency::new("xrp").unwrap()) };
+    let choose =
+        Command::ChooseCoin { order_id: order, coin: Some(Currency::new("xrp").unwrap()), words: None };
     house.app.submit(choose).await.unwrap();
     browser.says("No payment came in time").await;
     check(&browser, "expired").await;

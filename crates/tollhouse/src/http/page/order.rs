@@ -298,15 +298,21 @@ fn send(l: Language, deposit: &Deposit) -> Markup {
     let coin = &deposit.coin;
     let uri = wallet::uri(coin.code.as_str(), &deposit.address, deposit.amount, deposit.memo.is_some());
     let scanned = uri.as_deref().unwrap_or(&deposit.address);
+    // On another network the money would be lost: what is not known is not named.
+    let (address_label, network_note) = if coin.network.is_empty() {
+        (l.page_address_label_plain(), l.page_network_unnamed(&coin.ticker))
+    } else {
+        (l.page_address_label(&coin.network), l.page_network_note(&coin.ticker, &coin.network))
+    };
     html! {
         figure.qr #qr data-holds=(scanned) { (wallet::qr(scanned, &l.page_qr_pay(coin_in_words(coin)))) }
         (parts::copied_line(l, &l.page_amount_label(), &html! { bdi.big { (amount(deposit)) } }, &deposit.amount.normalize().to_string(), "amount"))
-        (parts::copied_line(l, &l.page_address_label(&coin.network), &html! { bdi.mono { (deposit.address) } }, &deposit.address, "address"))
+        (parts::copied_line(l, &address_label, &html! { bdi.mono { (deposit.address) } }, &deposit.address, "address"))
         @if let Some(memo) = &deposit.memo {
             (parts::copied_line(l, &l.page_memo_label(), &html! { bdi.mono.big { (memo) } }, memo, "memo"))
             p.must { (l.page_memo_must()) }
         }
-        p.must.small { (l.page_network_note(&coin.ticker, &coin.network)) }
+        p.must.small { (network_note) }
         @if let Some(uri) = &uri { a.go #wallet href=(uri) { (l.page_open_wallet()) } }
     }
 }
