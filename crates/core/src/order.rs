@@ -229,6 +229,9 @@ pub struct Checkout {
     /// Those of them in which the provider takes no payment of this price: too small, or switched off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Currency>,
+    /// The one of them that was refused while it was the choice; none once another choice is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_last: Option<Currency>,
     /// What the chosen coins are called, as far as it was known then.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub words: BTreeMap<Currency, CoinWords>,
@@ -285,6 +288,14 @@ pub struct Order {
     pub wish: Option<u32>,
     /// The message in the buyer's chat that tells how it stands.
     pub message_id: Option<MessageId>,
+}
+
+impl Checkout {
+    /// Whether no coin can be chosen any more but those that were.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.tried.len() >= COINS_TRIED_MAX
+    }
 }
 
 impl Order {

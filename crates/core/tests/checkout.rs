@@ -64,12 +64,14 @@ fn a_refused_coin_sends_the_buyer_back_to_the_choice_and_calls_nobody() {
     world.finish(&job, JobOutcome::CoinRefused);
     assert_eq!(world.get(order).checkout.coin, None);
     assert_eq!(world.get(order).checkout.refused, [coin("btc")]);
+    assert_eq!(world.get(order).checkout.refused_last, Some(coin("btc")));
     assert!(world.open_reasons().is_empty());
     let again = world.try_run(Command::ChooseCoin { order_id: order, coin: Some(coin("btc")), words: None });
     assert!(matches!(again, Err(Refusal::Conflict(_))), "{again:?}");
 
     // A fault of ours does call somebody, and lets the buyer go on all the same.
     choose(&mut world, order, "ltc");
+    assert_eq!(world.get(order).checkout.refused_last, None);
     let job = world.claim().remove(0);
     world.finish(&job, JobOutcome::Failed(Failure::Permanent { error: "no".into() }));
     assert_eq!(world.get(order).checkout.coin, None);

@@ -17,7 +17,7 @@ use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, PlanId, TelegramUserId};
 use tollhouse_core::link::PayLink;
 use tollhouse_core::money::Currency;
-use tollhouse_core::order::{ORDER_OPEN_HOURS, OrderSource};
+use tollhouse_core::order::{COINS_TRIED_MAX, ORDER_OPEN_HOURS, OrderSource};
 use tollhouse_core::snapshot::Needs;
 use town::{BUYER, Engine, SECRET, Town, openapi, user};
 
@@ -112,6 +112,19 @@ async fn answer(method: &str, path: &str, request: reqwest::RequestBuilder) -> A
     Answer { code, to, text }
 }
 
+/// The button of a coin, as far as its attributes go.
+fn button(page: &str, coin: &str) -> String {
+    let (_, rest) =
+        page.split_once(&format!("id=\"coin-{coin}\"")).unwrap_or_else(|| panic!("{coin}: {page}"));
+    rest.split_once('>').unwrap().0.to_owned()
+}
+
+/// Every line that a page shows, without the markup.
+fn lines(page: &str) -> String {
+    let texts = page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_press_that_found_the_database_away_comes_to_the_orders_page_when_it_is_back() {
     let mut shop = Shop::open(Engine::Sqlite).await;
@@ -193,12 +206,6 @@ async fn a_press_without_a_number_of_ours_makes_an_order_of_its_own() {
     shop.town.stop().await;
 }
 
-/// Every line that a page shows, without the markup.
-fn lines(page: &str) -> String {
-    let texts = page.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text.trim());
-    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chosen_coin_keeps_its_network_when_the_providers_list_is_gone() {
     let mut shop = Shop::open(Engine::Sqlite).await;
@@ -226,5 +233,68 @@ async fn a_chosen_coin_keeps_its_network_when_the_providers_list_is_gone() {
     );
     assert!(lines.contains("\nTo this address\n"), "{lines}");
     later.stop().await;
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_coin_that_was_just_refused_is_announced() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let order = shop.order(None).await;
+    let page = format!("/o/{order}");
+    let choose = async |coin: &str| {
+        shop.press(&format!("{page}/coin"), &format!("coin={coin}")).await;
+        worker::run_due(&shop.town.app).await.unwrap();
+        shop.get(&page).await.text
+    };
+    let refused = choose("usdterc20").await;
+    assert!(
+        lines(&refused).contains("Tether USD, Ethereum (ERC20) cannot be used for this amount."),
+        "{refused}"
+    );
+    choose("btc").await;
+    let again = choose("").await;
+    assert!(!again.contains("role=\"alert\""), "they chose another since: {again}");
+    assert!(button(&again, "usdterc20").contains(" disabled"), "{again}");
+
+    // One that they had left already when the provider refused it is not announced either.
+    let elsewhere = shop.order(None).await;
+    let coin = format!("/o/{elsewhere}/coin");
+    for chosen in ["coin=usdterc20", "coin="] {
+        shop.press(&coin, chosen).await;
+    }
+    worker::run_due(&shop.town.app).await.unwrap();
+    let left = shop.get(&format!("/o/{elsewhere}")).await.text;
+    assert!(!left.contains("role=\"alert\"") && button(&left, "usdterc20").contains(" disabled"), "{left}");
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_no_more_coins_can_be_tried_it_is_said_and_only_those_can_be_pressed() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let order = shop.order(None).await;
+    let page = format!("/o/{order}");
+    let choose = async |coin: &str| {
+        shop.press(&format!("{page}/coin"), &format!("coin={coin}")).await;
+        worker::run_due(&shop.town.app).await.unwrap();
+        shop.get(&page).await.text
+    };
+    let tried = ["usdterc20", "eth", "ltc", "trx", "usdttrc20", "usdtbsc", "usdc", "bnbbsc"];
+    assert_eq!(tried.len(), COINS_TRIED_MAX);
+    for coin in tried {
+        let before = choose("").await;
+        assert!(!before.contains("You have tried"), "{coin}: {before}");
+        choose(coin).await;
+    }
+    // The second is of somebody whose page is older.
+    for pressed in ["", "xrp"] {
+        let full = choose(pressed).await;
+        assert!(lines(&full).contains("You have tried 8 coins for this order"), "{pressed}: {full}");
+        assert!(!full.contains("role=\"alert\""), "{pressed}: {full}");
+        for coin in ["xrp", "btc", "usdterc20"] {
+            assert!(button(&full, coin).contains(" disabled"), "{coin}: {full}");
+        }
+        assert!(!button(&full, "ltc").contains(" disabled"), "{full}");
+    }
+    assert!(choose("ltc").await.contains("id=\"copy-address\""), "one of them can still be paid in");
     shop.town.stop().await;
 }

@@ -377,6 +377,7 @@ pub(super) fn choose_coin(
     }
     let channel_id = order.channel_id;
     order.checkout.coin = coin.cloned();
+    order.checkout.refused_last = None;
     if let Some(coin) = coin {
         if order.checkout.refused.contains(coin) {
             return Err(Refusal::Conflict(format!(
@@ -384,7 +385,7 @@ pub(super) fn choose_coin(
             )));
         }
         if !order.checkout.tried.contains(coin) {
-            if order.checkout.tried.len() >= COINS_TRIED_MAX {
+            if order.checkout.is_full() {
                 return Err(Refusal::Conflict(format!(
                     "{COINS_TRIED_MAX} coins were tried for this order; use one of them"
                 )));
@@ -413,6 +414,7 @@ pub(super) fn refuse_coin(work: &mut Work<'_>, id: OrderId, coin: &Currency) {
     }
     if order.checkout.coin.as_ref() == Some(coin) {
         order.checkout.coin = None;
+        order.checkout.refused_last = Some(coin.clone());
     }
     put_order(work, order);
 }

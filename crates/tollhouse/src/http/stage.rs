@@ -45,15 +45,17 @@ pub struct View {
 pub enum Stage {
     /// Not paid, and no coin chosen.
     Choose {
-        /// The coins to choose from, those that the provider refused marked.
-        coins: Vec<(Coin, bool)>,
+        /// The coins to choose from, with what can be done with each.
+        coins: Vec<(Coin, Use)>,
+        /// Whether as many were tried as may be.
+        is_full: bool,
         /// The provider's page, once it is made.
         hosted: Option<String>,
         /// Whether the provider's page is still being made.
         is_preparing: bool,
         /// Why it is not there, where that is known.
         problem: Option<Problem>,
-        /// The coin that was just refused.
+        /// The coin that was the choice, and was refused.
         refused: Option<Coin>,
     },
     /// A coin is chosen, and its payment is being made.
@@ -113,6 +115,17 @@ pub enum Stage {
         /// Whether the access stays, by the owner's policy.
         is_kept: bool,
     },
+}
+
+/// What can be done with a coin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// It can be chosen.
+    Free,
+    /// The provider takes no payment of this price in it.
+    Refused,
+    /// It would be one more than may be tried.
+    TooMany,
 }
 
 /// Why the provider's page is not there.
@@ -253,9 +266,19 @@ fn open(app: &App, story: &OrderStory, coins: &[Coin], hosted: Option<String>) -
     let (order, checkout) = (&story.order, &story.order.checkout);
     let Some(code) = &checkout.coin else {
         let is_preparing = hosted.is_none() && app.provider.is_some();
-        let marked = |coin: &Coin| (coin.clone(), checkout.refused.contains(&coin.code));
+        let is_full = checkout.is_full();
+        let use_of = |coin: &Coin| match coin {
+            coin if checkout.refused.contains(&coin.code) => Use::Refused,
+            coin if is_full && !checkout.tried.contains(&coin.code) => Use::TooMany,
+            _ => Use::Free,
+        };
+        let mut coins_by_use: Vec<(Coin, Use)> =
+            coins.iter().map(|coin| (coin.clone(), use_of(coin))).collect();
+        // What can still be pressed is not to be looked for.
+        coins_by_use.sort_by_key(|(_, coin_use)| *coin_use == Use::TooMany);
         return Stage::Choose {
-            coins: coins.iter().map(marked).collect(),
+            coins: coins_by_use,
+            is_full,
             hosted,
             is_preparing,
             problem: order.invoice_problem.as_ref().map(|problem| match problem {
@@ -263,7 +286,7 @@ fn open(app: &App, story: &OrderStory, coins: &[Coin], hosted: Option<String>) -
                 InvoiceProblem::BelowMinimum { minimum } => Problem::BelowMinimum(minimum.clone()),
                 InvoiceProblem::GivenUp => Problem::GivenUp,
             }),
-            refused: checkout.refused.last().map(|code| coins::by_code(code, coins, checkout)),
+            refused: checkout.refused_last.as_ref().map(|code| coins::by_code(code, coins, checkout)),
         };
     };
     let payment =

@@ -401,6 +401,8 @@ messages!(plain PAGE {
     page_hosted_preparing();
     /// The provider took no payment in this coin.
     page_coin_refused(coin);
+    /// As many coins were tried as may be.
+    page_coins_tried(count);
     /// On a coin that was refused.
     page_coin_unusable();
     /// A payment is being made.

@@ -24,6 +24,7 @@ page_or = or
 page_hosted_button = Pay at NOWPayments
 page_hosted_preparing = One more way to pay is being prepared. It appears here in a moment.
 page_coin_refused = { $coin } cannot be used for this amount. Please pick another coin.
+page_coins_tried = You have tried { $count } coins for this order, and it takes no more. Please pay in one of them.
 page_coin_unusable = not for this amount
 page_preparing_heading = Getting your address…
 page_preparing_text = We ask for an address for { $coin }. That takes a few seconds.

@@ -24,6 +24,7 @@ page_or = o
 page_hosted_button = Pagar en NOWPayments
 page_hosted_preparing = Se prepara otra forma de pago. Aparecerá aquí en un momento.
 page_coin_refused = { $coin } no se puede usar para este importe. Elige otra moneda, por favor.
+page_coins_tried = Ya has probado { $count } monedas para este pedido, y no admite más. Paga con una de ellas, por favor.
 page_coin_unusable = no para este importe
 page_preparing_heading = Obteniendo tu dirección…
 page_preparing_text = Pedimos una dirección para { $coin }. Tarda unos segundos.

@@ -28,6 +28,7 @@ page_or = или
 page_hosted_button = Оплатить через NOWPayments
 page_hosted_preparing = Готовим ещё один способ оплаты. Он появится здесь через мгновение.
 page_coin_refused = { $coin }: этой монетой нельзя оплатить такую сумму. Выберите, пожалуйста, другую.
+page_coins_tried = Для этого заказа уже пробовали столько монет, сколько можно: { $count }. Заплатите, пожалуйста, одной из них.
 page_coin_unusable = не для этой суммы
 page_preparing_heading = Получаем адрес…
 page_preparing_text = Запрашиваем адрес: { $coin }. Это займёт несколько секунд.

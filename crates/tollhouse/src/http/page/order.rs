@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 use tollhouse_core::money::Money;
+use tollhouse_core::order::COINS_TRIED_MAX;
 
 use super::parts::{self, Step};
 use super::{Frame, Reader};
 use crate::app::VERSION;
 use crate::coins::Coin;
-use crate::http::stage::{Access, Deposit, Problem, Stage, View};
+use crate::http::stage::{Access, Deposit, Problem, Stage, Use, View};
 use crate::http::wallet;
 use crate::texts::Language;
 
@@ -162,9 +163,10 @@ fn state(l: Language, said: &Said, view: &View) -> Markup {
 fn content(reader: &Reader, view: &View) -> Markup {
     let l = reader.language;
     match &view.stage {
-        Stage::Choose { coins, hosted, is_preparing, problem, refused } => html! {
+        Stage::Choose { coins, is_full, hosted, is_preparing, problem, refused } => html! {
             @if let Some(problem @ Problem::BelowMinimum(_)) = problem { p.must { (trouble(l, problem, view.is_donation())) } }
             @if let Some(coin) = refused { p.must role="alert" { (l.page_coin_refused(coin_in_words(coin))) } }
+            @if *is_full && !coins.is_empty() { p.must { (l.page_coins_tried(u32::try_from(COINS_TRIED_MAX).unwrap_or(u32::MAX))) } }
             (choice(reader, view, coins))
             @match (hosted, problem) {
                 (Some(url), _) => {
@@ -250,17 +252,17 @@ fn amount(deposit: &Deposit) -> String {
     format!("{}\u{a0}{}", deposit.amount.normalize(), deposit.coin.ticker)
 }
 
-fn choice(reader: &Reader, view: &View, coins: &[(Coin, bool)]) -> Markup {
+fn choice(reader: &Reader, view: &View, coins: &[(Coin, Use)]) -> Markup {
     let l = reader.language;
     let (first, others) = coins.split_at(coins.len().min(COINS_SHOWN));
     html! {
         @if !coins.is_empty() {
             form.stack method="post" action=(reader.keep(&format!("/o/{}/coin", view.order))) {
-                div.coins { @for (coin, is_refused) in first { (coin_button(l, coin, *is_refused)) } }
+                div.coins { @for (coin, coin_use) in first { (coin_button(l, coin, *coin_use)) } }
                 @if !others.is_empty() {
                     details #more {
                         summary #more-words { (l.page_more_coins(u32::try_from(others.len()).unwrap_or(u32::MAX))) }
-                        div.coins { @for (coin, is_refused) in others { (coin_button(l, coin, *is_refused)) } }
+                        div.coins { @for (coin, coin_use) in others { (coin_button(l, coin, *coin_use)) } }
                     }
                 }
             }
@@ -268,13 +270,13 @@ fn choice(reader: &Reader, view: &View, coins: &[(Coin, bool)]) -> Markup {
     }
 }
 
-fn coin_button(l: Language, coin: &Coin, is_refused: bool) -> Markup {
+fn coin_button(l: Language, coin: &Coin, coin_use: Use) -> Markup {
     html! {
-        button.coin #{ "coin-" (coin.code) } name="coin" value=(coin.code) disabled[is_refused] {
+        button.coin #{ "coin-" (coin.code) } name="coin" value=(coin.code) disabled[coin_use != Use::Free] {
             (parts::coin_picture(coin))
             span {
                 b { bdi { (coin.ticker) } }
-                small { @if is_refused { (l.page_coin_unusable()) } @else { bdi { (coin.network) } } }
+                small { @if coin_use == Use::Refused { (l.page_coin_unusable()) } @else { bdi { (coin.network) } } }
             }
         }
     }
