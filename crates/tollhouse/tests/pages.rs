@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use nowpayments::sandbox::{Sandbox, SandboxConfig, SandboxHandle};
 use reqwest::redirect::Policy;
 use secrecy::SecretString;
+use serde_json::Value;
 use tollhouse::clock::Clock;
 use tollhouse::serve::Roles;
 use tollhouse::worker;
@@ -19,7 +20,7 @@ use tollhouse_core::link::PayLink;
 use tollhouse_core::money::Currency;
 use tollhouse_core::order::{COINS_TRIED_MAX, ORDER_OPEN_HOURS, OrderSource};
 use tollhouse_core::snapshot::Needs;
-use town::{BUYER, Engine, SECRET, Town, openapi, user};
+use town::{BUYER, Engine, SECRET, Town, body, openapi, user};
 
 const KEY: &str = "the-key";
 const HTTP_ONLY: Roles = Roles { http: true, worker: false, bot: false, reconcile: false };
@@ -296,5 +297,70 @@ async fn when_no_more_coins_can_be_tried_it_is_said_and_only_those_can_be_presse
         assert!(!button(&full, "ltc").contains(" disabled"), "{full}");
     }
     assert!(choose("ltc").await.contains("id=\"copy-address\""), "one of them can still be paid in");
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_order_is_offered_only_where_there_is_one_and_else_the_reason_is_the_links() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let (once, often) = (shop.link(Some(1)).await, shop.link(None).await);
+    let failed = async |link: &PayLink, payment| {
+        let order = shop.press(&format!("/c/{}", link.slug), "").await.to.unwrap();
+        let id = order.strip_prefix("/o/");
+        shop.town.notify(&body(payment, "failed", id, "2.50")).await;
+        order
+    };
+    let (of_once, of_often) = (failed(&once, 1).await, failed(&often, 2).await);
+    let plain = shop.order(None).await;
+    shop.town.notify(&body(3, "failed", Some(&plain.to_string()), "2.50")).await;
+    let plain = format!("/o/{plain}");
+
+    let used_up = shop.get(&of_once).await.text;
+    assert!(lines(&used_up).contains("The payment failed") && !used_up.contains("id=\"again\""), "{used_up}");
+    let refused = shop.press(&format!("{of_once}/again"), "").await;
+    assert_eq!(refused.code, 410);
+    assert!(lines(&refused.text).contains("This link is used up"), "{refused:?}");
+    for open in [&of_often, &plain] {
+        assert!(shop.get(open).await.text.contains("id=\"again\""), "{open}");
+        assert_eq!(shop.press(&format!("{open}/again"), "").await.code, 303, "{open}");
+    }
+
+    let revoke = Command::RevokeLink { link_id: often.id, actor: "cli:test".to_owned() };
+    shop.town.app.submit(revoke).await.unwrap();
+    let retire = Command::RetirePlan {
+        channel_id: shop.town.channel,
+        plan_id: shop.plan().await,
+        actor: "cli:test".to_owned(),
+    };
+    let over = [(&of_often, "This link was taken back"), (&plain, "This is not on sale any more")];
+    shop.town.app.submit(retire).await.unwrap();
+    for (order, why) in over {
+        assert!(!shop.get(order).await.text.contains("id=\"again\""), "{order}");
+        let refused = shop.press(&format!("{order}/again"), "").await;
+        assert_eq!(refused.code, 410);
+        assert!(lines(&refused.text).contains(why), "{refused:?}");
+    }
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_paid_again_after_a_refund_tells_of_the_payment_that_counts() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let order = shop.order(Some(user(BUYER))).await.to_string();
+    let told = async |payment: i64, status: &str| {
+        shop.town.notify(&body(payment, status, Some(&order), "2.50")).await;
+        let said = shop.get(&format!("/api/payment-status?order_id={order}")).await.text;
+        let page = shop.get(&format!("/o/{order}")).await.text;
+        let data = serde_json::from_str::<Value>(&said).unwrap()["data"].take();
+        let id = data["payment_id"].as_str().unwrap().to_owned();
+        assert!(page.contains(&format!("<code>{id}</code>")), "the page names the same: {page}");
+        let word = |name: &str| data[name].as_str().unwrap().to_owned();
+        (word("state"), word("payment_status"), id)
+    };
+    let is = |state: &str, status: &str, id: &str| (state.to_owned(), status.to_owned(), id.to_owned());
+    assert_eq!(told(11, "finished").await, is("paid", "finished", "11"));
+    assert_eq!(told(11, "refunded").await, is("refunded", "refunded", "11"));
+    assert_eq!(told(12, "finished").await, is("paid", "finished", "12"));
+    assert_eq!(told(12, "refunded").await, is("refunded", "refunded", "12"));
     shop.town.stop().await;
 }

@@ -44,14 +44,17 @@ fn unknown(reader: &Reader) -> Response {
 
 /// Shows what one buys.
 pub async fn show(State(app): State<Arc<App>>, LinkVisit { slug, reader }: LinkVisit) -> Response {
-    let snapshot = match load(&app, &slug, &reader).await {
-        Ok(snapshot) => snapshot,
-        Err(response) => return response,
-    };
-    shown(&app, &snapshot, &slug, &reader)
+    sold(&app, &slug, &reader).await
 }
 
 /// What a link sells at this moment, or why it sells nothing.
+pub(super) async fn sold(app: &App, slug: &str, reader: &Reader) -> Response {
+    match load(app, slug, reader).await {
+        Ok(snapshot) => shown(app, &snapshot, slug, reader),
+        Err(response) => response,
+    }
+}
+
 fn shown(app: &App, snapshot: &Snapshot, slug: &str, reader: &Reader) -> Response {
     let Some(link) = snapshot.links.values().find(|link| link.slug == slug) else { return unknown(reader) };
     let Some(channel) = snapshot.channels.get(&link.channel_id) else { return unknown(reader) };
@@ -83,10 +86,7 @@ pub async fn buy(
         Err(SubmitError::Refused(refusal)) => {
             tracing::info!(%refusal, slug, "a link made no order");
             // The page of the link says why, in the reader's language.
-            match load(&app, &slug, &reader).await {
-                Ok(snapshot) => shown(&app, &snapshot, &slug, &reader),
-                Err(response) => response,
-            }
+            sold(&app, &slug, &reader).await
         }
         Err(SubmitError::Store(error)) => {
             tracing::error!(%error, "an order was not made");

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tollhouse_core::channel::Channel;
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
-use tollhouse_core::id::OrderId;
+use tollhouse_core::id::{LinkId, OrderId};
+use tollhouse_core::link::{LinkState, PayLink};
 use tollhouse_core::membership::{Grant, Invite, Membership, usable_invite};
 use tollhouse_core::money::Currency;
 use tollhouse_core::order::{Order, OrderSource, OrderState};
@@ -19,6 +20,7 @@ use tollhouse_core::snapshot::Needs;
 use tollhouse_store::StoreError;
 
 use super::form;
+use super::link;
 use super::page::{self, Reader};
 use super::reader;
 use super::stage::View;
@@ -42,6 +44,8 @@ pub struct OrderStory {
     pub grant: Option<Grant>,
     /// The membership that the grant went to.
     pub membership: Option<Membership>,
+    /// Whether it is over without access and the same can be bought again: by its link, if it came from one, else as its plan.
+    pub can_repeat: bool,
 }
 
 /// How far the invite has come.
@@ -74,13 +78,18 @@ impl OrderStory {
             .and_then(|id| snapshot.memberships.get(&id))
             .cloned();
         let payments = snapshot.payments_of(id).into_iter().cloned().collect();
-        Ok(Some(Self { order, channel, payments, grant, membership }))
+        let can_repeat = is_over(&order, app.clock.now()) && is_sold(app, &order, &channel).await?;
+        Ok(Some(Self { order, channel, payments, grant, membership, can_repeat }))
     }
 
-    /// The payment that has come furthest.
+    /// The payment that has come furthest. Money that went back is behind whatever else there is, unless that is what has become of the
+    /// order.
     #[must_use]
     pub fn leading_payment(&self) -> Option<&Payment> {
-        self.payments.iter().max_by_key(|payment| (payment.status.rank(), payment.id))
+        let is_refunded = self.order.state == OrderState::Refunded;
+        self.payments
+            .iter()
+            .max_by_key(|payment| (is_refunded || !payment.is_refunded(), payment.status.rank(), payment.id))
     }
 
     /// Whether money is there, or another coin than was asked for, and it gives no access by itself: a person decides.
@@ -119,6 +128,31 @@ impl OrderStory {
             self.link(now).map(|_| stage)
         }
     }
+}
+
+/// Whether an order ended without what was to be bought.
+fn is_over(order: &Order, now: Timestamp) -> bool {
+    matches!(order.state_at(now), OrderState::Expired | OrderState::Failed | OrderState::Refunded)
+}
+
+/// Whether what was ordered is sold still, in the way in which it was ordered.
+async fn is_sold(app: &App, order: &Order, channel: &Channel) -> Result<bool, StoreError> {
+    let plan = order.plan_id.and_then(|id| channel.plan(id));
+    if channel.archived_at.is_some() || !plan.is_some_and(|plan| plan.active) {
+        return Ok(false);
+    }
+    Ok(match order.link_id {
+        None => true,
+        Some(id) => {
+            link_of(app, id).await?.is_some_and(|link| link.state(app.clock.now()) == LinkState::Usable)
+        }
+    })
+}
+
+async fn link_of(app: &App, id: LinkId) -> Result<Option<PayLink>, StoreError> {
+    let mut needs = Needs::default();
+    needs.links.insert(id);
+    Ok(app.store.snapshot(needs).await?.links.get(&id).cloned())
 }
 
 /// What an order id in a query or a path comes to.
@@ -254,10 +288,6 @@ pub async fn again(
     }
     let Ok(Asked::Known(story)) = ask(&app, &order).await else { return back_to(&reader) };
     let old = &story.order;
-    let is_over = matches!(
-        old.state_at(app.clock.now()),
-        OrderState::Expired | OrderState::Failed | OrderState::Refunded
-    );
     let from = match again_from(&app, old).await {
         Ok(from) => from,
         Err(error) => {
@@ -265,7 +295,11 @@ pub async fn again(
             return busy(&reader);
         }
     };
-    let Some(from) = from.filter(|_| is_over) else { return back_to(&reader) };
+    let Some(from) = from.filter(|_| is_over(old, app.clock.now())) else { return back_to(&reader) };
+    let slug = match &from {
+        OrderFrom::Link { slug } => Some(slug.clone()),
+        OrderFrom::Plan { .. } | OrderFrom::Donation { .. } => None,
+    };
     let command = form::order(&app, request, from, old.user, again_source(old.source)).await;
     match app.submit(command).await {
         Ok(Outcome::Order(id)) => reader::go(&reader, &format!("/o/{id}")),
@@ -275,9 +309,12 @@ pub async fn again(
         }
         Err(SubmitError::Refused(refusal)) => {
             tracing::info!(%refusal, "an order could not be made again");
-            let l = reader.language;
-            let page = page::message(&reader, &l.page_link_retired(), &l.page_link_ask());
-            (StatusCode::GONE, reader::HEADERS, page).into_response()
+            // The same words as at the link itself.
+            match slug {
+                Some(slug) => link::sold(&app, &slug, &reader).await,
+                None => (StatusCode::GONE, reader::HEADERS, page::link_over(&reader, LinkState::Usable))
+                    .into_response(),
+            }
         }
         Err(SubmitError::Store(error)) => {
             tracing::error!(%error, "an order was not made again");
@@ -289,10 +326,7 @@ pub async fn again(
 /// From what an order was made: its link, whose limits go on counting, or its plan.
 async fn again_from(app: &App, old: &Order) -> Result<Option<OrderFrom>, StoreError> {
     if let Some(link_id) = old.link_id {
-        let mut needs = Needs::default();
-        needs.links.insert(link_id);
-        let snapshot = app.store.snapshot(needs).await?;
-        return Ok(snapshot.links.get(&link_id).map(|link| OrderFrom::Link { slug: link.slug.clone() }));
+        return Ok(link_of(app, link_id).await?.map(|link| OrderFrom::Link { slug: link.slug }));
     }
     Ok(old.plan_id.map(|plan_id| OrderFrom::Plan { channel_id: old.channel_id, plan_id }))
 }

@@ -36,7 +36,7 @@ pub struct View {
     pub payment: Option<String>,
     /// The bot, for those who want to be told.
     pub bot: Option<String>,
-    /// Whether the same can be ordered again.
+    /// Whether the same can be ordered again, as an order that is over is.
     pub can_repeat: bool,
 }
 
@@ -195,7 +195,7 @@ impl View {
             stage: stage(app, story, coins, now),
             payment: story.leading_payment().map(|payment| payment.id.to_string()),
             bot: app.bot_name.get().cloned(),
-            can_repeat: order.link_id.is_some() || order.plan_id.is_some(),
+            can_repeat: story.can_repeat,
         }
     }
 
