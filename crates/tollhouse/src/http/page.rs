@@ -13,8 +13,11 @@ pub use order::{order, order_part};
 use super::assets::{ICON, SCRIPT, SHEET};
 use crate::texts::Language;
 
-/// How often a page that waits asks again where there is no JavaScript, in seconds.
+/// How often a page asks again where there is no JavaScript and something comes by itself within moments, in seconds.
 const REFRESH_SECONDS: u32 = 5;
+/// The same where a person is at work on the page or elsewhere, in seconds: with each time what they have opened closes, what they have
+/// marked is lost, and a screen reader starts over.
+const CALM_REFRESH_SECONDS: u32 = 30;
 
 /// Who looks: in which language, and where the page is, so that a link to it in another language can be made.
 #[derive(Debug, Clone)]
@@ -53,8 +56,8 @@ struct Frame<'a> {
     title: &'a str,
     /// What a preview in a chat shows.
     description: Option<&'a str>,
-    /// Whether it asks again by itself.
-    waits: bool,
+    /// After how many seconds it asks again without the script; none where nothing comes any more.
+    refresh: Option<u32>,
 }
 
 impl Frame<'_> {
@@ -78,8 +81,8 @@ impl Frame<'_> {
                     link rel="icon" type="image/svg+xml" href=(self.reader.address(&ICON.path));
                     link rel="stylesheet" href=(self.reader.address(&SHEET.path));
                     script defer src=(self.reader.address(&SCRIPT.path)) {}
-                    @if self.waits {
-                        noscript { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                    @if let Some(seconds) = self.refresh {
+                        noscript { meta http-equiv="refresh" content=(seconds); }
                     }
                 }
                 body {
@@ -140,5 +143,6 @@ fn said(reader: &Reader, title: &str, text: &str, waits: bool) -> Markup {
             }
         }
     };
-    Frame { reader, title, description: None, waits }.around(&content)
+    let refresh = waits.then_some(REFRESH_SECONDS);
+    Frame { reader, title, description: None, refresh }.around(&content)
 }

@@ -16,12 +16,29 @@ async fn without_javascript_the_page_brings_itself_up_to_date() {
     browser.go(&format!("{}/c/{}", house.url, house.slug)).await;
     browser.press("#pay").await;
     browser.shows("#coin-ltc").await;
+    let order = order_in(browser.client.current_url().await.unwrap().as_str());
+    let refresh = async || {
+        let page = reqwest::get(format!("{}/o/{order}", house.url)).await.unwrap().text().await.unwrap();
+        let (_, after) = page.split_once("http-equiv=\"refresh\" content=\"")?;
+        Some(after.split_once('"').unwrap().0.to_owned())
+    };
+    // Who chooses or copies is left alone for longer.
+    assert_eq!(refresh().await.as_deref(), Some("30"));
     browser.press("#coin-ltc").await;
     browser.shows("#qr").await;
-    let order = order_in(browser.client.current_url().await.unwrap().as_str());
     assert!(!browser.is_displayed("#copy-address").await, "a button that could do nothing is not there");
-    house.set(house.payment_of(&order).id, Status::Finished);
+    assert_eq!(refresh().await.as_deref(), Some("30"));
+    let payment = house.payment_of(&order).id;
+    house.set(payment, Status::Confirming);
+    house.provider.wait_delivered(payment, Status::Confirming).await;
+    assert_eq!(refresh().await.as_deref(), Some("5"));
+    browser.client.refresh().await.unwrap();
+    browser.shows(".state.wait").await;
+    house.set(payment, Status::Finished);
     browser.shows(".state.good").await;
+    house.provider.refund(payment).unwrap();
+    house.provider.wait_delivered(payment, Status::Refunded).await;
+    assert_eq!(refresh().await, None, "nothing comes any more");
     browser.close().await;
     house.stop().await;
 }

@@ -28,7 +28,7 @@ pub fn link(reader: &Reader, channel: &Channel, plan: &Plan, slug: &str) -> Mark
             }
         }
     };
-    Frame { reader, title: &channel.title, description: Some(&description), waits: false }.around(&content)
+    Frame { reader, title: &channel.title, description: Some(&description), refresh: None }.around(&content)
 }
 
 /// Why a link sells nothing.

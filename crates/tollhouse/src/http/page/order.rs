@@ -5,7 +5,7 @@ use tollhouse_core::money::Money;
 use tollhouse_core::order::COINS_TRIED_MAX;
 
 use super::parts::{self, Step};
-use super::{Frame, Reader};
+use super::{CALM_REFRESH_SECONDS, Frame, REFRESH_SECONDS, Reader};
 use crate::app::VERSION;
 use crate::coins::Coin;
 use crate::http::stage::{Access, Deposit, Problem, Stage, Use, View};
@@ -19,8 +19,31 @@ const COINS_SHOWN: usize = 8;
 #[must_use]
 pub fn order(reader: &Reader, view: &View, now: jiff::Timestamp) -> Markup {
     let said = Said::of(reader.language, view);
-    let frame = Frame { reader, title: &said.title, description: None, waits: true };
+    let frame =
+        Frame { reader, title: &said.title, description: None, refresh: refresh_seconds(&view.stage) };
     frame.around(&part(reader, view, &said, now))
+}
+
+/// How soon the page asks again where there is no script. An order that has expired waits still: money that comes late is honoured.
+fn refresh_seconds(stage: &Stage) -> Option<u32> {
+    match stage {
+        Stage::Choose { coins, .. } if coins.is_empty() => Some(REFRESH_SECONDS),
+        Stage::Preparing { .. } | Stage::Seen { .. } | Stage::Paid { access: Access::Making, .. } => {
+            Some(REFRESH_SECONDS)
+        }
+        Stage::Paid { access: Access::Joined, .. }
+        | Stage::Over
+        | Stage::Donated { .. }
+        | Stage::Failed
+        | Stage::Refunded { .. } => None,
+        Stage::Choose { .. }
+        | Stage::Pay { .. }
+        | Stage::Partial { .. }
+        | Stage::Late
+        | Stage::Arrived
+        | Stage::Paid { .. }
+        | Stage::Expired => Some(CALM_REFRESH_SECONDS),
+    }
 }
 
 /// Only what changes: for a page that is open.
