@@ -86,9 +86,15 @@
       field.value = text;
       document.body.append(field);
       field.select();
-      document.execCommand('copy');
+      const isCopied = document.execCommand('copy');
       field.remove();
       button.focus();
+      // Where that does not work either it is marked, to be copied by hand; an amount without its ticker.
+      if (!isCopied) {
+        const shown = button.parentElement.querySelector('bdi').firstChild;
+        getSelection().setBaseAndExtent(shown, 0, shown, Math.min(text.length, shown.length));
+        return;
+      }
     }
     const words = button.dataset.words || button.textContent;
     button.dataset.words = words;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 use nowpayments::Status;
+use serde_json::json;
 use tollhouse_telegram::UserId;
 
 use crate::chromium::{Browser, Looks};
@@ -37,6 +38,16 @@ async fn the_way_in(looks: Looks) {
     assert_eq!(browser.attribute("#copy-amount", "data-copy").await.unwrap(), payment.pay_amount.to_string());
     assert_eq!(browser.attribute("#copy-address", "data-copy").await.unwrap(), payment.pay_address);
     browser.until("/^23:5\\d:\\d\\d$/.test(document.querySelector('#left').textContent)").await;
+    // A browser that lets nobody copy: what is to be copied is marked, and nothing is said to have been.
+    browser
+        .run("navigator.clipboard.writeText = () => Promise.reject(); document.execCommand = () => false")
+        .await;
+    browser.press("#copy-address").await;
+    browser.until(&format!("getSelection().toString() === '{}'", payment.pay_address)).await;
+    browser.press("#copy-amount").await;
+    browser.until(&format!("getSelection().toString() === '{}'", payment.pay_amount)).await;
+    assert_eq!(browser.run("return document.querySelector('#copy-amount').textContent").await, json!("Copy"));
+    browser.run("document.execCommand = () => true").await;
     browser.press("#copy-address").await;
     browser.until("document.querySelector('#said').textContent === 'Copied'").await;
 
