@@ -77,6 +77,12 @@ impl CoinList {
         Arc::clone(&app.coins.lock().coins)
     }
 
+    /// The coins as they were last given, whoever asked for them; none if nobody has.
+    #[must_use]
+    pub fn known(&self) -> Arc<Vec<Coin>> {
+        Arc::clone(&self.lock().coins)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

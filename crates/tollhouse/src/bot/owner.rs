@@ -1,6 +1,7 @@
 //! Owners in the bot: they set channels up and look after their own, and nobody else's (F107).
 
 pub mod cards;
+pub mod currency;
 pub mod offer;
 pub mod parse;
 pub mod payout;

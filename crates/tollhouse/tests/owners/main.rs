@@ -3,6 +3,7 @@
 
 mod house;
 mod own;
+mod plans;
 mod rights;
 mod setup;
 #[path = "../town/mod.rs"]

@@ -83,7 +83,9 @@ pub async fn heard(
     let language = turn.language;
     let read = match (&adding.label, &adding.price, answer) {
         (None, _, Answer::Text(text)) => parse::words(text).map(|label| adding.label = Some(label)),
-        (Some(_), None, Answer::Text(text)) => parse::price(text).map(|price| adding.price = Some(price)),
+        (Some(_), None, Answer::Text(text)) => {
+            parse::price(text, &turn.app.coins.known()).map(|price| adding.price = Some(price))
+        }
         (Some(label), Some(price), Answer::Text(text) | Answer::Press(text)) => match parse::duration(text) {
             Ok(duration) => {
                 let plan = NewPlan { label: label.clone(), price: price.clone(), duration };

@@ -240,7 +240,7 @@ async fn take(
             }
             Err(fault) => return wrong(fault),
         },
-        (Asks::Price, Answer::Text(text)) => match parse::price(text) {
+        (Asks::Price, Answer::Text(text)) => match parse::price(text, &turn.app.coins.known()) {
             Ok(price) => {
                 setup.price = Some(price);
                 Asks::Duration

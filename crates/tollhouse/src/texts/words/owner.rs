@@ -116,6 +116,8 @@ messages!(markup OWNER_TEXTS {
     wrong_price();
     /// A price of nothing.
     wrong_price_zero();
+    /// An amount that is one and a half, or fifteen hundred.
+    wrong_price_unclear(amount, more, less);
     /// A text that is no duration.
     wrong_duration(days);
     /// Two plans of one name.
