@@ -214,14 +214,17 @@ pub async fn bot_seen(
     let Ok(chat) = TelegramChatId::new(change.chat.id.0) else { return Ok(None) };
     let is_channel = change.chat.kind == tollhouse_telegram::ChatKind::Channel;
     let rights = standing::rights(change.after.status, is_channel);
+    // One without a public name may be the next to be sold: it is named as the offer's place on purpose, or not at all.
+    let is_public = change.chat.username.is_some();
     let answers = is_channel
+        && is_public
         && rights.contains(&BotRight::Administrator)
         && setup::asks_for_public_chat(turn, chat).await?;
     let seen = BotSeen {
         chat,
         title: change.chat.title.clone().unwrap_or_else(|| chat.to_string()),
         is_channel,
-        is_public: change.chat.username.is_some(),
+        is_public,
         rights,
         // Who hides behind the group cannot be written to.
         by: (!change.actor.is_bot).then(|| TelegramUserId::new(change.actor.id.0).ok()).flatten(),

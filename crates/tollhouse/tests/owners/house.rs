@@ -19,7 +19,7 @@ pub const MALLORY: UserId = UserId(6_661);
 pub const ADAM: UserId = UserId(2_002);
 /// A channel of Olga's that nobody has set up.
 pub const ROOM: i64 = -1_002_000_000_500;
-/// A channel of Olga's to post in.
+/// A channel of Olga's to post in, which everybody can read.
 pub const NEWS: i64 = -1_002_000_000_501;
 /// A wallet on Tron.
 pub const WALLET: &str = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";
@@ -40,7 +40,8 @@ impl House {
         }
         telegram.add_chat(NewChat::channel(PRIVATE_CHAT, "Signals", OLGA)).unwrap();
         telegram.add_chat(NewChat::channel(ROOM, "Olga's <Room> & Co", OLGA)).unwrap();
-        telegram.add_chat(NewChat::channel(NEWS, "Olga's news", OLGA)).unwrap();
+        let username = Some("olgas_news".to_owned());
+        telegram.add_chat(NewChat { username, ..NewChat::channel(NEWS, "Olga's news", OLGA) }).unwrap();
         let house = Self { town, again: None };
         house.town.telegram.start(MALLORY, "").unwrap();
         house.settle().await;

@@ -4,6 +4,7 @@ use serde_json::json;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::Command;
 use tollhouse_core::dialogue::{QUESTION_HOURS, Question};
+use tollhouse_telegram::fake::NewChat;
 use tollhouse_telegram::{AdminRights, ChatId};
 
 use crate::house::{ADAM, House, MALLORY, NEWS, OLGA, ROOM, WALLET};
@@ -72,6 +73,40 @@ async fn f58_an_owner_sets_a_channel_up_without_typing_an_id_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f58_an_owner_sets_a_channel_up_without_typing_an_id_on_postgres() {
     olga_sets_her_channel_up(Engine::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_private_channel_is_no_answer_to_where_the_offer_is_to_stand() {
+    const CLUB: i64 = -1_002_000_000_502;
+    let mut house = House::new(Engine::Sqlite).await;
+    house.telegram().add_chat(NewChat::channel(CLUB, "Club", OLGA)).unwrap();
+    house.start(OLGA).await;
+    house.make_admin(ROOM, OLGA, AdminRights::gatekeeper());
+    house.settle().await;
+    house.press(OLGA, "Set up").await;
+    house.press(OLGA, "Keep").await;
+    for text in ["Monthly", "5", "30"] {
+        house.say_once(OLGA, text).await;
+    }
+    house.press(OLGA, "Go on").await;
+    // She means to sell it next: it is offered like every other.
+    let before = house.posts(OLGA).len();
+    house.make_admin(CLUB, OLGA, AdminRights::gatekeeper());
+    house.settle().await;
+    assert_eq!(house.posts(OLGA).len(), before + 1);
+    assert!(
+        house.last(OLGA).text.starts_with("I am now an administrator of Club."),
+        "{:?}",
+        house.last(OLGA)
+    );
+    house.button(OLGA, "Set up “Club”");
+    // The question is open still, and she may name that channel if she means it.
+    assert!(house.start(OLGA).await.last().unwrap().contains("In which public channel"));
+    assert!(house.press(OLGA, "Club").await.contains("In which coin"));
+    house.press(OLGA, "Later").await;
+    house.press(OLGA, "Create").await;
+    assert_eq!(house.room().await.unwrap().public_chat.map(|chat| chat.get()), Some(CLUB));
+    house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,9 +361,9 @@ async fn a_dialogue_ends_by_cancel_by_time_and_by_another_version() {
 async fn a_public_chat_is_not_offered_for_sale() {
     let mut house = House::new(Engine::Sqlite).await;
     house.start(OLGA).await;
-    let open = tollhouse_telegram::fake::NewChat {
+    let open = NewChat {
         username: Some("olgas_open".to_owned()),
-        ..tollhouse_telegram::fake::NewChat::channel(-1_002_000_000_777, "Open", OLGA)
+        ..NewChat::channel(-1_002_000_000_777, "Open", OLGA)
     };
     house.telegram().add_chat(open).unwrap();
     house.make_admin(-1_002_000_000_777, OLGA, AdminRights::gatekeeper());

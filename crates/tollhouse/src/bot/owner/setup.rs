@@ -369,7 +369,7 @@ async fn offer_in(
     })
 }
 
-/// The bot was made an administrator of another channel while it asks for that: it is the answer. `None` if it does not ask.
+/// The bot was made an administrator of another public channel while it asks for that: it is the answer. `None` if it does not ask.
 ///
 /// # Errors
 /// The store's.
