@@ -15,6 +15,8 @@ pub use crate::payout::Payout;
 pub const TITLE_LENGTH_MAX: usize = 255;
 /// Longest plan, in days: a hundred years. More is meant to be `lifetime`.
 pub const PLAN_DAYS_MAX: u32 = 36_500;
+/// Most plans that a channel may have on sale; a chooser with more is no help to a buyer.
+pub const ACTIVE_PLANS_MAX: usize = 20;
 /// Days that a legacy order gives when no plan has its price (design section 5).
 pub const LEGACY_DAYS_DEFAULT: u32 = 30;
 

@@ -188,6 +188,8 @@ async fn f53_every_press_and_every_text_has_an_answer_and_only_a_fitting_amount_
     assert_eq!(square.order(BEN).await.price.to_string(), "7.50 USD");
     let long = "x".repeat(DONOR_MESSAGE_LENGTH_MAX + 1);
     assert!(square.say(BEN, &long).await.text.contains("too long"));
+    let said = square.say(BEN, "\u{7}").await.text;
+    assert!(said.starts_with("This cannot be done: a message has 1 to"), "{said}");
     assert!(square.say(BEN, &long[1..]).await.text.contains("Your message reaches the owner"));
     square.town.stop().await;
 }

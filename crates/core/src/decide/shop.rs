@@ -7,7 +7,7 @@ use super::notification::new_order;
 use super::payout;
 use super::progress;
 use super::{SYSTEM, Work, offers};
-use crate::channel::{Channel, Plan, TITLE_LENGTH_MAX};
+use crate::channel::{ACTIVE_PLANS_MAX, Channel, Plan, TITLE_LENGTH_MAX};
 use crate::command::{NewChannel, NewPlan, OrderFrom, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, LinkId, OrderId, PlanId, TelegramUserId};
 use crate::job::JobKind;
@@ -18,8 +18,6 @@ use crate::policy::PolicyChange;
 
 /// Length of a link's slug, in characters of base 62: 60 bits and more, so that nobody finds a link by trying.
 const SLUG_LENGTH: usize = 11;
-/// Most plans that a channel may have on sale; a chooser with more is no help to a buyer.
-const ACTIVE_PLANS_MAX: usize = 20;
 
 /// Registers a channel. Registering the very same chat again is a conflict that names the channel (F108).
 pub(super) fn add_channel(work: &mut Work<'_>, new: &NewChannel) -> Result<Outcome, Refusal> {

@@ -11,7 +11,7 @@ use tollhouse_core::dialogue::{Dialogue, Question};
 use tollhouse_core::id::TelegramUserId;
 use tollhouse_core::snapshot::Needs;
 use tollhouse_store::StoreError;
-use tollhouse_telegram::{Button, Chat, Gateway, UserId};
+use tollhouse_telegram::{Button, Chat, Gateway, Html, UserId};
 
 use super::donating;
 use super::owner::{payout, plan, setup};
@@ -112,6 +112,12 @@ pub fn button(text: impl Into<String>, place: i64, answer: &str) -> Button {
 pub fn of_press(data: &str) -> Option<(i64, &str)> {
     let (place, answer) = data.strip_prefix(PREFIX)?.split_once(':')?;
     Some((place.parse().ok()?, answer))
+}
+
+/// What is said of a refusal that has no words of its own: the rules' sentence, behind words that whoever reads it understands.
+#[must_use]
+pub fn refused(language: Language, refusal: &Refusal) -> Html {
+    language.dialogue_refused(refusal.to_string())
 }
 
 /// What is said to a text or a forwarded message; nothing if nothing was asked, since the bot does not chat.

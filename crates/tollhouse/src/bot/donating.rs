@@ -11,7 +11,7 @@ use tollhouse_core::order::OrderSource;
 use tollhouse_store::StoreError;
 use tollhouse_telegram::{Button, Html, Keyboard};
 
-use super::dialogue::{Answer, Step, Turn, button, question};
+use super::dialogue::{Answer, Step, Turn, button, question, refused};
 use crate::donation;
 use crate::purchase::{self, Reply};
 
@@ -173,7 +173,7 @@ async fn message(
             Ok((l.donor_noted(title), None))
         }
         Step::Refused(Refusal::Conflict(_)) => end(turn, l.donor_late()).await,
-        Step::Refused(refusal) => Ok((Html::text(&refusal.to_string()), None)),
+        Step::Refused(refusal) => Ok((refused(l, &refusal), None)),
     }
 }
 

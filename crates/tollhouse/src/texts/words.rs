@@ -148,6 +148,8 @@ messages!(markup TELEGRAM {
     dialogue_none();
     /// The answer to what was said to a question that is not open any more.
     dialogue_closed();
+    /// What the rules refuse, where nothing else is said of it.
+    dialogue_refused(why);
     /// The same, before the link is made.
     order_paid_making(title, until);
     /// What was an order's message, when there is a newer one.

@@ -40,6 +40,7 @@ order_refunded_kept = <b>{ $title }</b>: this payment was refunded. Your access 
 dialogue_cancelled = Cancelled. Nothing of it was kept.
 dialogue_none = There is nothing to cancel.
 dialogue_closed = What you answer was asked too long ago, and is closed. Please begin again.
+dialogue_refused = This cannot be done: { $why }
 choose_plan = <b>{ $title }</b>: for how long? Choose a plan; nothing is paid before the next step.
 choose_channel = What would you like to renew?
 order_paid_making = <b>{ $title }</b>: paid, thank you! Your access lasts { $until }. Your link comes in a moment.

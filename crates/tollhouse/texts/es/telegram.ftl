@@ -40,6 +40,7 @@ order_refunded_kept = <b>{ $title }</b>: este pago se reembolsó. Tu acceso se m
 dialogue_cancelled = Cancelado. No se ha guardado nada de ello.
 dialogue_none = No hay nada que cancelar.
 dialogue_closed = Respondes a una pregunta de hace demasiado tiempo, que ya está cerrada. Empieza de nuevo, por favor.
+dialogue_refused = Esto no se puede hacer: { $why }
 choose_plan = <b>{ $title }</b>: ¿por cuánto tiempo? Elige un plan; el pago llega en el paso siguiente.
 choose_channel = ¿Qué quieres renovar?
 order_paid_making = <b>{ $title }</b>: pagado, ¡gracias! Tu acceso dura { $until }. Tu enlace llega en un momento.

@@ -46,7 +46,7 @@ pub async fn begin(turn: &Turn<'_>, channel_id: ChannelId) -> Result<Option<Repl
 async fn go_on(turn: &Turn<'_>, changing: Changing) -> Result<Reply, StoreError> {
     match turn.go_on(Some(dialogue::question(KIND, &changing)?), None).await? {
         Step::Done(_) | Step::Repeated => Ok(ask(turn.language, &changing, turn.update_id)),
-        Step::Refused(refusal) => Ok((Html::text(&refusal.to_string()), None)),
+        Step::Refused(refusal) => Ok((dialogue::refused(turn.language, &refusal), None)),
     }
 }
 
@@ -129,7 +129,7 @@ async fn change(turn: &Turn<'_>, channel_id: ChannelId, payout: Payout) -> Resul
             turn.go_on(None, None).await?;
             let text = match refusal {
                 Refusal::NotFound(_) => language.owner_no_channel(),
-                Refusal::Conflict(sentence) | Refusal::Invalid(sentence) => Html::text(&sentence),
+                refusal => dialogue::refused(language, &refusal),
             };
             Ok((text, None))
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollhouse_core::attention::Reason;
+use tollhouse_core::channel::{ACTIVE_PLANS_MAX, Channel};
 use tollhouse_core::command::{Command, NewPlan, Refusal};
 use tollhouse_core::dialogue::Question;
 use tollhouse_core::id::ChannelId;
@@ -34,16 +35,27 @@ struct Adding {
 /// # Errors
 /// The store's.
 pub async fn begin(turn: &Turn<'_>, channel_id: ChannelId) -> Result<Option<Reply>, StoreError> {
-    if cards::find(turn, channel_id).await?.is_none() {
-        return Ok(None);
+    let Some(channel) = cards::find(turn, channel_id).await? else { return Ok(None) };
+    // Said before three questions are answered for nothing.
+    if let Some(why) = why_none(turn.language, &channel) {
+        return Ok(Some((why, None)));
     }
     go_on(turn, Adding { v: 1, channel_id, label: None, price: None }).await.map(Some)
+}
+
+/// Why a channel takes no new plan, whatever it is.
+fn why_none(language: Language, channel: &Channel) -> Option<Html> {
+    if channel.archived_at.is_some() {
+        return Some(language.plan_archived(&channel.title));
+    }
+    let is_full = channel.active_plans().count() >= ACTIVE_PLANS_MAX;
+    is_full.then(|| language.plan_limit(&channel.title, u32::try_from(ACTIVE_PLANS_MAX).unwrap_or(u32::MAX)))
 }
 
 async fn go_on(turn: &Turn<'_>, adding: Adding) -> Result<Reply, StoreError> {
     match turn.go_on(Some(dialogue::question(KIND, &adding)?), None).await? {
         Step::Done(_) | Step::Repeated => Ok(ask(turn.language, &adding, turn.update_id)),
-        Step::Refused(refusal) => Ok((Html::text(&refusal.to_string()), None)),
+        Step::Refused(refusal) => Ok((dialogue::refused(turn.language, &refusal), None)),
     }
 }
 
@@ -114,19 +126,24 @@ async fn add(turn: &Turn<'_>, channel_id: ChannelId, plan: NewPlan) -> Result<Re
                 None => Ok((language.owner_no_channel(), None)),
             }
         }
-        // The same label is on sale: begin with another.
-        Step::Refused(Refusal::Conflict(_)) => {
-            let again = Adding { v: 1, channel_id, label: None, price: None };
-            turn.go_on(Some(dialogue::question(KIND, &again)?), None).await?;
-            Ok((language.plan_label_twice(label), None))
-        }
-        Step::Refused(Refusal::NotFound(_)) => {
-            turn.go_on(None, None).await?;
-            Ok((language.owner_no_channel(), None))
-        }
         Step::Refused(refusal) => {
-            turn.go_on(None, None).await?;
-            Ok((Html::text(&refusal.to_string()), None))
+            let channel = cards::find(turn, channel_id).await?;
+            // Archived meanwhile, or filled by another.
+            let why = match &channel {
+                Some(channel) => why_none(language, channel),
+                None => Some(language.owner_no_channel()),
+            };
+            let (next, text) = match (why, refusal) {
+                (Some(why), _) => (None, why),
+                // The same label is on sale: begin with another.
+                (None, Refusal::Conflict(_)) => {
+                    let again = Adding { v: 1, channel_id, label: None, price: None };
+                    (Some(dialogue::question(KIND, &again)?), language.plan_label_twice(label))
+                }
+                (None, refusal) => (None, dialogue::refused(language, &refusal)),
+            };
+            turn.go_on(next, None).await?;
+            Ok((text, None))
         }
     }
 }

@@ -177,7 +177,7 @@ fn refused_by_telegram(turn: &Turn<'_>, error: &tollhouse_telegram::Error, title
 async fn go_on(turn: &Turn<'_>, setup: Setup) -> Result<Reply, StoreError> {
     match turn.go_on(Some(dialogue::question(KIND, &setup)?), None).await? {
         Step::Done(_) | Step::Repeated => ask(turn, &setup, turn.update_id).await,
-        Step::Refused(refusal) => Ok((Html::text(&refusal.to_string()), None)),
+        Step::Refused(refusal) => Ok((dialogue::refused(turn.language, &refusal), None)),
     }
 }
 
@@ -431,7 +431,7 @@ async fn create(turn: &Turn<'_>, setup: Setup) -> Result<Reply, StoreError> {
             turn.go_on(None, None).await?;
             Ok((language.setup_taken(), None))
         }
-        Step::Refused(refusal) => Ok((Html::text(&refusal.to_string()), None)),
+        Step::Refused(refusal) => Ok((dialogue::refused(language, &refusal), None)),
     }
 }
 

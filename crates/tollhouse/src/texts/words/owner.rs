@@ -122,6 +122,10 @@ messages!(markup OWNER_TEXTS {
     wrong_duration(days);
     /// Two plans of one name.
     plan_label_twice(label);
+    /// A new plan for a channel that is not sold any more.
+    plan_archived(title);
+    /// A new plan for a channel that has as many as it may.
+    plan_limit(title, count);
     /// A chat that the bot does not know.
     offer_not_there();
     /// The chat itself.
