@@ -96,6 +96,8 @@ filter!(
         user: Option<TelegramUserId>,
         /// With this status.
         status: Option<MembershipStatus>,
+        /// Only those that [`crate::Store::count_members`] counts: whose time lasts, and who are in grace.
+        counted: bool,
         /// Whose removal was decided in this run last.
         run: Option<RunId>,
         /// That end before this instant, and whose member was neither shown out nor let stay.

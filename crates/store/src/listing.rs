@@ -168,6 +168,7 @@ impl Dialect {
             .with("channel_id = {}", filter.channel.map(|id| Value::Uuid(id.0)))
             .with("telegram_user = {}", filter.user.map(|user| Value::Int(user.get())))
             .with("status = {}", filter.status.map(|status| Value::Text(status.as_str().to_owned())))
+            .only(filter.counted, COUNTED)
             .with("removal_run_id = {}", filter.run.map(|id| Value::Uuid(id.0)))
             .only(filter.leaves_before.is_some(), "removed_at IS NULL AND status <> 'expired'")
             .with("ends_at < {}", filter.leaves_before.map(Value::Time))
@@ -277,12 +278,12 @@ pub(crate) fn order_by_legacy_ref(dialect: &Dialect) -> String {
     )
 }
 
-/// How many members a channel has whose time is not over; parameter 1 is the channel.
+/// Memberships whose time lasts or that are in grace.
+const COUNTED: &str = "status IN ('active', 'grace')";
+
+/// How many members a channel has whose time is not over or who are in grace; parameter 1 is the channel.
 pub(crate) fn count_members(dialect: &Dialect) -> String {
-    format!(
-        "SELECT count(*) FROM memberships WHERE channel_id = {}1 AND status IN ('active', 'grace')",
-        dialect.parameter
-    )
+    format!("SELECT count(*) FROM memberships WHERE channel_id = {}1 AND {COUNTED}", dialect.parameter)
 }
 
 /// Jobs that are due, and since when the longest of them waits; parameter 1 is now.

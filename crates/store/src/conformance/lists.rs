@@ -115,6 +115,8 @@ pub async fn lists_filter(database: &dyn Fresh) {
     assert_eq!(members(MembershipFilter { channel: Some(other), ..MembershipFilter::default() }).await, 0);
     let active = MembershipFilter { status: Some(MembershipStatus::Active), ..MembershipFilter::default() };
     assert_eq!(members(active).await, 1);
+    let counted = MembershipFilter { counted: true, ..MembershipFilter::default() };
+    assert_eq!(members(counted).await, 1);
 
     let items = world.store.attention(AttentionFilter::default()).await.unwrap();
     assert_eq!(items.len(), 1);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "an unexpected failure is a failed test")]
 
 mod house;
+mod lists;
 mod own;
 mod plans;
 mod rights;

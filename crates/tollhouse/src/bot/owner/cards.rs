@@ -236,7 +236,7 @@ pub fn payout(language: Language, channel: &Channel) -> Reply {
     (texts::lines(&language.owner_card(&channel.title), lines), Some(Keyboard { rows }))
 }
 
-/// The members of a channel whose time is not over, a page at a time.
+/// The members of a channel whose time is not over, and those in grace, a page at a time.
 ///
 /// # Errors
 /// The store's.
@@ -249,7 +249,7 @@ pub async fn members(
     let count = turn.app.store.count_members(channel.id).await?;
     let filter = MembershipFilter {
         channel: Some(channel.id),
-        status: Some(MembershipStatus::Active),
+        counted: true,
         before,
         limit: MEMBERS_SHOWN_MAX + 1,
         ..MembershipFilter::default()
@@ -257,12 +257,19 @@ pub async fn members(
     let mut page = turn.app.store.memberships(filter).await?;
     let is_more = page.len() > MEMBERS_SHOWN_MAX as usize;
     page.truncate(MEMBERS_SHOWN_MAX as usize);
+    let (now, grace) = (turn.app.clock.now(), channel.policies.grace());
     let lines = page.iter().map(|membership| {
         let (user, until) = (membership.user.to_string(), language.until(membership.ends_at));
-        if membership.joined_at.is_some() {
-            language.member_inside(user, until)
-        } else {
-            language.member_outside(user, until)
+        match (membership.ends_at, membership.removal_due(grace)) {
+            (Some(end), Some(due)) if membership.status == MembershipStatus::Grace && now < due => {
+                language.member_grace(user, language.instant(end), language.instant(due))
+            }
+            // The bot lacks a right, or removals have stopped.
+            (Some(end), Some(_)) if membership.status == MembershipStatus::Grace => {
+                language.member_over(user, language.instant(end))
+            }
+            _ if membership.joined_at.is_some() => language.member_inside(user, until),
+            _ => language.member_outside(user, until),
         }
     });
     let count = u32::try_from(count).unwrap_or(u32::MAX);

@@ -170,6 +170,10 @@ messages!(markup OWNER_TEXTS {
     member_inside(user, until);
     /// A member who has not joined.
     member_outside(user, until);
+    /// A member whose time is over, and who is not shown out before another moment.
+    member_grace(user, end, due);
+    /// A member whose time and grace are over, and who was not shown out yet.
+    member_over(user, end);
     /// The heading of the sales.
     owner_sales(title);
     /// What was sold in so many days.
