@@ -62,7 +62,7 @@ pub async fn pressed(turn: &Turn<'_>, press: Press) -> Result<Pressed, StoreErro
     let language = turn.language;
     let not_yours = || Pressed::Becomes((language.owner_no_channel(), None));
     let of_channel = match press {
-        Press::Channels(before) => return Ok(Pressed::Becomes(cards::list(turn, To::Card, before).await?)),
+        Press::Channels(to, before) => return Ok(Pressed::Becomes(cards::list(turn, to, before).await?)),
         Press::AddPlan(id) => {
             return Ok(plan::begin(turn, id).await?.map_or_else(not_yours, Pressed::Says));
         }

@@ -11,6 +11,7 @@ button_create = Create
 button_cancel = Cancel
 button_change = Change it
 button_more = More
+button_archived = { $title } (not sold)
 button_plans = Plans
 button_members = Members
 button_sales = Sales

@@ -11,6 +11,7 @@ button_create = Crear
 button_cancel = Cancelar
 button_change = Cambiar
 button_more = Más
+button_archived = { $title } (no se vende)
 button_plans = Tarifas
 button_members = Miembros
 button_sales = Ventas

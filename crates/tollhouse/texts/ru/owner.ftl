@@ -11,6 +11,7 @@ button_create = Создать
 button_cancel = Отменить
 button_change = Сменить
 button_more = Ещё
+button_archived = { $title } (не продаётся)
 button_plans = Тарифы
 button_members = Участники
 button_sales = Продажи

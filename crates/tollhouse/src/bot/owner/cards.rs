@@ -19,7 +19,7 @@ use crate::purchase::Reply;
 use crate::texts::{self, Language};
 
 /// Channels on one page.
-const CHANNELS_SHOWN_MAX: u32 = 8;
+const CHANNELS_SHOWN_MAX: usize = 8;
 /// Members on one page.
 const MEMBERS_SHOWN_MAX: u32 = 10;
 /// Sales that are named one by one.
@@ -51,13 +51,21 @@ pub async fn find_plan(turn: &Turn<'_>, id: PlanId) -> Result<Option<(Channel, P
 
 /// Every channel of this person, the archived ones as well; the newest first.
 async fn all(turn: &Turn<'_>) -> Result<Vec<Channel>, StoreError> {
-    let filter = ChannelFilter {
-        archived: true,
-        owner: Some(turn.user),
-        limit: PAGE_LENGTH_MAX,
-        ..ChannelFilter::default()
-    };
-    turn.app.store.channels(filter).await
+    let mut mine: Vec<Channel> = Vec::new();
+    loop {
+        let filter = ChannelFilter {
+            archived: true,
+            owner: Some(turn.user),
+            before: mine.last().map(|channel| channel.id),
+            limit: PAGE_LENGTH_MAX,
+        };
+        let page = turn.app.store.channels(filter).await?;
+        let is_last = page.len() < PAGE_LENGTH_MAX as usize;
+        mine.extend(page);
+        if is_last {
+            return Ok(mine);
+        }
+    }
 }
 
 /// Where a list of one's channels leads.
@@ -76,6 +84,9 @@ pub enum To {
 }
 
 impl To {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Card, Self::Plans, Self::Members, Self::Sales, Self::Offer];
+
     fn press(self, id: ChannelId) -> Press {
         match self {
             Self::Card => Press::Channel(id),
@@ -87,27 +98,37 @@ impl To {
     }
 }
 
-/// One's own channels to choose from; with a single one it is shown at once.
+/// One's own channels to choose from; with a single one it is shown at once. Those that are not sold any more come last: their members are
+/// looked after still.
 ///
 /// # Errors
 /// The store's.
 pub async fn list(turn: &Turn<'_>, to: To, before: Option<ChannelId>) -> Result<Reply, StoreError> {
     let language = turn.language;
-    let filter =
-        ChannelFilter { owner: Some(turn.user), before, limit: CHANNELS_SHOWN_MAX + 1, archived: false };
-    let mut mine = turn.app.store.channels(filter).await?;
+    let mut mine = all(turn).await?;
+    if let [only] = &mine[..] {
+        return show(turn, to, only).await;
+    }
     if mine.is_empty() {
         return Ok((language.owner_none(), None));
     }
-    if let ([only], None) = (&mine[..], before) {
-        return show(turn, to, only).await;
-    }
-    let is_more = mine.len() > CHANNELS_SHOWN_MAX as usize;
-    mine.truncate(CHANNELS_SHOWN_MAX as usize);
-    let mut rows: Vec<Vec<Button>> =
-        mine.iter().map(|channel| vec![to.press(channel.id).button(short(&channel.title))]).collect();
-    if is_more && let (To::Card, Some(last)) = (to, mine.last()) {
-        rows.push(vec![Press::Channels(Some(last.id)).button(language.button_more())]);
+    // Stable: each half keeps its order, the newest first.
+    mine.sort_by_key(|channel| channel.archived_at.is_some());
+    // If the last one of the page before is somebody else's by now, the list begins anew.
+    let start = before.and_then(|id| mine.iter().position(|channel| channel.id == id)).map_or(0, |at| at + 1);
+    let page: Vec<&Channel> = mine.iter().skip(start).take(CHANNELS_SHOWN_MAX).collect();
+    let mut rows: Vec<Vec<Button>> = page
+        .iter()
+        .map(|channel| {
+            let title = short(&channel.title);
+            let is_sold = channel.archived_at.is_none();
+            vec![to.press(channel.id).button(if is_sold { title } else { language.button_archived(title) })]
+        })
+        .collect();
+    if mine.len() > start + page.len()
+        && let Some(last) = page.last()
+    {
+        rows.push(vec![Press::Channels(to, Some(last.id)).button(language.button_more())]);
     }
     Ok((language.owner_channels(), Some(Keyboard { rows })))
 }
@@ -125,10 +146,7 @@ async fn show(turn: &Turn<'_>, to: To, channel: &Channel) -> Result<Reply, Store
 /// The card of a channel.
 #[must_use]
 pub fn channel(language: Language, channel: &Channel) -> Reply {
-    let mut lines: Vec<Html> = on_sale(language, channel).collect();
-    if lines.is_empty() {
-        lines.push(language.owner_no_plans());
-    }
+    let mut lines = plan_lines(language, channel);
     lines.push(match &channel.payout {
         Some(payout) => {
             language.confirm_payout(texts::wallet(payout), payout.currency.as_str().to_uppercase())
@@ -161,10 +179,14 @@ pub fn buttons(language: Language, channel: &Channel) -> Keyboard {
     Keyboard { rows }
 }
 
-fn on_sale(language: Language, channel: &Channel) -> impl Iterator<Item = Html> {
-    channel
-        .active_plans()
-        .map(move |plan| texts::plan_line(language, &short(&plan.label), &plan.price, &plan.duration))
+/// A line for each plan on sale, or that there is none. To who may add none it is not proposed.
+fn plan_lines(language: Language, channel: &Channel) -> Vec<Html> {
+    let line = |plan: &Plan| texts::plan_line(language, &short(&plan.label), &plan.price, &plan.duration);
+    let mut lines: Vec<Html> = channel.active_plans().map(line).collect();
+    if lines.is_empty() && channel.archived_at.is_none() {
+        lines.push(language.owner_no_plans());
+    }
+    lines
 }
 
 pub(super) fn back(language: Language, id: ChannelId) -> Vec<Button> {
@@ -180,9 +202,9 @@ pub fn plans(language: Language, channel: &Channel) -> Reply {
         rows.push(vec![Press::AddPlan(channel.id).button(language.button_add_plan())]);
     }
     rows.push(back(language, channel.id));
-    let mut lines: Vec<Html> = on_sale(language, channel).collect();
-    if lines.is_empty() {
-        lines.push(language.owner_no_plans());
+    let mut lines = plan_lines(language, channel);
+    if channel.archived_at.is_some() {
+        lines.push(language.owner_archived());
     }
     (texts::lines(&language.owner_plans(&channel.title), lines), Some(Keyboard { rows }))
 }

@@ -25,7 +25,7 @@ pub async fn card(turn: &Turn<'_>, channel: &Channel, refused: bool) -> Result<R
     let l = turn.language;
     let (id, now) = (channel.id, turn.app.clock.now());
     if channel.public_chat.is_none() || channel.archived_at.is_some() {
-        let lines = vec![l.offer_no_chat()];
+        let lines = vec![if channel.archived_at.is_some() { l.owner_archived() } else { l.offer_no_chat() }];
         return Ok((
             texts::lines(&l.offer_card(&channel.title), lines),
             Some(Keyboard { rows: vec![back(l, id)] }),

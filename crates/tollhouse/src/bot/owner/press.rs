@@ -7,14 +7,16 @@ use tollhouse_core::id::{ChannelId, MembershipId, PlanId};
 use tollhouse_telegram::Button;
 use uuid::Uuid;
 
+use super::cards::To;
+
 /// What the data begins with.
 const PREFIX: &str = "own:";
 
 /// A press on one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Press {
-    /// The list of one's channels, behind this one.
-    Channels(Option<ChannelId>),
+    /// The list of one's channels, and where it leads, behind this one.
+    Channels(To, Option<ChannelId>),
     /// A channel's card.
     Channel(ChannelId),
     /// Its plans.
@@ -58,8 +60,8 @@ impl Press {
         let of = |name: &str, id: Uuid| format!("{PREFIX}{name}:{}", BASE64URL_NOPAD.encode(id.as_bytes()));
         let and = |first: String, id: Uuid| format!("{first}:{}", BASE64URL_NOPAD.encode(id.as_bytes()));
         match self {
-            Self::Channels(None) => format!("{PREFIX}cs"),
-            Self::Channels(Some(id)) => of("cs", id.0),
+            Self::Channels(to, None) => format!("{PREFIX}{}", list(to)),
+            Self::Channels(to, Some(id)) => of(list(to), id.0),
             Self::Channel(id) => of("ch", id.0),
             Self::Plans(id) => of("ps", id.0),
             Self::Plan(id) => of("pl", id.0),
@@ -90,9 +92,14 @@ impl Press {
         }
         let channel = || id(first?).map(ChannelId);
         let plan = || id(first?).map(PlanId);
+        if let Some(to) = To::ALL.into_iter().find(|to| list(*to) == name) {
+            return match (first, second) {
+                (None, None) => Some(Self::Channels(to, None)),
+                (Some(_), None) => Some(Self::Channels(to, Some(channel()?))),
+                _ => None,
+            };
+        }
         Some(match (name, second) {
-            ("cs", None) if first.is_none() => Self::Channels(None),
-            ("cs", None) => Self::Channels(Some(channel()?)),
             ("ch", None) => Self::Channel(channel()?),
             ("ps", None) => Self::Plans(channel()?),
             ("pl", None) => Self::Plan(plan()?),
@@ -116,6 +123,17 @@ impl Press {
     }
 }
 
+/// What a list of channels is called, by where it leads.
+fn list(to: To) -> &'static str {
+    match to {
+        To::Card => "cs",
+        To::Plans => "lp",
+        To::Members => "lm",
+        To::Sales => "ls",
+        To::Offer => "lo",
+    }
+}
+
 fn id(text: &str) -> Option<Uuid> {
     Uuid::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()
 }
@@ -129,8 +147,12 @@ mod tests {
         let (a, b) = (Uuid::from_u128(u128::MAX), Uuid::from_u128(7));
         let (channel, plan) = (ChannelId(a), PlanId(b));
         for press in [
-            Press::Channels(None),
-            Press::Channels(Some(channel)),
+            Press::Channels(To::Card, None),
+            Press::Channels(To::Card, Some(channel)),
+            Press::Channels(To::Plans, Some(channel)),
+            Press::Channels(To::Members, Some(channel)),
+            Press::Channels(To::Sales, Some(channel)),
+            Press::Channels(To::Offer, Some(channel)),
             Press::Channel(channel),
             Press::Plans(channel),
             Press::Plan(plan),

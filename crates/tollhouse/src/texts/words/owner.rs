@@ -27,6 +27,8 @@ messages!(plain OWNER_BUTTONS {
     button_change();
     /// The button to the next page.
     button_more();
+    /// The button to a channel that is not sold any more.
+    button_archived(title);
     /// The button to a channel's plans.
     button_plans();
     /// The button to a channel's members.
