@@ -10,7 +10,7 @@ use tollhouse_core::snapshot::Needs;
 use tollhouse_store::{OpenError, OpenOptions, Ports, Store, StoreError};
 use tollhouse_telegram::{Gateway, GatewayConfig};
 
-use crate::bot::{Pace, Turns};
+use crate::bot::{Pace, Taps, Turns};
 use crate::clock::{Clock, Ids};
 use crate::coins::CoinList;
 use crate::config::{Config, ConfigError, TelegramMode};
@@ -53,6 +53,8 @@ pub struct App {
     pub turns: Turns,
     /// What each account has asked of the bot.
     pub pace: Pace,
+    /// What each account has pressed in the bot just now.
+    pub taps: Taps,
     /// Whether the parts of this process are at work.
     pub pulse: Pulse,
     /// Notifications that were refused for their signature.
@@ -147,6 +149,7 @@ impl App {
             bot_name: OnceLock::new(),
             turns: Turns::default(),
             pace,
+            taps: Taps::default(),
             pulse,
             refused_signatures: Refusals::default(),
             refused_updates: Refusals::default(),

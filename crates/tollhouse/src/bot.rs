@@ -6,6 +6,7 @@ mod donating;
 pub mod owner;
 mod pace;
 mod press;
+mod taps;
 mod turns;
 pub mod webhook;
 
@@ -31,6 +32,7 @@ pub use self::pace::Pace;
 use self::pace::Pass;
 pub use self::press::Press;
 pub(crate) use self::press::plan_button;
+pub use self::taps::{DOUBLE_TAP, Taps};
 pub use self::turns::Turns;
 use crate::app::{App, SubmitError};
 use crate::config::TelegramMode;
@@ -450,7 +452,7 @@ async fn pressed(
         return press::pressed(&turn, callback, press).await;
     }
     let pressed = if let Some((place, answer)) = dialogue::of_press(data) {
-        dialogue::pressed(&turn, place, answer).await?.map(Pressed::Says)
+        dialogue::pressed(&turn, place, answer).await?
     } else if let Some(chat) = owner::setup::of_press(data) {
         Some(Pressed::Says(owner::setup::begin(&turn, chat).await?))
     } else if let Some(press) = owner::press::Press::read(data) {
@@ -468,7 +470,7 @@ async fn pressed(
         (Some(Pressed::Becomes((text, keyboard)) | Pressed::Says((text, keyboard))), _) => {
             say(gateway, to, &text, keyboard.as_ref()).await;
         }
-        (None, _) => {}
+        (Some(Pressed::Nothing) | None, _) => {}
     }
     Ok(())
 }

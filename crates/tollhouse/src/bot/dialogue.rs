@@ -14,7 +14,7 @@ use tollhouse_store::StoreError;
 use tollhouse_telegram::{Button, Chat, Gateway, Html, UserId};
 
 use super::donating;
-use super::owner::{payout, plan, setup};
+use super::owner::{Pressed, payout, plan, setup};
 use crate::app::{App, SubmitError};
 use crate::purchase::Reply;
 use crate::texts::Language;
@@ -139,20 +139,23 @@ pub async fn answered(turn: &Turn<'_>, answer: Answer<'_>) -> Result<Option<Repl
     }
 }
 
-/// What is said to a press on a button below a question; `None` if that question is not the open one.
+/// What a press on a button below a question comes to; `None` if that question is not the open one.
 ///
 /// # Errors
 /// The store's.
-pub async fn pressed(turn: &Turn<'_>, place: i64, answer: &str) -> Result<Option<Reply>, StoreError> {
+pub async fn pressed(turn: &Turn<'_>, place: i64, answer: &str) -> Result<Option<Pressed>, StoreError> {
     let Some(dialogue) = turn.dialogue().await? else { return Ok(None) };
     if dialogue.has_seen(turn.update_id) {
-        return ask_again(turn, &dialogue).await;
+        return Ok(ask_again(turn, &dialogue).await?.map(Pressed::Says));
     }
-    match dialogue.open(turn.app.clock.now()) {
+    let (taps, clock) = (&turn.app.taps, &turn.app.clock);
+    match dialogue.open(clock.now()) {
         Some(question) if dialogue.update_id == place => {
-            heard(turn, question, place, Answer::Press(answer)).await.map(Some)
+            let reply = heard(turn, question, place, Answer::Press(answer)).await?;
+            taps.note(turn.user, place, answer, clock.now());
+            Ok(Some(Pressed::Says(reply)))
         }
-        _ => Ok(None),
+        _ => Ok(taps.is_second(turn.user, place, answer, clock.now()).then_some(Pressed::Nothing)),
     }
 }
 

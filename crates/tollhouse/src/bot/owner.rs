@@ -52,6 +52,8 @@ pub enum Pressed {
     Becomes(Reply),
     /// A new message.
     Says(Reply),
+    /// It was done already, a moment ago.
+    Nothing,
 }
 
 /// Carries a press out. Each looks at what is there now, and only at what belongs to whoever presses.

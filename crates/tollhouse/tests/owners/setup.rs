@@ -1,6 +1,7 @@
 //! From making the bot an administrator to a channel that is on sale.
 
 use serde_json::json;
+use tollhouse::bot::DOUBLE_TAP;
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::Command;
 use tollhouse_core::dialogue::{QUESTION_HOURS, Question};
@@ -59,7 +60,14 @@ async fn olga_sets_her_channel_up(engine: Engine) {
     );
     assert_eq!(channel.policies, house.app().config.policies, "as `channel add` does");
     assert_eq!(house.audited("channel.added").await.last().unwrap(), &format!("telegram:{OLGA}"));
-    // A second press makes no second channel, and says so.
+    // The second half of a double tap makes no second channel, and says nothing of one either.
+    let before = house.posts(OLGA);
+    let (summary, _) = house.button(OLGA, "Create");
+    assert_eq!(house.press(OLGA, "Create").await, summary.text, "nothing is said, and nothing changes");
+    assert_eq!(house.posts(OLGA), before);
+    // Another button of that question, and the same one much later, are of another time.
+    assert!(house.press(OLGA, "Cancel").await.contains("another time"));
+    house.town.clock.advance(DOUBLE_TAP);
     assert!(house.press(OLGA, "Create").await.contains("another time"));
     assert_eq!(house.channels().await.len(), 2);
     house.stop().await;
