@@ -195,6 +195,21 @@ async fn f53_every_press_and_every_text_has_an_answer_and_only_a_fitting_amount_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f21_who_cancels_the_question_for_a_word_is_told_that_the_donation_stays() {
+    let mut square = Square::open(Engine::Sqlite).await;
+    square.start(BEN, &square.payload()).await;
+    assert_eq!(square.say(BEN, "/cancel").await.text, "Cancelled. Nothing of it was kept.");
+    assert_eq!(square.orders(BEN).await, []);
+    let asked = square.start(BEN, &square.payload()).await;
+    square.press(BEN, &asked, "$25").await;
+    let said = square.say(BEN, "/cancel").await.text;
+    assert!(said.contains("Your donation to Signals & <Co> itself is not taken back"), "{said}");
+    assert_eq!(square.order(BEN).await.state, OrderState::Open);
+    assert!(square.say(BEN, "/cancel").await.text.contains("nothing to cancel"));
+    square.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f24_f55_a_button_to_nothing_is_answered_and_makes_nothing() {
     let mut square = Square::open(Engine::Sqlite).await;
     let good = square.payload();

@@ -164,13 +164,16 @@ pub async fn pressed(turn: &Turn<'_>, place: i64, answer: &str) -> Result<Option
 /// # Errors
 /// The store's.
 pub async fn cancel(turn: &Turn<'_>) -> Result<Reply, StoreError> {
-    let dialogue = turn.dialogue().await?;
-    let is_open =
-        dialogue.is_some_and(|dialogue| dialogue.question.is_some() || dialogue.has_seen(turn.update_id));
-    if !is_open {
-        return Ok((turn.language.dialogue_none(), None));
-    }
-    end(turn, (turn.language.dialogue_cancelled(), None)).await
+    let l = turn.language;
+    let text = match turn.dialogue().await? {
+        Some(Dialogue { question: Some(question), .. }) => {
+            // What was done on the way is not undone with the question.
+            donating::kept(turn, &question).await?.unwrap_or_else(|| l.dialogue_cancelled())
+        }
+        Some(dialogue) if dialogue.has_seen(turn.update_id) => l.dialogue_cancelled(),
+        _ => return Ok((l.dialogue_none(), None)),
+    };
+    end(turn, (text, None)).await
 }
 
 /// The open question, asked again; nothing if none is open.

@@ -177,6 +177,17 @@ async fn message(
     }
 }
 
+/// What is said to who cancels when the donation is made already: the question is over, and the donation is not. `None` if nothing was made.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn kept(turn: &Turn<'_>, asked: &Question) -> Result<Option<Html>, StoreError> {
+    let state = (asked.kind == KIND).then(|| asked.read::<State>()).flatten();
+    let Some(State::Message { channel_id }) = state else { return Ok(None) };
+    let title = donation::title_of(turn.app, channel_id).await?;
+    Ok(Some(turn.language.donation_kept(title)))
+}
+
 async fn end(turn: &Turn<'_>, text: Html) -> Result<Reply, StoreError> {
     turn.go_on(None, None).await?;
     Ok((text, None))

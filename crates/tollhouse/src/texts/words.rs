@@ -285,6 +285,8 @@ messages!(markup OFFER {
     donor_too_long(most);
     /// A donor's message comes when the owner has been told.
     donor_late();
+    /// Who cancels the question for a message is told that the donation stays.
+    donation_kept(title);
     /// A donation that has arrived.
     donation_arrived(title);
     /// A donation below what the provider takes.

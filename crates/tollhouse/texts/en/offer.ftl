@@ -14,6 +14,7 @@ donor_ask = Would you like to tell the owner something? Just write it here, at m
 donor_noted = <b>{ $title }</b>: thank you! Your message reaches the owner together with your donation.
 donor_too_long = That is too long. Please write at most { $most } characters.
 donor_late = The owner has heard of this donation already; your message comes too late for it.
+donation_kept = All right, there is no message. Your donation to <b>{ $title }</b> itself is not taken back: if you have not paid it, you can, with the button above; and if you do not, it lapses by itself.
 donation_arrived = <b>{ $title }</b>: your donation has arrived, thank you! The owner of the channel has been told.
 donation_too_small = <b>{ $title }</b>: this amount is too small for the payment provider. Please press the button under the channel's post again and choose a larger one.
 donation_failed = <b>{ $title }</b>: the payment failed, and nothing was booked. If money has left your wallet, ask the owner of the channel before you give again. If not, press the button under the channel's post.

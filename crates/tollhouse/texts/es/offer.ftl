@@ -14,6 +14,7 @@ donor_ask = ¿Quieres decirle algo al dueño? Escríbelo aquí, como máximo { $
 donor_noted = <b>{ $title }</b>: ¡gracias! Tu mensaje llegará al dueño junto con tu donación.
 donor_too_long = Es demasiado largo. Escribe como máximo { $most } caracteres, por favor.
 donor_late = El dueño ya sabe de esta donación; tu mensaje llega tarde.
+donation_kept = De acuerdo, sin mensaje. Tu donación a <b>{ $title }</b> en sí no se retira: si aún no la has pagado, puedes hacerlo con el botón de arriba; y si no lo haces, caduca sola.
 donation_arrived = <b>{ $title }</b>: tu donación ha llegado, ¡gracias! Se ha avisado al dueño del canal.
 donation_too_small = <b>{ $title }</b>: este importe es demasiado pequeño para el proveedor de pagos. Pulsa otra vez el botón que está bajo el mensaje del canal y elige uno mayor.
 donation_failed = <b>{ $title }</b>: el pago falló y no se anotó nada. Si el dinero salió de tu monedero, pregunta al dueño del canal antes de volver a donar. Si no, pulsa el botón que está bajo el mensaje del canal.
