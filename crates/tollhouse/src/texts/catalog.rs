@@ -221,5 +221,11 @@ mod tests {
         assert_eq!(days(Language::Russian, 365), "365 дней");
         assert_eq!(days(Language::Spanish, 1), "1 día");
         assert_eq!(days(Language::Spanish, 365), "365 días");
+        let sold = |language: Language, count: u32| language.sales_sum(7, count, "$5").as_str().to_owned();
+        assert_eq!(sold(Language::English, 1), "Last 7 days: 1 paid order, $5");
+        assert_eq!(sold(Language::English, 2), "Last 7 days: 2 paid orders, $5");
+        assert_eq!(sold(Language::Russian, 1), "За 7 дней: оплаченных заказов — 1, на $5");
+        assert_eq!(sold(Language::Spanish, 1), "Últimos 7 días: 1 pedido pagado, $5");
+        assert_eq!(sold(Language::Spanish, 2), "Últimos 7 días: 2 pedidos pagados, $5");
     }
 }

@@ -87,7 +87,10 @@ member_outside = <code>{ $user }</code>, { $until }, has not joined yet
 member_grace = <code>{ $user }</code>, time is over since { $end }, in grace until { $due }
 member_over = <code>{ $user }</code>, time is over since { $end }, not shown out yet
 owner_sales = Sales of <b>{ $title }</b>:
-sales_sum = Last { $days } days: { $count } paid orders, { $sums }
+sales_sum = Last { $days } days: { $count ->
+    [one] { $count } paid order
+   *[other] { $count } paid orders
+}, { $sums }
 sales_at_least = (There were more; these are the newest.)
 sale_line = { $date }: { $price }, { $buyer }
 owner_payout_waits = From { $date }: { $coin } to <code>{ $address }</code>

@@ -87,7 +87,10 @@ member_outside = <code>{ $user }</code>, { $until }, aún no se ha unido
 member_grace = <code>{ $user }</code>, su tiempo acabó el { $end }, prórroga hasta el { $due }
 member_over = <code>{ $user }</code>, su tiempo acabó el { $end }, aún no ha salido
 owner_sales = Ventas de <b>{ $title }</b>:
-sales_sum = Últimos { $days } días: { $count } pedidos pagados, { $sums }
+sales_sum = Últimos { $days } días: { $count ->
+    [one] { $count } pedido pagado
+   *[other] { $count } pedidos pagados
+}, { $sums }
 sales_at_least = (Hubo más; estos son los más recientes.)
 sale_line = { $date }: { $price }, { $buyer }
 owner_payout_waits = Desde el { $date }: { $coin } a <code>{ $address }</code>
