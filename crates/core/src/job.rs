@@ -107,7 +107,7 @@ impl Job {
     pub fn ends_with(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Later { .. } | Failure::NoRights { .. } => false,
-            Failure::Transient { .. } => self.attempt + 1 >= ATTEMPTS_MAX,
+            Failure::Transient { .. } | Failure::TooManyChats { .. } => self.attempt + 1 >= ATTEMPTS_MAX,
             // A removal writes to nobody: it was not done, and is for a person (F44).
             Failure::Unreachable { .. } => self.kind.shows_out(),
             Failure::BelowMinimum { .. } | Failure::Permanent { .. } => true,

@@ -35,11 +35,13 @@ fn work(world: &mut World) -> Vec<Action> {
                     JobOutcome::InviteCreated { chat: *chat, link: LINK.into() }
                 }
                 Action::Approve { .. } => JobOutcome::Approved,
+                Action::Explain { .. } => JobOutcome::Explained,
                 Action::Decline { why, .. } => JobOutcome::Declined { why: *why },
                 Action::CountMembers { .. } => JobOutcome::Counted { members: 1 },
                 _ => JobOutcome::Done,
             };
-            let is_told = matches!(act, Action::Remind { .. } | Action::Farewell { .. });
+            let is_told =
+                matches!(act, Action::Remind { .. } | Action::Farewell { .. } | Action::Explain { .. });
             if !is_told && !matches!(act, Action::Nothing | Action::CountMembers { .. }) {
                 done.push(act);
             }

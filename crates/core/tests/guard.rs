@@ -38,11 +38,11 @@ fn who_is_on_the_white_list_is_let_in_when_they_ask() {
         world.run(Command::JoinRequest { chat: chat(), user: user(7), update_id });
         work(world)
     };
-    assert!(matches!(ask(&mut world, 1)[..], [Action::Decline { .. }]));
+    assert!(matches!(ask(&mut world, 1)[..], [Action::Explain { .. }, Action::Decline { .. }]));
     world.run(whitelist(&world, 7, true));
     assert!(matches!(ask(&mut world, 2)[..], [Action::Approve { .. }]));
     world.run(whitelist(&world, 7, false));
-    assert!(matches!(ask(&mut world, 3)[..], [Action::Decline { .. }]));
+    assert!(matches!(ask(&mut world, 3)[..], [Action::Explain { .. }, Action::Decline { .. }]));
 }
 
 #[test]

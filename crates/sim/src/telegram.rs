@@ -94,7 +94,9 @@ impl Telegram {
                 }
                 if here.members.contains(&user.get()) { Outcome::Approved } else { Outcome::RequestGone }
             }),
-            Action::Decline { chat, user, why, .. } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
+            // Only while the request is open may they be written to; whether it arrives changes nothing.
+            Action::Explain { .. } => Outcome::Explained,
+            Action::Decline { chat, user, why } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
                 if here.requests.remove(&user.get()) {
                     Outcome::Declined { why: *why }
                 } else {

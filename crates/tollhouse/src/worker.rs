@@ -328,15 +328,20 @@ async fn perform(app: &App, action: Action) -> Outcome {
             let keyboard = Keyboard::column([Button::url(texts::access_button(language, inside), link)]);
             send(gateway, user, &texts::access(language, &title, ends_at, inside), Some(&keyboard)).await
         }
-        Action::Approve { chat, user, title, is_first } => {
-            let told =
-                if is_first { Some(app.language_of(user).await.join_too_many_chats(&title)) } else { None };
-            approve(gateway, chat, user, told.as_ref()).await
+        Action::Approve { chat, user, title, is_told } => {
+            let text =
+                if is_told { None } else { Some(app.language_of(user).await.join_too_many_chats(&title)) };
+            approve(gateway, chat, user, text.as_ref()).await
         }
-        Action::Decline { chat, user, title, why } => {
+        Action::Explain { user, title } => {
             let text = texts::declined(app.language_of(user).await, &title);
-            decline(gateway, chat, user, &text, why).await
+            // A courtesy: if it does not arrive the request is declined all the same.
+            if let Err(error) = send(gateway, user, &text, None).await {
+                tracing::debug!(%error, "the reason for a declined join request was not delivered");
+            }
+            Ok(Outcome::Explained)
         }
+        Action::Decline { chat, user, why } => decline(gateway, chat, user, why).await,
         Action::Remove { chat, user, keeps_ban } => remove(gateway, chat, user, keeps_ban).await,
         Action::Remind { user, title, ends_at, is_over, leaves_at, renews } => {
             let language = app.language_of(user).await;
@@ -485,23 +490,23 @@ async fn send(
     gateway.send_message(UserId(to.get()).private_chat(), text, keyboard).await.map(|_| Outcome::Done)
 }
 
-/// Lets somebody in. `told`: what they read if only they can make it work.
+/// Lets somebody in. `text`: what they read if only they can make it work, and did not read it before.
 async fn approve(
     gateway: &Gateway,
     chat: PrivateChatId,
     member: TelegramUserId,
-    told: Option<&Html>,
+    text: Option<&Html>,
 ) -> Result<Outcome, TelegramError> {
     let (chat, user) = (chat_id(chat), UserId(member.get()));
     match gateway.approve_chat_join_request(chat, user).await {
         Err(error @ TelegramError::TooManyChats) => {
-            if let Some(text) = told
+            if let Some(text) = text
                 && let Err(error) = send(gateway, member, text, None).await
             {
                 tracing::debug!(%error, "what keeps somebody out was not delivered");
             }
             // The request stays open, and they need not ask again.
-            Ok(Outcome::Failed(Failure::Transient { error: error.to_string() }))
+            Ok(Outcome::Failed(Failure::TooManyChats { error: error.to_string() }))
         }
         Ok(()) | Err(TelegramError::AlreadyDone(Done::Member)) => Ok(Outcome::Approved),
         // Answered before, by us or by an admin, or withdrawn: only where they are now says which (F36).
@@ -514,18 +519,12 @@ async fn approve(
     }
 }
 
-/// Says why, then declines: Telegram lets us write to somebody who never started the bot only while their request is open.
 async fn decline(
     gateway: &Gateway,
     chat: PrivateChatId,
     user: TelegramUserId,
-    text: &Html,
     why: Unentitled,
 ) -> Result<Outcome, TelegramError> {
-    // The reason is a courtesy: if it does not arrive the request is declined all the same.
-    if let Err(error) = send(gateway, user, text, None).await {
-        tracing::debug!(%error, "the reason for a declined join request was not delivered");
-    }
     match gateway.decline_chat_join_request(chat_id(chat), UserId(user.get())).await {
         Ok(()) => Ok(Outcome::Declined { why }),
         // An admin let them in before; that they are inside Telegram tells by itself.

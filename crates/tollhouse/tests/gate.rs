@@ -319,6 +319,48 @@ async fn f36_the_list_of_jobs_says_why_somebody_was_declined() {
     gate.town.stop().await;
 }
 
+/// Telegram fails, and then the bot lacks the right for hours: who was told it is not told it with every try.
+#[tokio::test(flavor = "multi_thread")]
+async fn f36_who_is_declined_is_told_so_once_however_often_it_is_tried() {
+    const STRANGER: UserId = UserId(666);
+    // Who never wrote to the bot can be written to for five minutes only, and before their request is answered.
+    for has_started in [false, true] {
+        let mut gate = Gate::new(ChatKind::Channel).await;
+        gate.give(30).await;
+        let telegram = gate.town.telegram.clone();
+        telegram.add_user(NewUser::new(STRANGER.0, "Sam")).unwrap();
+        if has_started {
+            telegram.start(STRANGER, "").unwrap();
+            gate.settle().await;
+        }
+        telegram.fault("declineChatJoinRequest", &Fault::server_error(), 3);
+        let no_rights = Fault::answer(400, "Bad Request: not enough rights");
+        telegram.fault("declineChatJoinRequest", &no_rights, 1_000);
+        let link = gate.membership().await.invite.unwrap().link;
+        telegram.open_link(STRANGER, &link).unwrap();
+        gate.settle().await;
+        for _ in 0..3 {
+            gate.town.clock.advance(SignedDuration::from_secs(10));
+            gate.settle().await;
+        }
+        let open = gate.town.store().attention(AttentionFilter::default()).await.unwrap();
+        assert_eq!(open.iter().map(|item| item.reason).collect::<Vec<_>>(), [Reason::RightsMissing]);
+        gate.pass(1).await;
+        gate.pass(1).await;
+        let told = || {
+            telegram.read(|world| {
+                world.bot_posts(STRANGER).iter().filter(|post| post.text.contains("was declined")).count()
+            })
+        };
+        assert_eq!((told(), gate.done("declineChatJoinRequest")), (1, 0), "{has_started}");
+        telegram.clear_faults();
+        gate.pass(1).await;
+        assert_eq!((told(), gate.done("declineChatJoinRequest")), (1, 1), "{has_started}");
+        assert_eq!(gate.answers().await, ["declined: no membership"]);
+        gate.town.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
     let mut gate = Gate::new(ChatKind::Channel).await;
@@ -483,7 +525,9 @@ async fn who_is_in_too_many_chats_hears_it_and_is_let_in_when_they_have_left_one
     {
         let mut gate = Gate::new(ChatKind::Channel).await;
         gate.give(30).await;
-        gate.town.telegram.fault("approveChatJoinRequest", &Fault::answer(code, description), 3);
+        // What went wrong before says nothing of what they were told.
+        gate.town.telegram.fault("approveChatJoinRequest", &Fault::server_error(), 1);
+        gate.town.telegram.fault("approveChatJoinRequest", &Fault::answer(code, description), 2);
         gate.come_in().await;
         gate.pass(1).await;
         let told = |gate: &Gate| {

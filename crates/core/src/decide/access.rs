@@ -169,7 +169,7 @@ pub(super) fn join_request(
     update_id: i64,
 ) -> Outcome {
     if let Some(channel_id) = work.snapshot.channel_by_private_chat(chat).map(|channel| channel.id) {
-        let kind = JobKind::AnswerJoinRequest { chat, channel_id, user };
+        let kind = JobKind::AnswerJoinRequest { chat, channel_id, user, told: false };
         work.arm(kind, format!("join:{chat}:{user}:{update_id}"), channel_id, work.now, false);
     }
     Outcome::Done

@@ -60,8 +60,12 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
     job.lease = None;
     // Arming a job that is held only moves its time on.
     let asked_again = job.run_at > claimed.run_at;
+    // A message needs no right in the chat, and shows none.
     if claimed.is_held()
-        && !matches!(outcome, JobOutcome::Failed(_) | JobOutcome::Migrated { .. } | JobOutcome::Nothing)
+        && !matches!(
+            outcome,
+            JobOutcome::Failed(_) | JobOutcome::Migrated { .. } | JobOutcome::Nothing | JobOutcome::Explained
+        )
     {
         rights::worked(work, claimed);
     }
@@ -94,7 +98,12 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::AnswerJoinRequest { channel_id, user, .. } => {
                     // Whoever was turned away asks why: the row is what is left of it.
                     job.last_error = turned_away(outcome);
-                    answered(work, channel_id, user, outcome)
+                    if *outcome == JobOutcome::Explained {
+                        note_told(&mut job);
+                        Some(work.now)
+                    } else {
+                        answered(work, channel_id, user, outcome)
+                    }
                 }
                 JobKind::EndMembership { membership_id, removing } => {
                     departure::ended(work, &mut job, membership_id, removing, outcome)
@@ -219,7 +228,10 @@ fn fail(work: &mut Work<'_>, mut job: Job, failure: &Failure, asked_again: bool)
             let next = asked_again.then_some(work.now);
             return put(work, job, next);
         }
-        Failure::Transient { error } => {
+        Failure::Transient { error } | Failure::TooManyChats { error } => {
+            if matches!(failure, Failure::TooManyChats { .. }) {
+                note_told(&mut job);
+            }
             job.last_error = Some(bounded(error));
             job.attempt += 1;
             (!is_over).then(|| backoff(job.attempt, work.ids.random()))
@@ -379,6 +391,13 @@ fn has_usable_invite(work: &Work<'_>, id: MembershipId) -> bool {
     let Some(membership) = work.snapshot.memberships.get(&id) else { return false };
     let channel = work.snapshot.channels.get(&membership.channel_id);
     channel.is_some_and(|channel| usable_invite(membership, channel.chat_since).is_some())
+}
+
+/// Who asks to join has been told what keeps them out.
+fn note_told(job: &mut Job) {
+    if let JobKind::AnswerJoinRequest { told, .. } = &mut job.kind {
+        *told = true;
+    }
 }
 
 /// What stands at the job of a join request that let nobody in.

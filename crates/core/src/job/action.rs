@@ -131,17 +131,23 @@ pub enum Action {
         user: TelegramUserId,
         /// The channel's title.
         title: String,
-        /// Whether this is the first attempt: what keeps them out, and only they can mend, they are told once.
-        is_first: bool,
+        /// Whether they were told already what keeps them out, and only they can mend.
+        is_told: bool,
     },
-    /// Let somebody not in, and say why.
+    /// Say to somebody who asks to join that they are not let in. A step of its own before [`Self::Decline`]: Telegram lets us write to
+    /// somebody who never started the bot only while their request is open, and however often the other is tried, this is said once.
+    Explain {
+        /// Whom.
+        user: TelegramUserId,
+        /// The channel's title.
+        title: String,
+    },
+    /// Let somebody not in.
     Decline {
         /// Where.
         chat: PrivateChatId,
         /// Whom.
         user: TelegramUserId,
-        /// The channel's title.
-        title: String,
         /// Why not.
         why: Unentitled,
     },
@@ -238,7 +244,7 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
         JobKind::DeliverAccess { grant_id, membership_id } => {
             deliver(now, snapshot, *grant_id, *membership_id)
         }
-        JobKind::AnswerJoinRequest { channel_id, user, .. } => {
+        JobKind::AnswerJoinRequest { channel_id, user, told, .. } => {
             let Some(channel) = snapshot.channels.get(channel_id) else {
                 return Action::Nothing;
             };
@@ -251,15 +257,17 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
                     chat: channel.private_chat,
                     user: *user,
                     title: channel.title.clone(),
-                    is_first: job.attempt == 0,
+                    is_told: *told,
                 }
+            } else if !told {
+                Action::Explain { user: *user, title: channel.title.clone() }
             } else {
                 let why = match membership.map(|membership| membership.status) {
                     None => Unentitled::NoMembership,
                     Some(MembershipStatus::Revoked) => Unentitled::TakenBack,
                     Some(_) => Unentitled::Over,
                 };
-                Action::Decline { chat: channel.private_chat, user: *user, title: channel.title.clone(), why }
+                Action::Decline { chat: channel.private_chat, user: *user, why }
             }
         }
         JobKind::EndMembership { membership_id, removing } => {

@@ -41,6 +41,9 @@ pub enum JobKind {
         channel_id: ChannelId,
         /// Who asks.
         user: TelegramUserId,
+        /// Whether they were told what keeps them out: once, however often the answer is tried, and however long it waits for a right.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        told: bool,
     },
     /// Follow a membership to its end: grace, then removal, confirmed.
     EndMembership {
@@ -233,6 +236,10 @@ mod tests {
         let kind: JobKind = serde_json::from_str(written).unwrap();
         assert_eq!(serde_json::to_string(&kind).unwrap(), written);
         assert_eq!(kind.name(), "end_membership");
+        let before_told = r#"{"kind":"answer_join_request","chat":"-1001","channel_id":"chn_00000000000000000000000000000007","user":"7"}"#;
+        let kind: JobKind = serde_json::from_str(before_told).unwrap();
+        assert!(matches!(kind, JobKind::AnswerJoinRequest { told: false, .. }));
+        assert_eq!(serde_json::to_string(&kind).unwrap(), before_told);
         let before_operators = r#"{"kind":"notify_owner","owner":"7","channel_id":"chn_00000000000000000000000000000007","notice":{"notice":"refund","order_id":"ord_00000000000000000000000000000007","price":{"amount":"5","currency":"usd"}}}"#;
         let kind: JobKind = serde_json::from_str(before_operators).unwrap();
         assert!(

@@ -48,6 +48,8 @@ pub enum Outcome {
         /// Why.
         why: Unentitled,
     },
+    /// Who asks to join was told that they are not let in, or cannot be told: either way it is not tried again.
+    Explained,
     /// The join request was gone before it was answered, and who asked is not inside: they withdrew it, or an administrator declined it.
     RequestGone,
     /// A notice was told to one chat.
@@ -111,6 +113,11 @@ pub enum Failure {
         /// What went wrong.
         error: String,
     },
+    /// Who is to be let in is in as many chats as Telegram allows, and has been told so: when they have left one, trying again helps.
+    TooManyChats {
+        /// What went wrong.
+        error: String,
+    },
     /// The bot lacks a right in the chat: it waits until that is back, and the owner is told. Does not count as an attempt.
     NoRights {
         /// In which chat.
@@ -145,6 +152,7 @@ impl std::fmt::Display for Failure {
                 write!(f, "the bot lacks the right {} in the chat {chat}", right.as_str())
             }
             Self::Transient { error }
+            | Self::TooManyChats { error }
             | Self::Unreachable { error }
             | Self::BelowMinimum { error, .. }
             | Self::Permanent { error } => f.write_str(error),

@@ -41,6 +41,7 @@ pub fn work_with(world: &mut World, answer: impl Fn(&Action) -> Option<JobOutcom
                     JobOutcome::InviteCreated { chat: *chat, link: format!("https://t.me/+{}", job.id) }
                 }
                 Action::Approve { .. } => JobOutcome::Approved,
+                Action::Explain { .. } => JobOutcome::Explained,
                 Action::CountMembers { .. } => {
                     JobOutcome::Counted { members: u32::try_from(members).unwrap() }
                 }
