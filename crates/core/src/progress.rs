@@ -36,12 +36,11 @@ pub enum Face {
     Seen,
     /// All that was paid is there, and a person decides.
     WithOwner,
-    /// A part of the price is there.
+    /// A part of the price is there. The provider's page asks for the whole price anew, at another address: only the order's own page
+    /// shows where the rest is to go.
     Partly {
         /// The exact rest.
         rest: Money,
-        /// The provider's page.
-        pay_url: Option<String>,
     },
     /// Paid.
     Paid {
@@ -116,7 +115,7 @@ impl Face {
             }
             OrderState::Seen => Self::Seen,
             OrderState::PartiallyPaid => match &order.remaining {
-                Some(rest) => Self::Partly { rest: rest.clone(), pay_url: pay_url() },
+                Some(rest) => Self::Partly { rest: rest.clone() },
                 None => Self::WithOwner,
             },
             OrderState::Paid => {

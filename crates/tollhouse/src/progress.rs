@@ -39,7 +39,7 @@ pub fn words(title: &str, face: &Face, language: Language) -> Html {
         Face::Unpayable => language.order_unpayable(title),
         Face::Seen => language.order_seen(title),
         Face::WithOwner => language.order_with_owner(title),
-        Face::Partly { rest, .. } => language.order_partly(title, language.money(rest)),
+        Face::Partly { rest } => language.order_partly(title, language.money(rest)),
         Face::Paid { ends_at, way_in } => {
             let until = language.until(*ends_at);
             match way_in {
@@ -62,10 +62,10 @@ pub fn buttons(app: &App, order: &Order<'_>, language: Language) -> Keyboard {
     let page = app.public_url(&format!("/o/{}", order.id));
     let to_page = |text: String| Button::url(text, page.clone());
     let mut buttons = match order.face {
-        Face::Waiting { pay_url: Some(url), .. } | Face::Partly { pay_url: Some(url), .. } => {
+        Face::Waiting { pay_url: Some(url), .. } => {
             vec![Button::url(language.button_pay(), url), to_page(language.button_order())]
         }
-        // The invoice is made by a job in a moment; the page shows it as soon as it is there.
+        // The invoice is made by a job in a moment; the page shows it as soon as it is there. It also shows where a rest is to go.
         Face::Waiting { .. } | Face::Partly { .. } => vec![to_page(language.button_pay())],
         Face::Paid { way_in: WayIn::Link(link), .. } => {
             vec![Button::url(language.button_join(), link), to_page(language.button_order())]

@@ -259,18 +259,19 @@ pub(crate) fn is_below_minimum(order: &Order) -> bool {
 /// Below a donation: to where one pays, as long as there is something to pay, and to its page.
 fn donation_buttons(app: &App, order: &Order, language: Language) -> Keyboard {
     let page = app.public_url(&format!("/o/{}", order.id));
-    let is_payable = match order.state_at(app.clock.now()) {
-        OrderState::Open => !is_below_minimum(order),
-        OrderState::PartiallyPaid => order.remaining.is_some(),
-        _ => false,
+    let (is_payable, is_begun) = match order.state_at(app.clock.now()) {
+        OrderState::Open => (!is_below_minimum(order), false),
+        OrderState::PartiallyPaid => (order.remaining.is_some(), true),
+        _ => (false, false),
     };
     match &order.invoice {
-        Some(invoice) if is_payable => Keyboard::column([
+        Some(invoice) if is_payable && !is_begun => Keyboard::column([
             Button::url(language.button_pay(), invoice.url.as_str()),
             Button::url(language.button_order(), page),
         ]),
-        // The invoice is made by a job in a moment; the page shows it as soon as it is there.
-        None if is_payable => Keyboard::column([Button::url(language.button_pay(), page)]),
+        // The invoice is made by a job in a moment; the page shows it as soon as it is there. It also shows where a rest is to go: the
+        // invoice asks for the whole amount anew.
+        _ if is_payable => Keyboard::column([Button::url(language.button_pay(), page)]),
         _ => Keyboard::column([Button::url(language.button_order(), page)]),
     }
 }

@@ -14,6 +14,7 @@ use nowpayments::sandbox::{
     ApiCall, ApiFault, DeliveryFaults, FaultKind, Sandbox, SandboxConfig, SandboxHandle,
 };
 use nowpayments::{ProviderInvoiceId, ProviderPaymentId, Status};
+use rust_decimal::Decimal;
 use tollhouse::app::App;
 use tollhouse::clock::Clock;
 use tollhouse::config::Config;
@@ -219,7 +220,16 @@ async fn the_bot_leads_to_the_page_and_to_the_invoice_as_soon_as_there_is_one() 
     assert_eq!(first, std::slice::from_ref(&page));
     shop.after(0).await;
     let invoice = shop.order(order.id).await.invoice.unwrap();
-    assert_eq!(offer().await, [Action::Url(invoice.url), page]);
+    assert_eq!(offer().await, [Action::Url(invoice.url), page.clone()]);
+
+    // The invoice asks whoever comes back for the whole price, at another address. Where the rest is to go the page shows.
+    let of_invoice =
+        shop.sandbox.invoices().iter().find(|made| made.id.to_string() == invoice.id).unwrap().id;
+    let payment = shop.sandbox.choose_coin(of_invoice, "btc").unwrap();
+    shop.sandbox.pay(payment.id, payment.pay_amount / Decimal::TWO).unwrap();
+    shop.sandbox.wait_delivered(payment.id, Status::PartiallyPaid).await;
+    assert_eq!(shop.order(order.id).await.state, OrderState::PartiallyPaid);
+    assert_eq!(offer().await, [page]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
