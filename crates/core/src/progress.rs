@@ -11,6 +11,7 @@ use crate::money::Money;
 use crate::order::{InvoiceProblem, Order, OrderState};
 use crate::payment::Payment;
 use crate::snapshot::Snapshot;
+use crate::stay;
 
 /// Everything that the message's words depend on, but for the language. Two equal faces make the same message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum Face {
     Paid {
         /// Until when the access lasts; `None` for a lifetime.
         ends_at: Option<Timestamp>,
+        /// When they are shown out, if the end has come.
+        leaves_at: Option<Timestamp>,
         /// How they get in.
         way_in: WayIn,
     },
@@ -126,6 +129,7 @@ impl Face {
                 match given {
                     Some((grant, membership)) => Self::Paid {
                         ends_at: membership.ends_at,
+                        leaves_at: stay::leaves_at(now, channel, membership),
                         way_in: WayIn::of(grant, membership, channel.chat_since),
                     },
                     None => Self::Over,

@@ -111,6 +111,12 @@ pub(crate) fn remind(
     }
 }
 
+/// When a member is shown out, if their end has come: until then they may be inside.
+pub(crate) fn leaves_at(now: Timestamp, channel: &Channel, membership: &Membership) -> Option<Timestamp> {
+    membership.ends_at.filter(|end| *end <= now)?;
+    membership.removal_due(channel.policies.grace())
+}
+
 /// The farewell of a removal, unless the member has come back since.
 pub(crate) fn farewell(snapshot: &Snapshot, id: MembershipId, removed_at: Timestamp) -> Action {
     let Some((membership, channel)) = with_channel(snapshot, id) else { return Action::Nothing };

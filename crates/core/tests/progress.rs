@@ -227,6 +227,22 @@ fn a_price_that_cannot_be_paid_is_said_and_other_plans_are_offered_to_members_wh
 }
 
 #[test]
+fn an_order_whose_time_is_over_says_until_when_one_may_stay() {
+    let mut world = World::new();
+    let order = buy(&mut world, "Month");
+    world.notify(&Note::for_order(1, "finished", order));
+    life::work(&mut world);
+    let end = world.membership(BUYER).unwrap().ends_at.unwrap();
+    let leaves_at = |now| match Face::of(now, &world.rows, order) {
+        Some(Face::Paid { leaves_at, .. }) => leaves_at,
+        other => panic!("{other:?}"),
+    };
+    let grace = world.rows.channels.get(&world.channel).unwrap().policies.grace();
+    assert_eq!(leaves_at(end - SignedDuration::from_micros(1)), None);
+    assert_eq!(leaves_at(end), Some(end + grace));
+}
+
+#[test]
 fn f18_an_order_is_shown_to_its_buyer_only() {
     let mut world = World::new();
     let order = buy(&mut world, "Month");

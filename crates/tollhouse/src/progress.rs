@@ -40,7 +40,10 @@ pub fn words(title: &str, face: &Face, language: Language) -> Html {
         Face::Seen => language.order_seen(title),
         Face::WithOwner => language.order_with_owner(title),
         Face::Partly { rest } => language.order_partly(title, language.money(rest)),
-        Face::Paid { ends_at, way_in } => {
+        Face::Paid { leaves_at: Some(leaves_at), .. } => {
+            language.order_paid_over(title, language.instant(*leaves_at))
+        }
+        Face::Paid { ends_at, way_in, .. } => {
             let until = language.until(*ends_at);
             match way_in {
                 WayIn::Making => language.order_paid_making(title, until),

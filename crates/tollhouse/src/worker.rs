@@ -313,7 +313,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
             .create_chat_invite_link(chat_id(chat), &name, None)
             .await
             .map(|made| Outcome::InviteCreated { chat, link: made.url }),
-        Action::SendAccess { user, title, link, ends_at, inside, lift_ban, let_in } => {
+        Action::SendAccess { user, title, link, ends_at, leaves_at, inside, lift_ban, let_in } => {
             if let Some(chat) = lift_ban
                 && let Err(failure) = lift(gateway, chat, user).await
             {
@@ -326,7 +326,8 @@ async fn perform(app: &App, action: Action) -> Outcome {
             }
             let language = app.language_of(user).await;
             let keyboard = Keyboard::column([Button::url(texts::access_button(language, inside), link)]);
-            send(gateway, user, &texts::access(language, &title, ends_at, inside), Some(&keyboard)).await
+            let text = texts::access(language, &title, ends_at, leaves_at, inside);
+            send(gateway, user, &text, Some(&keyboard)).await
         }
         Action::Approve { chat, user, title, is_told } => {
             let text =

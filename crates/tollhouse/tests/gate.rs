@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tollhouse::serve::Roles;
+use tollhouse::texts::Language;
 use tollhouse::worker;
 use tollhouse_core::attention::{Reason, Subject};
 use tollhouse_core::channel::PlanDuration;
@@ -560,4 +561,31 @@ async fn f37_mylink_lets_in_whose_request_to_join_came_to_nothing() {
     gate.settle().await;
     assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)));
     gate.town.stop().await;
+}
+
+/// In the days between the end and the removal nobody is thanked for an access that lasts until yesterday.
+#[tokio::test(flavor = "multi_thread")]
+async fn f37_mylink_after_the_end_says_that_it_is_over_and_until_when_one_can_be_inside() {
+    for is_inside in [false, true] {
+        let mut gate = Gate::new(ChatKind::Channel).await;
+        gate.give(30).await;
+        if is_inside {
+            gate.come_in().await;
+        }
+        gate.pass(30 * 24 + 1).await;
+        gate.town.telegram.say(BEN, "/mylink").unwrap();
+        gate.settle().await;
+        let last = gate.town.telegram.read(|world| world.bot_posts(BEN).pop().unwrap().clone());
+        let leaves_at = gate.membership().await.ends_at.unwrap() + SignedDuration::from_hours(24);
+        assert!(last.text.contains("has ended"), "{}", last.text);
+        assert!(last.text.contains(&Language::English.instant(leaves_at)), "{}", last.text);
+        let link = gate.membership().await.invite.unwrap().link;
+        let urls: Vec<String> = last.buttons.into_iter().flatten().filter_map(|button| button.url).collect();
+        assert_eq!(urls, [link]);
+        if !is_inside {
+            gate.come_in().await;
+            assert!(gate.town.telegram.read(|world| world.is_inside(CHAT, BEN)));
+        }
+        gate.town.stop().await;
+    }
 }

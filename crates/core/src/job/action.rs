@@ -86,6 +86,8 @@ pub enum Action {
         link: String,
         /// Until when; `None` for a lifetime.
         ends_at: Option<Timestamp>,
+        /// When they are shown out, if the end has come.
+        leaves_at: Option<Timestamp>,
         /// Whether the member is inside already.
         inside: bool,
         /// In which chat a ban is to be lifted first: of somebody who comes back, and whom a removal may have left banned.
@@ -424,6 +426,7 @@ fn deliver(now: Timestamp, snapshot: &Snapshot, grant_id: GrantId, membership_id
         title: channel.title.clone(),
         link: invite.link.clone(),
         ends_at: membership.ends_at,
+        leaves_at: stay::leaves_at(now, channel, membership),
         inside,
         // What a person has banned only a person lets in again.
         lift_ban: (returns && !is_banned).then_some(channel.private_chat),

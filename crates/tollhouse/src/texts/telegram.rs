@@ -12,11 +12,22 @@ use tollhouse_telegram::{Html, Keyboard};
 use super::Language;
 use crate::bot::owner::press::Press;
 
-/// The message that brings access.
+/// The message that brings access; `leaves_at`: when they are shown out, if the end has come.
 #[must_use]
-pub fn access(language: Language, title: &str, ends_at: Option<Timestamp>, inside: bool) -> Html {
+pub fn access(
+    language: Language,
+    title: &str,
+    ends_at: Option<Timestamp>,
+    leaves_at: Option<Timestamp>,
+    inside: bool,
+) -> Html {
     let until = language.until(ends_at);
-    if inside { language.access_longer(title, until) } else { language.access_link(title, until) }
+    match (leaves_at, inside) {
+        (Some(leaves_at), true) => language.reminder_over(title, language.instant(leaves_at)),
+        (Some(leaves_at), false) => language.access_link_over(title, language.instant(leaves_at)),
+        (None, true) => language.access_longer(title, until),
+        (None, false) => language.access_link(title, until),
+    }
 }
 
 /// The words on the button below it.
@@ -260,7 +271,7 @@ mod tests {
     fn f66_no_title_breaks_a_message() {
         for language in Language::ALL {
             for inside in [false, true] {
-                let html = access(language, "<b>&\"Signals_*{ $until }", None, inside);
+                let html = access(language, "<b>&\"Signals_*{ $until }", None, None, inside);
                 assert!(
                     html.as_str().contains("<b>&lt;b&gt;&amp;&quot;Signals_*{ $until }</b>"),
                     "{}",

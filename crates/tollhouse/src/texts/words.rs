@@ -84,6 +84,8 @@ messages!(markup TELEGRAM {
     access_link(title, until);
     /// Tells somebody inside how long it now lasts.
     access_longer(title, until);
+    /// Brings the link to somebody outside whose time is over; until when they can be inside.
+    access_link_over(title, date);
     /// A reminder before the end.
     reminder(title, date);
     /// The reminder at the end; until when one can stay.
@@ -132,6 +134,8 @@ messages!(markup TELEGRAM {
     order_partly(title, rest);
     /// An order that is paid.
     order_paid(title, until);
+    /// The same, where the end has come; until when one can stay.
+    order_paid_over(title, date);
     /// An order that was paid, and whose time is over.
     order_over(title);
     /// An order for which nothing came.

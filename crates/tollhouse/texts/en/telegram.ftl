@@ -1,6 +1,7 @@
 # The bot's messages. <b>, <i> and <code> are markup; values are escaped by the program.
 access_link = Thank you! Your access to <b>{ $title }</b> lasts { $until }. Open the link and ask to join; you are let in at once. It works for you only.
 access_longer = Thank you! Your access to <b>{ $title }</b> now lasts { $until }.
+access_link_over = Your access to <b>{ $title }</b> has ended, but you can be inside until { $date }: open the link and ask to join; you are let in at once. It works for you only. Renew before, and nothing changes for you.
 button_join = Join
 button_open_channel = Open the channel
 button_renew = Renew
@@ -32,6 +33,7 @@ order_seen = <b>{ $title }</b>: your payment was seen and is being confirmed by 
 order_with_owner = <b>{ $title }</b>: what you paid has arrived. The owner of the channel has been told and decides about it.
 order_partly = <b>{ $title }</b>: a part of the price has arrived. Please send the rest, exactly <code>{ $rest }</code>, to the same address and in the same coin. As soon as it arrives, your link comes here.
 order_paid = <b>{ $title }</b>: paid, thank you! Your access lasts { $until }. /mylink brings your link again.
+order_paid_over = <b>{ $title }</b>: this order was paid, and the access has ended. You can stay until { $date }; renew before, and nothing changes for you. /mylink brings your link again.
 order_over = <b>{ $title }</b>: this order was paid; the access that it gave is over.
 order_expired = <b>{ $title }</b>: no payment came in time. If you have paid all the same, it is still honoured as soon as it arrives.
 order_failed = <b>{ $title }</b>: the payment failed, and nothing was booked. If money has left your wallet, ask the owner of the channel before you pay again. If not, open the payment link again.

@@ -1,6 +1,7 @@
 # Los mensajes del bot. <b>, <i> y <code> son marcado; los valores los protege el programa.
 access_link = ¡Gracias! Tu acceso a <b>{ $title }</b> dura { $until }. Abre el enlace y solicita unirte; entrarás al momento. Solo funciona para ti.
 access_longer = ¡Gracias! Tu acceso a <b>{ $title }</b> dura ahora { $until }.
+access_link_over = Tu acceso a <b>{ $title }</b> ha terminado, pero puedes estar dentro hasta el { $date }: abre el enlace y solicita unirte; entrarás al momento. Solo funciona para ti. Renueva antes y nada cambiará para ti.
 button_join = Unirse
 button_open_channel = Abrir el canal
 button_renew = Renovar
@@ -32,6 +33,7 @@ order_seen = <b>{ $title }</b>: se ha visto tu pago y la red lo está confirmand
 order_with_owner = <b>{ $title }</b>: lo que pagaste ha llegado. Se ha avisado al dueño del canal, que decidirá.
 order_partly = <b>{ $title }</b>: ha llegado una parte del precio. Envía el resto, exactamente <code>{ $rest }</code>, a la misma dirección y en la misma moneda. En cuanto llegue, tu enlace llegará aquí.
 order_paid = <b>{ $title }</b>: pagado, ¡gracias! Tu acceso dura { $until }. /mylink te trae otra vez tu enlace.
+order_paid_over = <b>{ $title }</b>: este pedido se pagó y el acceso ha terminado. Puedes quedarte hasta el { $date }; renueva antes y nada cambiará para ti. /mylink te trae otra vez tu enlace.
 order_over = <b>{ $title }</b>: este pedido se pagó; el acceso que daba ha terminado.
 order_expired = <b>{ $title }</b>: no llegó ningún pago a tiempo. Si aun así has pagado, el pago valdrá en cuanto llegue.
 order_failed = <b>{ $title }</b>: el pago falló y no se anotó nada. Si el dinero salió de tu monedero, pregunta al dueño del canal antes de volver a pagar. Si no, abre otra vez el enlace de pago.
