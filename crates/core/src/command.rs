@@ -746,6 +746,8 @@ pub enum Outcome {
         sent: u32,
         /// How many were sent it just before, and are not again.
         rested: u32,
+        /// Of how many of those that are sent it the link is still to be made: that may take as long as the bot lacks the right to.
+        making: u32,
     },
     /// Jobs were claimed.
     Jobs(Vec<Job>),

@@ -483,6 +483,8 @@ async fn my_link(
     language: Language,
 ) -> Result<(), Trouble> {
     let answer = match app.submit(Command::ReissueInvites { user }).await {
+        // How long that takes nobody knows where the bot lacks the right to make one.
+        Ok(Outcome::Reissued { making: 1.., .. }) => language.link_making(),
         Ok(Outcome::Reissued { sent: 1.., .. }) => return Ok(()),
         Ok(Outcome::Reissued { rested: 1.., .. }) => language.link_just_sent(),
         Ok(_) | Err(SubmitError::Refused(_)) => language.no_access(),

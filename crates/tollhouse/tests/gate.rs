@@ -520,6 +520,30 @@ async fn f44_a_member_of_a_basic_group_is_shown_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f37_mylink_of_a_bot_without_the_right_is_answered_and_the_link_comes_with_the_right() {
+    let mut gate = Gate::new(ChatKind::Channel).await;
+    let telegram = gate.town.telegram.clone();
+    telegram.demote_bot(CHAT, UserId(OWNER)).unwrap();
+    gate.settle().await;
+    gate.give(30).await;
+    let said = || telegram.read(|world| world.bot_posts(BEN).last().map(|post| post.text.clone()));
+    for _ in 0..2 {
+        let before = telegram.read(|world| world.bot_posts(BEN).len());
+        telegram.say(BEN, "/mylink").unwrap();
+        gate.settle().await;
+        assert_eq!(telegram.read(|world| world.bot_posts(BEN).len()), before + 1);
+        let said = said().unwrap();
+        assert!(said.contains("is being made") && said.contains("lack the right"), "{said}");
+    }
+    telegram.make_bot_admin(CHAT, UserId(OWNER), AdminRights::gatekeeper()).unwrap();
+    gate.settle().await;
+    assert!(said().unwrap().starts_with("Thank you!"), "{:?}", said());
+    gate.come_in().await;
+    assert!(telegram.read(|world| world.is_inside(CHAT, BEN)));
+    gate.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_in_too_many_chats_hears_it_and_is_let_in_when_they_have_left_one() {
     for (code, description) in
         [(403, "Forbidden: USER_CHANNELS_TOO_MUCH"), (400, "Bad Request: CHANNELS_TOO_MUCH")]

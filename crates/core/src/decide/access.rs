@@ -8,7 +8,7 @@ use crate::channel::PlanDuration;
 use crate::command::{Member, Outcome, Refusal};
 use crate::id::{ChannelId, ClaimToken, OrderId, PrivateChatId, TelegramUserId};
 use crate::job::JobKind;
-use crate::membership::{Grant, Membership, later};
+use crate::membership::{Grant, Membership, later, usable_invite};
 use crate::order::Order;
 
 /// How old an invite link must be before `/mylink` makes a new one, in minutes: whoever asks twice in a row gets the same.
@@ -200,12 +200,13 @@ pub(super) fn user_started(work: &mut Work<'_>, user: TelegramUserId) -> Outcome
 pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
     let mine: Vec<Membership> =
         work.snapshot.memberships.values().filter(|membership| membership.user == user).cloned().collect();
-    let (mut sent, mut rested) = (0, 0);
+    let (mut sent, mut rested, mut making) = (0, 0, 0);
     for mut membership in mine {
         let Some(channel) = work.snapshot.channels.get(&membership.channel_id) else { continue };
         if !membership.entitles(work.now, channel.policies.grace()) {
             continue;
         }
+        let chat_since = channel.chat_since;
         let newest = work
             .snapshot
             .grants_of(membership.id)
@@ -227,8 +228,11 @@ pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
             membership.updated_at = work.now;
             work.snapshot.memberships.put(membership.id, membership.clone());
         }
+        if usable_invite(&membership, chat_since).is_none() {
+            making += 1;
+        }
         delivery::deliver(work, &grant, membership.id);
         sent += 1;
     }
-    Outcome::Reissued { sent, rested }
+    Outcome::Reissued { sent, rested, making }
 }

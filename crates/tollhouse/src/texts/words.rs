@@ -168,6 +168,8 @@ messages!(markup TELEGRAM {
     claim_taken();
     /// The answer to somebody who asks too much, once.
     too_many();
+    /// The answer to `/mylink` of somebody whose link is still to be made.
+    link_making();
     /// The answer to `/mylink` of somebody who has just got it.
     link_just_sent();
     /// The answer to a start payload that means nothing to us.

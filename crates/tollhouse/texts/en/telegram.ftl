@@ -56,6 +56,7 @@ too_many = You are asking very much at once. Please wait a minute; nothing is lo
 press_too_many = One moment, please: too many presses at once.
 try_later = This does not work just now. Please try again in a few minutes.
 link_just_sent = Your link was sent a moment ago: please look at the messages above.
+link_making = Your link is being made and comes here in a moment. If it does not, I lack the right to make one: the owner of the channel has been told, and it comes as soon as I have that right again.
 start_unknown = I do not know this link. It may be an old one or not whole. To buy, open a payment link of the channel; if you have paid, /mylink brings your link.
 command_unknown = I do not know this command. /mylink brings your link, for as long as your access lasts. To buy, open a payment link of the channel.
 buyer_account = Telegram user { $user }

@@ -56,6 +56,7 @@ too_many = Son demasiadas peticiones a la vez. Espera un minuto; no se pierde na
 press_too_many = Un momento, por favor: demasiadas pulsaciones a la vez.
 try_later = Esto no funciona ahora mismo. Inténtalo de nuevo en unos minutos.
 link_just_sent = Tu enlace se envió hace un momento: mira los mensajes de arriba.
+link_making = Tu enlace se está creando y llega aquí en un momento. Si no llega, me falta el permiso para crearlo: ya se avisó al propietario del canal, y llegará en cuanto vuelva a tenerlo.
 start_unknown = No conozco este enlace. Puede que sea antiguo o que no esté entero. Para comprar, abre un enlace de pago del canal; si ya pagaste, /mylink te trae tu enlace.
 command_unknown = No conozco esta orden. /mylink te trae tu enlace mientras dure tu acceso. Para comprar, abre un enlace de pago del canal.
 buyer_account = usuario de Telegram { $user }
