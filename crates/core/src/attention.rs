@@ -121,6 +121,8 @@ reasons! {
     Contradiction = "contradiction", "Two signed notifications of one payment name different orders, prices, coins or parents. `payment show PAYMENT` says in what; grant, dismiss or note the refund.";
     /// Two full payments for one order.
     PaidTwice = "paid_twice", "The order was paid in full more than once. One period was granted; refund the other payment, or add the days by `membership grant`.";
+    /// A period that was bought by somebody whose access lasts for ever.
+    NothingAdded = "nothing_added", "Somebody has paid whose access lasts for ever already, so that it added nothing. Give the money back and note the refund, or dismiss.";
     /// Clearly more than the price, and the policy leaves that to the owner.
     Overpaid = "overpaid", "More than the price arrived. The access was given; send back what is too much, or dismiss.";
     /// Money for an order whose refund a person has noted.
@@ -217,6 +219,7 @@ impl Reason {
             | Self::UnknownChannel
             | Self::NoPlan
             | Self::PaidTwice
+            | Self::NothingAdded
             | Self::Overpaid
             | Self::DonationOdd
             | Self::DonationAfterRefund => &[Resolution::Refund, Resolution::Dismiss],

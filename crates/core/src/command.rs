@@ -311,7 +311,7 @@ pub enum Command {
         wants_invoice: bool,
     },
     /// Make the order of a wish in the bot and show it to its buyer, or show the one that the same wish has made. At most one order for a
-    /// wish, whoever works at it at once.
+    /// wish, whoever works at it at once; and none for somebody whose access lasts for ever.
     Buy {
         /// From what.
         from: OrderFrom,
@@ -574,6 +574,7 @@ impl Command {
             }
             Self::Buy { from, plan_id, user, .. } => {
                 needs.wishes.insert((*user, *plan_id));
+                needs.users.insert(*user);
                 match from {
                     OrderFrom::Plan { channel_id, .. } => {
                         needs.channels.insert(*channel_id);
@@ -738,6 +739,8 @@ pub enum Outcome {
     Link(LinkId),
     /// An order was made or found.
     Order(OrderId),
+    /// No order was made: the buyer's access to this channel lasts for ever, and there is nothing to add to it.
+    LastsForEver(ChannelId),
     /// A membership was changed.
     Membership(MembershipId),
     /// Somebody asked for the way in again.

@@ -109,7 +109,10 @@ impl Face {
                     price: order.price.clone(),
                     duration,
                     pay_url: pay_url(),
-                    renews: known.is_some_and(|membership| membership.entitles(now, grace)),
+                    // To what lasts for ever nothing is added.
+                    renews: known.is_some_and(|membership| {
+                        membership.ends_at.is_some() && membership.entitles(now, grace)
+                    }),
                     others: known.is_some() && order.link_id.is_none() && channel.active_plans().count() > 1,
                 }
             }
@@ -137,9 +140,14 @@ impl Face {
             }
             OrderState::Expired => Self::Expired,
             OrderState::Failed => Self::Failed,
-            OrderState::Refunded => {
-                Self::Refunded { kept: snapshot.grant_of(id).is_some_and(|grant| grant.revoked.is_none()) }
-            }
+            OrderState::Refunded => Self::Refunded {
+                kept: snapshot.grant_of(id).is_some_and(|grant| {
+                    // What was added to nothing is not missed either.
+                    let membership = grant.membership_id.and_then(|id| snapshot.memberships.get(&id));
+                    grant.revoked.is_none()
+                        || membership.is_some_and(|membership| membership.ends_at.is_none())
+                }),
+            },
         })
     }
 

@@ -4,6 +4,7 @@
 mod world;
 
 use jiff::SignedDuration;
+use tollhouse_core::attention::{Reason, Resolution, Subject};
 use tollhouse_core::channel::PlanDuration;
 use tollhouse_core::command::{Command, OrderFrom, Outcome, Refusal};
 use tollhouse_core::decide::SAME_WISH_MINUTES;
@@ -266,4 +267,62 @@ fn f42_who_blocked_the_bot_is_told_when_there_is_something_new() {
     assert_eq!(show(&mut world, 6), []);
     world.notify(&Note::for_order(1, "finished", order));
     assert!(matches!(faces(&show(&mut world, 6))[..], [(Face::Paid { .. }, Some(_))]));
+}
+
+/// Nobody is sold time that would be added to nothing. Who pays for it all the same, as by an order from before, gets nothing for their
+/// money, and a person must know (I3).
+#[test]
+fn who_has_a_channel_for_ever_is_sold_nothing_and_what_they_pay_is_for_a_person() {
+    let mut world = World::new();
+    let (before, nobodys) = (buy(&mut world, "Month"), world.order("Week", None));
+    world.notify(&Note::for_order(2, "finished", nobodys).price("2.00", "usd"));
+    life::member(&mut world, BUYER, PlanDuration::Lifetime);
+    assert_eq!(world.run(wish(&world, "Year", BUYER)), Outcome::LastsForEver(world.channel));
+    assert!(matches!(world.run(wish(&world, "Year", BUYER + 1)), Outcome::Order(_)), "others may buy");
+    assert!(matches!(Face::of(world.now, &world.rows, before), Some(Face::Waiting { renews: false, .. })));
+    assert_eq!(world.open_reasons(), []);
+
+    // One is paid now, the other was and turns out to be theirs.
+    world.notify(&Note::for_order(1, "finished", before));
+    let item = |world: &World, order| {
+        let item = world.rows.attention_on(Subject::Order(order), Reason::NothingAdded);
+        item.filter(|item| item.is_open()).map(|item| item.detail.clone())
+    };
+    assert_eq!(item(&world, before), Some(format!("Telegram user {BUYER}, 2.50 USD")));
+    world.now += SignedDuration::from_mins(1);
+    let (reason, actor) = ("their receipt".to_owned(), "cli:x".to_owned());
+    world.run(Command::BindOrder { order_id: nobodys, user: user(BUYER), reason, actor });
+    assert_eq!(item(&world, nobodys), Some(format!("Telegram user {BUYER}, 2.00 USD")));
+    // More of the same changes nothing.
+    world.notify(&Note::for_order(1, "confirmed", before));
+    world.notify(&Note::for_order(2, "finished", nobodys).price("2.00", "usd"));
+    assert_eq!(world.open_reasons(), [Reason::NothingAdded, Reason::NothingAdded]);
+
+    // The money goes back, and the access stays.
+    while !world.open_reasons().is_empty() {
+        life::resolve(&mut world, Resolution::Refund).unwrap();
+    }
+    for order in [before, nobodys] {
+        assert_eq!(world.get(order).state, OrderState::Refunded);
+        assert_eq!(Face::of(world.now, &world.rows, order), Some(Face::Refunded { kept: true }));
+    }
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, None);
+}
+
+/// The first lifetime was worth its money; whoever had days before has bought something, too.
+#[test]
+fn what_makes_an_access_last_for_ever_is_not_bought_in_vain() {
+    let mut world = World::new();
+    let (days, first) = (world.order("Month", Some(BUYER)), world.order("Life", Some(BUYER)));
+    let second = world.order("Life", Some(BUYER));
+    world.notify(&Note::for_order(1, "finished", days));
+    world.notify(&Note::for_order(2, "finished", first).price("500", "usd"));
+    assert_eq!(world.open_reasons(), []);
+    world.now += SignedDuration::from_mins(1);
+    world.notify(&Note::for_order(3, "finished", second).price("500", "usd"));
+    assert_eq!(world.open_reasons(), [Reason::NothingAdded]);
+    // The provider has sent it back.
+    world.notify(&Note::for_order(3, "refunded", second).price("500", "usd"));
+    assert_eq!(world.open_reasons(), []);
+    assert_eq!(world.membership(BUYER).unwrap().ends_at, None);
 }

@@ -9,7 +9,7 @@ use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{ChannelId, OrderId, PlanId, TelegramUserId};
 use tollhouse_core::link::{LinkState, PayLink};
 use tollhouse_core::order::{InvoiceProblem, Order, OrderState};
-use tollhouse_core::snapshot::Needs;
+use tollhouse_core::snapshot::{Needs, Snapshot};
 use tollhouse_store::{ChannelFilter, StoreError};
 use tollhouse_telegram::{Button, Html, Keyboard};
 
@@ -69,17 +69,31 @@ pub async fn open(
     slug: &str,
     language: Language,
 ) -> Result<Option<Reply>, StoreError> {
-    let Some((link, _)) = find_link(app, slug).await? else {
+    let Some((link, channel)) = find_link(app, slug).await? else {
         return Ok(Some((language.link_unknown(), None)));
     };
-    if buy(app, user, OrderFrom::Link { slug: slug.to_owned() }, link.plan_id).await?.is_some() {
-        return Ok(None);
+    match buy(app, user, OrderFrom::Link { slug: slug.to_owned() }, link.plan_id).await? {
+        Bought::Order(_) => Ok(None),
+        Bought::LastsForEver => Ok(Some(nothing_to_buy(&channel, language))),
+        Bought::NotSold => {
+            let state = find_link(app, slug).await?.map(|(link, _)| link.state(app.clock.now()));
+            Ok(Some((why_closed(state, language), None)))
+        }
     }
-    let state = find_link(app, slug).await?.map(|(link, _)| link.state(app.clock.now()));
-    Ok(Some((why_closed(state, language), None)))
 }
 
-/// Makes the order of a wish, or finds the one that the same wish has made; `None` if it is not sold.
+/// What came of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bought {
+    /// An order was made, or found.
+    Order(OrderId),
+    /// They have it for ever.
+    LastsForEver,
+    /// It is not sold.
+    NotSold,
+}
+
+/// Makes the order of a wish, or finds the one that the same wish has made.
 ///
 /// # Errors
 /// The store's.
@@ -88,13 +102,14 @@ pub async fn buy(
     user: TelegramUserId,
     from: OrderFrom,
     plan_id: PlanId,
-) -> Result<Option<OrderId>, StoreError> {
+) -> Result<Bought, StoreError> {
     match app.submit(Command::Buy { from, plan_id, user, wants_invoice: app.provider.is_some() }).await {
         Ok(Outcome::Order(id)) => {
             app.reconcile.looks.order_opened(app, id);
-            Ok(Some(id))
+            Ok(Bought::Order(id))
         }
-        Ok(_) | Err(SubmitError::Refused(_)) => Ok(None),
+        Ok(Outcome::LastsForEver(_)) => Ok(Bought::LastsForEver),
+        Ok(_) | Err(SubmitError::Refused(_)) => Ok(Bought::NotSold),
         Err(SubmitError::Store(error)) => Err(error),
     }
 }
@@ -137,8 +152,31 @@ pub async fn show(
 ///
 /// # Errors
 /// The store's.
-pub async fn choose(app: &App, id: ChannelId, language: Language) -> Result<Option<Reply>, StoreError> {
-    Ok(find_channel(app, id).await?.filter(sells).map(|channel| chooser(&channel, language)))
+pub async fn choose(
+    app: &App,
+    user: TelegramUserId,
+    id: ChannelId,
+    language: Language,
+) -> Result<Option<Reply>, StoreError> {
+    let Some(channel) = find_channel(app, id).await?.filter(sells) else { return Ok(None) };
+    let is_lasting = lasting(&mine(app, user).await?).any(|known| known == id);
+    Ok(Some(if is_lasting { nothing_to_buy(&channel, language) } else { chooser(&channel, language) }))
+}
+
+async fn mine(app: &App, user: TelegramUserId) -> Result<Snapshot, StoreError> {
+    let mut needs = Needs::default();
+    needs.users.insert(user);
+    app.store.snapshot(needs).await
+}
+
+/// The channels to which somebody's access lasts for ever.
+fn lasting(mine: &Snapshot) -> impl Iterator<Item = ChannelId> {
+    let for_ever = mine.memberships.values().filter(|membership| membership.ends_at.is_none());
+    for_ever.map(|membership| membership.channel_id)
+}
+
+fn nothing_to_buy(channel: &Channel, language: Language) -> Reply {
+    (language.lasts_for_ever(&channel.title), None)
 }
 
 /// What a link to a channel is answered with: its plans, or the order at once where there is only one.
@@ -157,35 +195,39 @@ pub async fn open_channel(
     match plans.as_slice() {
         [only] => {
             let from = OrderFrom::Plan { channel_id: id, plan_id: *only };
-            if buy(app, user, from, *only).await?.is_some() { Ok(None) } else { over }
+            match buy(app, user, from, *only).await? {
+                Bought::Order(_) => Ok(None),
+                Bought::LastsForEver => Ok(Some(nothing_to_buy(&channel, language))),
+                Bought::NotSold => over,
+            }
         }
-        _ => Ok(Some(chooser(&channel, language))),
+        _ => choose(app, user, id, language).await,
     }
 }
 
-/// What a bare `/start` is answered with: to members, their channels to renew; where the bot sells one channel only, its plans; else a
+/// What a bare `/start` is answered with: to members, their channels to renew, but for those that they have for ever; where the bot sells one channel only, its plans; else a
 /// greeting. Which other channels there are is for their owners to tell.
 ///
 /// # Errors
 /// The store's.
 pub async fn welcome(app: &App, user: TelegramUserId, language: Language) -> Result<Reply, StoreError> {
-    let mut needs = Needs::default();
-    needs.users.insert(user);
-    let snapshot = app.store.snapshot(needs).await?;
-    let mine: Vec<Button> = snapshot
+    let snapshot = mine(app, user).await?;
+    let to_renew: Vec<Button> = snapshot
         .memberships
         .values()
+        .filter(|membership| membership.ends_at.is_some())
         .filter_map(|membership| snapshot.channels.get(&membership.channel_id))
         .filter(|channel| sells(channel))
         .take(RENEWALS_SHOWN_MAX)
         .map(|channel| Button::callback(&channel.title, Press::Plans { channel: channel.id }.to_data()))
         .collect();
-    if !mine.is_empty() {
-        return Ok((language.choose_channel(), Some(Keyboard::column(mine))));
+    if !to_renew.is_empty() {
+        return Ok((language.choose_channel(), Some(Keyboard::column(to_renew))));
     }
     let on_sale: Vec<Channel> =
         app.store.channels(ChannelFilter::default()).await?.into_iter().filter(sells).collect();
     Ok(match on_sale.as_slice() {
+        [only] if lasting(&snapshot).any(|known| known == only.id) => nothing_to_buy(only, language),
         [only] => chooser(only, language),
         _ => (texts::hello(language), None),
     })

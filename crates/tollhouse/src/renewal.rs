@@ -10,7 +10,7 @@ use tollhouse_core::snapshot::Needs;
 use tollhouse_store::StoreError;
 
 use crate::app::App;
-use crate::purchase::{self, Reply};
+use crate::purchase::{self, Bought, Reply};
 use crate::texts::Language;
 
 /// What stands before the membership in a start payload.
@@ -43,7 +43,11 @@ pub async fn start(
     let no_renewal = || Ok(Some((language.no_renewal(), None)));
     let Some((channel, plan)) = what_to_buy(app, user, id).await? else { return no_renewal() };
     let from = OrderFrom::Plan { channel_id: channel.id, plan_id: plan.id };
-    if purchase::buy(app, user, from, plan.id).await?.is_some() { Ok(None) } else { no_renewal() }
+    match purchase::buy(app, user, from, plan.id).await? {
+        Bought::Order(_) => Ok(None),
+        Bought::LastsForEver => Ok(Some((language.lasts_for_ever(&channel.title), None))),
+        Bought::NotSold => no_renewal(),
+    }
 }
 
 /// The plan that the member bought last if it is sold still, else one that lasts as long, else the cheapest. Nothing for anybody else's

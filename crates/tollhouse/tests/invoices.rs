@@ -19,6 +19,7 @@ use tollhouse::app::App;
 use tollhouse::clock::Clock;
 use tollhouse::config::Config;
 use tollhouse::http;
+use tollhouse::purchase::Bought;
 use tollhouse::serve::{Roles, Running};
 use tollhouse::texts::Language;
 use tollhouse::worker::run_due;
@@ -206,7 +207,8 @@ async fn the_bot_leads_to_the_page_and_to_the_invoice_as_soon_as_there_is_one() 
     let slug = links.links.get(&link).unwrap().slug.clone();
     let buyer = town::user(7_001);
     let from = OrderFrom::Link { slug };
-    let made = purchase::buy(&shop.app, buyer, from, month.plan_id.unwrap()).await.unwrap().unwrap();
+    let bought = purchase::buy(&shop.app, buyer, from, month.plan_id.unwrap()).await.unwrap();
+    let Bought::Order(made) = bought else { panic!("{bought:?}") };
     let offer = async || {
         let face = Face::of(shop.clock.now(), &shop.story(made).await, made).unwrap();
         let order = progress::Order { id: made, channel: shop.channel, title: "Signals", face: &face };

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tollhouse::purchase::channel_payload;
 use tollhouse::serve::Roles;
 use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{Command, Member, NewPlan};
+use tollhouse_core::command::{Command, Member, NewPlan, Outcome};
 use tollhouse_core::id::{OrderId, PlanId};
 use tollhouse_telegram::fake::{Fault, Post, PostButton};
 use tollhouse_telegram::{AdminRights, Button, ChatId, Html, Keyboard, MessageId, UserId};
@@ -229,9 +229,7 @@ async fn who_renews_may_choose_another_plan() {
         reason: "test".into(),
         actor: "cli:test".into(),
     };
-    let tollhouse_core::command::Outcome::Membership(id) = shop.town.app.submit(give).await.unwrap() else {
-        panic!()
-    };
+    let Outcome::Membership(id) = shop.town.app.submit(give).await.unwrap() else { panic!() };
     shop.settle().await;
     let said = shop.start(BEN, &tollhouse::renewal::payload(id)).await;
     assert!(said.text.contains("Month, 30 days for $2.50. The time is added"), "{}", said.text);
@@ -338,5 +336,41 @@ async fn a_message_that_is_edited_afterwards_does_nothing_more() {
     shop.town.telegram.push_update("edited_message", &edited);
     shop.settle().await;
     assert_eq!((posts(&shop, BEN).len(), shop.orders(None).await.len()), (said, 0));
+    shop.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_channel_for_ever_is_told_so_wherever_they_would_buy() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let (payload, link) = (channel_payload(shop.town.channel), shop.link(MONTH, None, None).await);
+    shop.start(BEN, &payload).await;
+    let month = buttons(&posts(&shop, BEN)[0])[MONTH].callback_data.clone().unwrap();
+    let member = Member::User { channel_id: shop.town.channel, user: user(BUYER) };
+    let (duration, reason, actor) = (PlanDuration::Lifetime, "test".into(), "cli:test".into());
+    let give = Command::GrantMembership { member, duration, reason, actor };
+    let Outcome::Membership(id) = shop.town.app.submit(give).await.unwrap() else { panic!() };
+    shop.settle().await;
+
+    let told =
+        "Your access to Signals & <Co> lasts for ever: there is nothing to buy. /mylink brings your link.";
+    let renewal = tollhouse::renewal::payload(id);
+    for payload in ["", &payload, &format!("p_{}", link.slug), &renewal] {
+        let said = shop.start(BEN, payload).await;
+        assert_eq!((said.text.as_str(), said.urls.len()), (told, 0), "{payload}");
+    }
+    let before = posts(&shop, BEN).len();
+    assert_eq!(press(&shop, BEN, &month).await, None);
+    assert_eq!(posts(&shop, BEN).len(), before + 1);
+    assert_eq!(posts(&shop, BEN).pop().unwrap().text, told);
+    assert_eq!(shop.orders(Some(user(BEN.0))).await, []);
+
+    // With one plan left a link to the channel would make the order at once.
+    let (channel_id, plan_id) = (shop.town.channel, shop.link(YEAR, None, None).await.plan_id);
+    let retire = Command::RetirePlan { channel_id, plan_id, actor: "cli:test".into() };
+    shop.town.app.submit(retire).await.unwrap();
+    assert_eq!(shop.start(BEN, &payload).await.text, told);
+
+    // Nobody else hears it.
+    assert!(shop.start(ANN, "").await.text.contains("Choose a plan"));
     shop.town.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Work, delivery, grants, reminders};
+use super::{Work, attention, delivery, grants, reminders};
 use crate::attention::{PERSON_REASON_LENGTH_MAX, Subject};
 use crate::channel::PlanDuration;
 use crate::command::{Member, Outcome, Refusal};
@@ -80,6 +80,11 @@ fn bind(
         && grant.revoked.is_none()
     {
         grants::place(work, grant, user, actor, reason);
+        if let Some(order) = work.snapshot.orders.get(&order_id).cloned()
+            && let Some((reason, detail)) = grants::in_vain(work, &order)
+        {
+            attention::open(work, Subject::Order(order_id), reason, detail, Some(order.channel_id));
+        }
     }
     Ok(Outcome::Order(order_id))
 }

@@ -2,7 +2,7 @@
 //! by a revocation with a reason (I8).
 
 use super::{SYSTEM, Work, delivery, reminders};
-use crate::attention::Subject;
+use crate::attention::{Reason, Subject};
 use crate::channel::{Channel, PlanDuration};
 use crate::id::{ChannelId, GrantId, MembershipId, OrderId, TelegramUserId};
 use crate::job::{JobKind, OwnerNotice};
@@ -63,6 +63,20 @@ pub(super) fn follow(
         }
         _ => false,
     }
+}
+
+/// What a person must know of an order that was paid and gave its buyer nothing, since their access lasts for ever without it.
+pub(super) fn in_vain(work: &Work<'_>, order: &Order) -> Option<(Reason, String)> {
+    if order.state != OrderState::Paid {
+        return None;
+    }
+    let grant = work.snapshot.grant_of(order.id).filter(|grant| grant.revoked.is_none())?;
+    let (membership_id, user) = (grant.membership_id?, order.user?);
+    let grants = work.snapshot.grants_of(membership_id);
+    let before =
+        grants.into_iter().filter(|other| (other.granted_at, other.id) < (grant.granted_at, grant.id));
+    let lasted = fold(before) == Fold::Until(None);
+    lasted.then(|| (Reason::NothingAdded, format!("Telegram user {user}, {}", order.price)))
 }
 
 /// Whether money of the order went back: then, unless something else pays it, its grant goes too.

@@ -402,6 +402,8 @@ fn reassess_as(work: &mut Work<'_>, order_id: OrderId, money_moved: bool) -> Cha
     }
     let granted = grants::follow(work, &order, &channel, assessment.earned, before, money_moved);
 
+    let in_vain = grants::in_vain(work, &order);
+
     let is_donation = order.kind() == OrderKind::Donation;
     let announces = !is_donation && before != order.state;
     // The message that tells of the part says what can be done about it.
@@ -413,6 +415,7 @@ fn reassess_as(work: &mut Work<'_>, order_id: OrderId, money_moved: bool) -> Cha
             .iter()
             .filter(|(about, ..)| *about == subject)
             .map(|(_, reason, detail)| (*reason, detail.clone()))
+            .chain(in_vain.clone().filter(|_| subject == Subject::Order(order_id)))
             .collect();
         let new = attention::settle(work, subject, &wanted, Some(order.channel_id), announced);
         opened.extend(new.into_iter().map(|reason| (subject, reason)));

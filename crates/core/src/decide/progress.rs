@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Work, shop};
 use crate::command::{OrderFrom, Outcome, Refusal};
-use crate::id::{GrantId, MessageId, OrderId, PlanId, TelegramUserId};
+use crate::id::{ChannelId, GrantId, MessageId, OrderId, PlanId, TelegramUserId};
 use crate::job::JobKind;
 use crate::link::LinkState;
 use crate::membership::later;
@@ -44,6 +44,9 @@ pub(super) fn buy(
             return show(work, order.id, user);
         }
     }
+    if let Some(channel_id) = lasting(work, plan_id, user) {
+        return Ok(Outcome::LastsForEver(channel_id));
+    }
     let made = shop::create_order(work, from, Some(user), OrderSource::Bot, wants_invoice)?;
     if let Outcome::Order(id) = made
         && let Some(mut order) = work.snapshot.orders.get(&id).cloned()
@@ -53,6 +56,13 @@ pub(super) fn buy(
         arm(work, id);
     }
     Ok(made)
+}
+
+/// The plan's channel, if the buyer's access to it lasts for ever.
+fn lasting(work: &Work<'_>, plan_id: PlanId, user: TelegramUserId) -> Option<ChannelId> {
+    let channel = work.snapshot.channels.values().find(|channel| channel.plan(plan_id).is_some())?;
+    let membership = work.snapshot.membership_of(channel.id, user)?;
+    membership.ends_at.is_none().then_some(channel.id)
 }
 
 fn newest_wish<'a>(work: &'a Work<'_>, user: TelegramUserId, plan_id: PlanId) -> Option<&'a Order> {

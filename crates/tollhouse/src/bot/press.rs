@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::dialogue::Turn;
 use super::{Trouble, say};
-use crate::purchase;
+use crate::purchase::{self, Bought};
 use crate::texts::Language;
 
 /// How many characters of base 64 an id has.
@@ -67,18 +67,26 @@ pub(super) async fn pressed(turn: &Turn<'_>, callback: &Callback, press: Press) 
     let text = match press {
         Press::Buy { channel, plan } => {
             let from = OrderFrom::Plan { channel_id: channel, plan_id: plan };
-            purchase::buy(app, user, from, plan).await?.is_none().then(|| language.press_over())
-        }
-        Press::Plans { channel } => match purchase::choose(app, channel, language).await? {
-            Some((text, keyboard)) => {
-                say(gateway, UserId(user.get()).private_chat(), &text, keyboard.as_ref()).await;
-                None
+            match purchase::buy(app, user, from, plan).await? {
+                Bought::Order(_) => None,
+                Bought::LastsForEver => say_plans(turn, channel).await?,
+                Bought::NotSold => Some(language.press_over()),
             }
-            None => Some(language.press_over()),
-        },
+        }
+        Press::Plans { channel } => say_plans(turn, channel).await?,
     };
     answer(gateway, callback, text.as_deref()).await;
     Ok(())
+}
+
+/// Says what a channel sells, or that they have it for ever; if it sells nothing, what the press is answered with.
+async fn say_plans(turn: &Turn<'_>, channel: ChannelId) -> Result<Option<String>, Trouble> {
+    let Turn { app, gateway, user, language, .. } = *turn;
+    let Some((text, keyboard)) = purchase::choose(app, user, channel, language).await? else {
+        return Ok(Some(language.press_over()));
+    };
+    say(gateway, UserId(user.get()).private_chat(), &text, keyboard.as_ref()).await;
+    Ok(None)
 }
 
 /// An answer to a press is a courtesy: Telegram takes none for one that is old, and whoever pressed has what they wanted.

@@ -24,6 +24,7 @@ impl Language {
             Reason::UnknownStatus => self.reason_unknown_status(),
             Reason::Contradiction => self.reason_contradiction(),
             Reason::PaidTwice => self.reason_paid_twice(),
+            Reason::NothingAdded => self.reason_nothing_added(),
             Reason::Overpaid => self.reason_overpaid(),
             Reason::PaidAfterRefund => self.reason_paid_after_refund(),
             Reason::Late => self.reason_late(),

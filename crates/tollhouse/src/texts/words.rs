@@ -100,6 +100,8 @@ messages!(markup TELEGRAM {
     renewal_offer(title, label, price, duration);
     /// The answer to a renewal that cannot be.
     no_renewal();
+    /// The answer to who would buy what they have for ever.
+    lasts_for_ever(title);
     /// Why a join request is declined.
     join_declined(title);
     /// What keeps somebody out who may come in, and only they can mend.
@@ -230,6 +232,8 @@ messages!(plain ATTENTION {
     reason_contradiction();
     /// [`tollhouse_core::attention::Reason::PaidTwice`].
     reason_paid_twice();
+    /// [`tollhouse_core::attention::Reason::NothingAdded`].
+    reason_nothing_added();
     /// [`tollhouse_core::attention::Reason::Overpaid`].
     reason_overpaid();
     /// [`tollhouse_core::attention::Reason::PaidAfterRefund`].

@@ -13,6 +13,7 @@ reason_amount_unusable = An amount in the payment's report cannot be used. Look 
 reason_unknown_status = The provider sent a status that is not known here. Look at the payment at the provider, then grant, leave it, or give the money back.
 reason_contradiction = Two signed reports of one payment contradict each other. Look at the payment, then grant, leave it, or give the money back.
 reason_paid_twice = The order was paid in full more than once. One period was granted; give the other payment back, or add the days by hand.
+reason_nothing_added = Somebody has paid whose access lasts for ever already, so that it added nothing. Give the money back and note the refund, or leave it.
 reason_overpaid = More than the price arrived. The access was given; send back what is too much, or leave it.
 reason_paid_after_refund = More money arrived for an order after its refund was noted. Grant, or give this money back, too.
 reason_late = The payment came after the order had expired. Grant, or give the money back.

@@ -16,6 +16,7 @@ farewell_back = Your access to <b>{ $title }</b> is over, and you have been take
 no_access = There is no access for this Telegram account at the moment. If you paid on the web, open your order's page and press the button there.
 renewal_offer = <b>{ $title }</b>: { $label }, { $duration } for { $price }. The time is added to what you have.
 no_renewal = This cannot be renewed: it is not yours, or it is not sold any more.
+lasts_for_ever = Your access to <b>{ $title }</b> lasts for ever: there is nothing to buy. /mylink brings your link.
 join_declined = Your request to join <b>{ $title }</b> was declined: there is no paid access for this Telegram account. If you paid with another account, ask to join with that one.
 join_too_many_chats = You asked to join <b>{ $title }</b>, and you may. But you are in as many groups and channels as Telegram allows: leave one, and you are let in by itself within the next hours. You need not ask again; /mylink lets you in at once.
 hello = Hello! I let paying members into their channels. If you paid for one, your link comes here as soon as the payment arrives. To sell access to a channel or group of your own, make me its administrator.

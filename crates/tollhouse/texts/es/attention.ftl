@@ -13,6 +13,7 @@ reason_amount_unusable = Un importe del aviso de pago no se puede usar. Mira el 
 reason_unknown_status = El proveedor envió un estado que aquí no se conoce. Mira el pago en el proveedor y luego concede el acceso, déjalo o devuelve el dinero.
 reason_contradiction = Dos avisos firmados de un mismo pago se contradicen. Mira el pago y luego concede el acceso, déjalo o devuelve el dinero.
 reason_paid_twice = El pedido se pagó por completo más de una vez. Se concedió un periodo; devuelve el otro pago o añade los días a mano.
+reason_nothing_added = Ha pagado alguien cuyo acceso ya dura para siempre, así que no se sumó nada. Devuelve el dinero y anota el reembolso, o déjalo.
 reason_overpaid = Llegó más que el precio. Se dio el acceso; devuelve lo que sobra o déjalo.
 reason_paid_after_refund = Llegó más dinero para un pedido después de anotar su reembolso. Concede el acceso o devuelve también este dinero.
 reason_late = El pago llegó después de que caducara el pedido. Concede el acceso o devuelve el dinero.

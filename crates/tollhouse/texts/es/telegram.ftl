@@ -16,6 +16,7 @@ farewell_back = Tu acceso a <b>{ $title }</b> ha terminado y has salido del chat
 no_access = Esta cuenta de Telegram no tiene acceso en este momento. Si pagaste en la web, abre la página de tu pedido y pulsa el botón que hay allí.
 renewal_offer = <b>{ $title }</b>: { $label }, { $duration } por { $price }. El tiempo se suma al que ya tienes.
 no_renewal = Esto no se puede renovar: no es tuyo o ya no se vende.
+lasts_for_ever = Tu acceso a <b>{ $title }</b> dura para siempre: no hay nada que comprar. /mylink te trae tu enlace.
 join_declined = Tu solicitud para unirte a <b>{ $title }</b> fue rechazada: esta cuenta de Telegram no tiene un acceso pagado. Si pagaste con otra cuenta, solicita unirte con ella.
 join_too_many_chats = Has solicitado unirte a <b>{ $title }</b>, y puedes. Pero estás en tantos grupos y canales como permite Telegram: sal de uno y entrarás sin hacer nada más en las próximas horas. No hace falta que lo solicites otra vez; /mylink te deja entrar al momento.
 hello = ¡Hola! Dejo entrar en sus canales a quienes han pagado. Si pagaste por uno, tu enlace llegará aquí en cuanto se reciba el pago. Para vender el acceso a un canal o grupo tuyo, hazme su administrador.
