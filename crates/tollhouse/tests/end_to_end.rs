@@ -10,6 +10,7 @@ use std::time::Duration;
 use nowpayments::verify::sign;
 use serde_json::Value;
 use tollhouse::serve::Roles;
+use tollhouse::worker;
 use tollhouse_core::attention::Reason;
 use tollhouse_core::command::{Command, OrderFrom, Outcome};
 use tollhouse_core::id::{OrderId, ProviderPaymentId};
@@ -436,11 +437,14 @@ async fn f34_repeats_are_recognised_from_the_database(engine: Engine) {
     assert_eq!(verdicts, ["duplicate", "stale", "duplicate", "applied"]);
 }
 
-/// A closed store answers 503 with a time to come back, and nothing goes out (F33).
+/// A closed store answers 503 with a time to come back, and nothing goes out, not even what was due before (F33).
 async fn f33_without_a_store_nothing_is_answered_as_taken(engine: Engine) {
     let town = Town::with(engine, HTTP_ONLY).await;
+    town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
+    let due = town.store().stats(town.clock.now()).await.unwrap().outbox_due;
+    assert!(due >= 2, "the buyer's access and the owner's notice are due, and there are {due}");
     town.store().close().await;
-    let body = body(1, "finished", Some(SEED_REF), "2.50");
+    let body = body(2, "finished", Some(SEED_REF), "2.50");
     let response = town
         .http
         .post(format!("{}/webhooks/nowpayments", town.url))
@@ -452,26 +456,98 @@ async fn f33_without_a_store_nothing_is_answered_as_taken(engine: Engine) {
         .unwrap();
     assert_eq!(response.status().as_u16(), 503);
     assert!(response.headers().contains_key("retry-after"));
+    worker::run_due(&town.app).await.unwrap_err();
     assert_eq!(town.telegram.read(|world| world.calls().count()), 0);
+
+    let (again, _running) = town.another(HTTP_ONLY, |_| {}).await;
+    assert!(again.store.events_of(payment(2), 10).await.unwrap().is_empty(), "answered 503, and not stored");
+    assert!(worker::run_due(&again).await.unwrap() >= 2, "what was due is still due");
+    assert!(town.telegram.read(|world| world.calls().count()) > 0, "the same worker with a store does call");
 }
 
-/// Telegram in its worst mood: told to wait, failing, hanging up after it did the thing. One invite and one message in the end.
+/// More hours than a job needs after its failures here. Each is one look of the worker at what is due.
+const HOURS_AFTER_FAILURES: usize = 10;
+
+/// What a bad day left: links to the channel, and what the bot wrote to the buyer and to the owner.
+struct Left {
+    links: Vec<String>,
+    to_buyer: Vec<String>,
+    to_owner: Vec<String>,
+}
+
+impl Left {
+    fn of(town: &Town) -> Self {
+        let said = |world: &World, who: i64| {
+            let posts = world.bot_posts(UserId(who));
+            posts.iter().skip(1).map(|hello_is_first| hello_is_first.text.clone()).collect()
+        };
+        town.telegram.read(|world| Self {
+            links: world.links(ChatId(PRIVATE_CHAT)).iter().map(|link| link.url.clone()).collect(),
+            to_buyer: said(world, BUYER),
+            to_owner: said(world, OWNER),
+        })
+    }
+}
+
+/// An hour at a time; the provider repeats what it said.
+async fn hour_passes(town: &Town) {
+    town.clock.advance(jiff::SignedDuration::from_hours(1));
+    town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
+    worker::run_due(&town.app).await.unwrap();
+}
+
+/// Telegram in its worst mood at the buyer's access: told to wait, failing, hanging up after it did the thing. One message in the
+/// end, and one to the owner. A link whose making was not answered is left over; it is told to nobody.
 async fn f30_f35_f65_a_bad_day_at_telegram_still_ends_in_one_message(engine: Engine) {
-    let mut town = Town::new(engine).await;
+    let mut town = Town::with(engine, Roles { worker: false, ..Roles::all() }).await;
     people(&town.telegram).await;
     town.telegram.fault("createChatInviteLink", &Fault::too_many_requests(1), 2);
-    town.telegram.fault("sendMessage", &Fault::server_error(), 2);
+    town.telegram.fault("createChatInviteLink", &Fault::close_after(), 1);
     town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
-    for _ in 0..5 {
-        town.clock.advance(jiff::SignedDuration::from_secs(20));
-        town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
+    worker::run_due(&town.app).await.unwrap();
+    let left = Left::of(&town);
+    assert_eq!((left.links.len(), left.to_buyer.len(), left.to_owner.len()), (0, 0, 1), "the owner was told");
+
+    // From here on the buyer's message is the only one that can fail.
+    for refusal in [Fault::server_error(), Fault::bad_gateway(), Fault::close_before()] {
+        town.telegram.fault("sendMessage", &refusal, 1);
     }
-    invite(&town.telegram, BUYER).await;
+    for _ in 0..HOURS_AFTER_FAILURES {
+        hour_passes(&town).await;
+    }
+    let failed = |method: &str| town.telegram.read(|world| world.failed(method));
+    assert_eq!((failed("createChatInviteLink"), failed("sendMessage")), (3, 3), "every fault was met");
+    let told = invite(&town.telegram, BUYER).await;
+    let left = Left::of(&town);
+    assert_eq!((left.to_buyer.len(), left.to_owner.len()), (1, 1), "one message each");
+    assert_eq!(left.links.len(), 2, "the one whose making was not answered, and the one that was sent");
     town.stop().await;
-    let chat = ChatId(PRIVATE_CHAT);
-    let (links, messages) =
-        town.telegram.read(|world| (world.links(chat).len(), world.bot_posts(UserId(BUYER)).len()));
-    assert_eq!((links, messages), (1, 2));
+    let memberships = town.reopen().await.memberships(MembershipFilter::default()).await.unwrap();
+    let [membership] = &memberships[..] else { panic!("{memberships:?}") };
+    assert_eq!(membership.invite.as_ref().unwrap().link, told, "what was sent is what is kept");
+}
+
+/// The owner's notice fails while the buyer waits for a link: it comes in the end, once, and so does the buyer's message.
+async fn f30_f65_an_owners_notice_that_fails_comes_in_the_end_and_once(engine: Engine) {
+    let mut town = Town::with(engine, Roles { worker: false, ..Roles::all() }).await;
+    people(&town.telegram).await;
+    town.telegram.fault("createChatInviteLink", &Fault::server_error(), 3);
+    town.telegram.fault("sendMessage", &Fault::too_many_requests(1), 1);
+    town.telegram.fault("sendMessage", &Fault::server_error(), 1);
+    town.notify(&body(1, "finished", Some(SEED_REF), "2.50")).await;
+    worker::run_due(&town.app).await.unwrap();
+    hour_passes(&town).await;
+    let left = Left::of(&town);
+    assert_eq!((left.to_buyer.len(), left.to_owner.len()), (0, 0), "both failed twice");
+    hour_passes(&town).await;
+    let left = Left::of(&town);
+    assert_eq!((left.to_buyer.len(), left.to_owner.len()), (0, 1), "the owner's came, the link still fails");
+    for _ in 0..HOURS_AFTER_FAILURES {
+        hour_passes(&town).await;
+    }
+    let left = Left::of(&town);
+    assert_eq!((left.links.len(), left.to_buyer.len(), left.to_owner.len()), (1, 1, 1));
+    town.stop().await;
 }
 
 /// A chat registered later takes up the money that was parked for it.
@@ -605,6 +681,7 @@ on_both_engines!(
     f34_repeats_are_recognised_from_the_database,
     f33_without_a_store_nothing_is_answered_as_taken,
     f30_f35_f65_a_bad_day_at_telegram_still_ends_in_one_message,
+    f30_f65_an_owners_notice_that_fails_comes_in_the_end_and_once,
     what_was_parked_is_found_in_the_list,
     a_buyer_is_written_to_in_their_own_language,
     f22_health_and_metrics_say_what_is_and_which_version,
