@@ -46,7 +46,13 @@ fn f02_plan_change_after_the_order_does_not_touch_it() {
     let order = world.order("Month", Some(BUYER));
     let plan_id = world.get(order).plan_id.unwrap();
     world.run(Command::RetirePlan { channel_id: world.channel, plan_id, actor: "cli:test".into() });
+    // No command changes a plan that was sold; somebody with a hand in the database could.
+    let mut channel = world.rows.channels.get(&world.channel).unwrap().clone();
+    let plan = channel.plans.iter_mut().find(|plan| plan.id == plan_id).unwrap();
+    (plan.price, plan.duration) = ("99 USD".parse().unwrap(), PlanDuration::Days(3));
+    world.rows.channels.put(world.channel, channel);
     world.notify(&Note::for_order(1, "finished", order));
+    assert_eq!(world.get(order).state, OrderState::Paid, "what was asked was paid");
     assert_eq!(world.membership(BUYER).unwrap().ends_at, Some(world.now + days(30)));
 }
 
