@@ -424,7 +424,7 @@ fn f03_who_was_shown_out_is_not_let_in_by_a_longer_grace() {
         actor: "cli:x".into(),
     });
     let answer = world.run(Command::ReissueInvites { user: user(BUYER) });
-    assert_eq!(answer, Outcome::Reissued { sent: 0, rested: 0 });
+    assert_eq!(answer, Outcome::Reissued { sent: 0, rested: 0, making: 0 });
     // Whoever lets them in all the same has a stranger in the chat, and hears of it.
     seen(&mut world, BUYER, Standing::Inside);
     assert_eq!(world.open_reasons(), [Reason::StrangerInside]);

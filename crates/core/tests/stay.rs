@@ -421,7 +421,7 @@ fn each_day_has_a_run_of_its_own_and_who_left_by_themselves_counts_in_none() {
 }
 
 #[test]
-fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
+fn f37_s27_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
     let mut world = World::new();
     world.run(grant(&world, BUYER, PlanDuration::Days(30)));
     let link = |actions: Vec<Action>| {
@@ -441,7 +441,14 @@ fn f37_a_member_asks_for_a_link_and_gets_one_as_long_as_the_membership_lasts() {
     assert_eq!(world.run(ask()), answer(1, 0));
     assert_eq!(link(work(&mut world)).as_ref(), Some(&first), "soon: the same again");
     assert_eq!(made_at(&world), begin);
-    world.now += days(20);
+    // However often they ask: not more than one link an hour.
+    for _ in 0..29 {
+        world.now += jiff::SignedDuration::from_secs(120);
+        assert_eq!(world.run(ask()), answer(1, 0));
+        assert_eq!(link(work(&mut world)).as_ref(), Some(&first));
+    }
+    assert_eq!((made_at(&world), world.now), (begin, begin + jiff::SignedDuration::from_mins(59)));
+    world.now += days(20) - jiff::SignedDuration::from_mins(58);
     assert_eq!(world.run(ask()), Outcome::Reissued { sent: 1, rested: 0, making: 1 });
     let second = link(work(&mut world)).unwrap();
     assert_eq!((made_at(&world), world.now), (later, later), "a new one was made");
