@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Backlog(backlog::Options),
         /// Open pages: how soon each is told, the memory of each, what it costs to draw one
         Pages(pages::Options),
-        /// Only the table of what is to be reached, from what was measured last
+        /// Only the table of what is to be reached, from what was measured last; a goal that is missed is told and fails nothing
         Table,
     }
 

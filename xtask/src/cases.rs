@@ -123,6 +123,15 @@ pub(crate) fn test_names(listed: &str) -> impl Iterator<Item = &str> {
     listed.lines().filter_map(|line| line.trim().strip_suffix(": test"))
 }
 
+/// Fails if one of the filters is in no test's name: nothing would be run for it, and that would pass.
+pub(crate) fn check_filters(listed: &str, filters: &[String]) -> Result<()> {
+    let is_in_none = |filter: &&String| !test_names(listed).any(|test| test.contains(filter.as_str()));
+    match filters.iter().find(is_in_none) {
+        Some(filter) => bail!("no test's name contains {filter:?}"),
+        None => Ok(()),
+    }
+}
+
 /// The numbers in front of a test's own name, or of the module that a macro named after it.
 pub(crate) fn cases_of(test: &str) -> Vec<Case> {
     test.split("::").flat_map(|name| name.split('_').map_while(Case::parse)).collect()
@@ -180,6 +189,16 @@ mod tests {
         assert!(check_against("F01-F02 # intake\n", "f01_a: test\nf02_b: test", "").is_ok());
         let error = check_against("F01-F03\nF110", "f02_b: test", "").unwrap_err().to_string();
         assert_eq!(error, "required cases without a test: F01 F03 F110");
+    }
+
+    #[test]
+    fn a_filter_that_is_in_no_name_fails() {
+        let check = |filters: &[&str]| {
+            let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
+            check_filters("sqlite::f05_a: test\nfolds: test\n2 tests, 1 benchmark", &filters)
+        };
+        assert!(check(&["f05_", "fold"]).is_ok());
+        assert_eq!(check(&["fold", "bench"]).unwrap_err().to_string(), "no test's name contains \"bench\"");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{process, repository};
+use crate::{cases, process, repository};
 
 /// How long one changed build of the rules may test, in seconds; their tests take a few. A mutant that loops ends here.
 const MUTANT_SECONDS_MAX: &str = "120";
@@ -14,14 +14,22 @@ const MUTANT_CASES: &str = "64";
 
 /// Tries each target of the fuzzing tests for so long.
 pub(crate) fn fuzz(seconds: u32, target: Option<&str>) -> Result<()> {
-    let mut command = Command::new("cargo");
+    let targets: Vec<String> = target.map(str::to_owned).into_iter().collect();
+    let listed = process::read(fuzzing_tests().args(["--list", "--format=terse"]))?;
+    cases::check_filters(&listed, &targets)?;
+    let mut command = fuzzing_tests();
     command
-        .current_dir(repository())
-        .args(["test", "--locked", "--package", "tollhouse", "--all-features", "--test", "fuzz", "--"])
         .args(["--nocapture", "--test-threads=1"])
-        .args(target)
+        .args(targets)
         .env("TOLLHOUSE_TEST_FUZZ_SECONDS", seconds.to_string());
     process::run(&mut command)
+}
+
+fn fuzzing_tests() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(repository());
+    command.args(["test", "--locked", "--package", "tollhouse", "--all-features", "--test", "fuzz", "--"]);
+    command
 }
 
 /// Changes the rules in these files of core, one place after the other, and runs core's tests on each. What survives is

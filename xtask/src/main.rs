@@ -55,7 +55,7 @@ enum Command {
     /// Change the inputs of the fuzzing tests' kept corpus at random, for so long
     Fuzz {
         /// How long each target is tried
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
         /// Only tests whose name contains this
         target: Option<String>,

@@ -24,7 +24,7 @@ const SEED_VARIABLE: &str = "TOLLHOUSE_TEST_SEED";
 #[derive(Args)]
 pub(crate) struct CrashOptions {
     /// How often the program is killed on each engine; a round takes about a second
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Picks the moments, the buyers and the order of what is sent
     #[arg(long, default_value_t = 1)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use tollhouse_sim::shrink::shrink;
 use tollhouse_sim::world::rolls;
 use tollhouse_sim::{Config, run};
@@ -20,17 +21,22 @@ const CHANNEL_PLAN_DAYS: u32 = 30;
 #[command(about = "Runs the simulator")]
 struct Options {
     /// How many seeds to run
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// Run this seed only, and print what happens
     #[arg(long)]
     seed: Option<u64>,
     /// Steps of a run
-    #[arg(long, default_value_t = STEPS)]
+    #[arg(long, default_value_t = STEPS, value_parser = at_least_one())]
     steps: usize,
     /// Days of a channel of 100 members to simulate besides
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = at_least_one())]
     days: usize,
+}
+
+/// Nothing that was run none of holds.
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
 }
 
 fn main() -> ExitCode {

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000", num_args = 1..)]
     sizes: Vec<u64>,
     /// How often each is asked; the median is told
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Where the databases are made, in a folder that is removed at the end
     #[arg(long, default_value = "/var/tmp")]
@@ -38,6 +38,9 @@ struct Measured {
 
 /// Runs the benchmark and prints its table.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.sizes.len() < 2 || !options.sizes.is_sorted_by(|few, more| few < more) {
+        bail!("two sizes at least, the fewest first: one compared with itself shows nothing");
+    }
     let results = repository().join("target/bench");
     fs::create_dir_all(&results)?;
     let server = Cluster::start(&options.folder, Durability::Disk, &results.join("expiry-postgres.log"))?;

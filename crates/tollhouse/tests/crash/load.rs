@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nowpayments::verify::{SIGNATURE_HEADER, sign};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::town::{PUBLIC_CHAT, SECRET, body};
@@ -113,16 +114,30 @@ pub struct Tally {
 
 /// Sends each notification once, over all connections; a connection whose attempt was refused or cut stops.
 pub async fn send_all(http: &reqwest::Client, url: &str, notifications: Vec<Notification>) -> Tally {
+    send_all_telling(http, url, notifications, &Arc::new(Notify::new())).await
+}
+
+/// The same; tells when the first has got its 200.
+pub async fn send_all_telling(
+    http: &reqwest::Client,
+    url: &str,
+    notifications: Vec<Notification>,
+    first_answer: &Arc<Notify>,
+) -> Tally {
     let waiting = Arc::new(Mutex::new(VecDeque::from(notifications)));
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
         let (waiting, http, url) = (Arc::clone(&waiting), http.clone(), url.to_owned());
+        let first_answer = Arc::clone(first_answer);
         connections.spawn(async move {
             let mut tally = Tally::default();
             loop {
                 let Some(next) = waiting.lock().unwrap().pop_front() else { return tally };
                 match send(&http, &url, &next).await {
-                    Attempt::Stored => tally.stored.push(next),
+                    Attempt::Stored => {
+                        tally.stored.push(next);
+                        first_answer.notify_one();
+                    }
                     Attempt::Unavailable => tally.left.push(next),
                     Attempt::Refused | Attempt::Cut => {
                         tally.left.push(next);
