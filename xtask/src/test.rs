@@ -12,6 +12,11 @@ use crate::postgres::{self, Cluster, Durability};
 use crate::steps::Steps;
 use crate::{cases, chromium, named, process, repository};
 
+/// Names to the tests a file for those that this machine does not let run. Such a test passes, so it is told apart.
+const NOT_SHOWN_VARIABLE: &str = "TOLLHOUSE_TEST_NOT_SHOWN";
+/// Makes them fail instead. Read by the tests.
+const COMPLETE_VARIABLE: &str = "TOLLHOUSE_TEST_COMPLETE";
+
 /// Runs the tests whose name contains one of `filters`, or all; the required cases are checked only with all.
 pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
     // Dropped at the end of this function, however it is left: that stops the server.
@@ -23,6 +28,14 @@ pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
     }
 
     steps.step("build the tests", || process::run(cargo_test().arg("--no-run")))?;
+    if !filters.is_empty() {
+        let mut list = cargo_test();
+        list.args(["--quiet", "--", "--list", "--format=terse"]);
+        steps.step("tests of these names", || cases::check_filters(&process::read(&mut list)?, filters))?;
+    }
+    let not_shown = work_folder()?.join("not-shown");
+    fs::write(&not_shown, "").with_context(|| format!("cannot write {}", not_shown.display()))?;
+    environment.push((NOT_SHOWN_VARIABLE, not_shown.clone().into()));
     steps.check("run the tests", || {
         // A failing test does not keep the others from being run: one run shows all that is wrong.
         let mut tests = cargo_test();
@@ -44,6 +57,13 @@ pub(crate) fn run(filters: &[String], steps: &mut Steps) -> Result<()> {
         println!(
             "Only some tests were run: the cases of the failure list and the names in the pages are not checked."
         );
+    }
+    let not_shown = fs::read_to_string(&not_shown).context("which tests could not be run is gone")?;
+    if !not_shown.is_empty() {
+        println!(
+            "\nNot shown, since this machine does not let these tests run ({COMPLETE_VARIABLE}=1 makes them fail):"
+        );
+        not_shown.lines().for_each(|test| println!("  {test}"));
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ fn finished(payment: i64) -> Notification {
 }
 
 /// Each of these is told in time to come back.
-async fn all_refused(http: &reqwest::Client, url: &str, payments: std::ops::Range<i64>) {
+pub async fn all_refused(http: &reqwest::Client, url: &str, payments: std::ops::Range<i64>) {
     let begun = Instant::now();
     let attempts = payments.map(|payment| {
         let (http, url) = (http.clone(), url.to_owned());

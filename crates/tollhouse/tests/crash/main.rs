@@ -24,9 +24,25 @@ use std::io::Write as _;
 /// Where `cargo xtask` wants the closing line of a long run.
 const REPORT_VARIABLE: &str = "TOLLHOUSE_TEST_REPORT";
 
+/// Where `cargo xtask test` wants the tests that this machine does not let run.
+const NOT_SHOWN_VARIABLE: &str = "TOLLHOUSE_TEST_NOT_SHOWN";
+/// Set to 1 where every test must run.
+const COMPLETE_VARIABLE: &str = "TOLLHOUSE_TEST_COMPLETE";
+
+/// Says that this machine does not let a test run, which then passes without having shown anything; where all must run it fails.
+fn not_shown(test: &str, why: &str) {
+    add_line(NOT_SHOWN_VARIABLE, &format!("{test}: {why}"));
+    assert!(std::env::var_os(COMPLETE_VARIABLE).is_none_or(|value| value != "1"), "{test}: {why}");
+}
+
 /// Adds a line to the report of a long run, or shows it.
 fn report(line: &str) {
-    match std::env::var_os(REPORT_VARIABLE) {
+    add_line(REPORT_VARIABLE, line);
+}
+
+/// Adds a line to the file that a variable names, or shows it where there is none.
+fn add_line(variable: &str, line: &str) {
+    match std::env::var_os(variable) {
         Some(path) => {
             let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
             writeln!(file, "{line}").unwrap();

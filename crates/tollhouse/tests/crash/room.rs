@@ -8,7 +8,9 @@ use tokio::process::{Child, Command};
 use tollhouse_core::id::ProviderPaymentId;
 use tollhouse_store::{AttentionFilter, MembershipFilter, Store};
 
+use crate::away::all_refused;
 use crate::load::{Attempt, Notification, client, send};
+use crate::not_shown;
 use crate::program::{Program, Setup};
 use crate::town::{self, Database, Engine, PRIVATE_CHAT, PUBLIC_CHAT};
 
@@ -152,14 +154,7 @@ async fn fills_up(setup: &Setup, fill: impl AsyncFn(u32), make_room: impl AsyncF
     }
     // What does not fit is refused, one by one and many at once; what was stored can be read.
     let refused = last..last + 40;
-    for attempt in futures::future::join_all(refused.clone().map(|n| {
-        let (http, url) = (http.clone(), url.clone());
-        async move { send(&http, &url, &finished(n)).await }
-    }))
-    .await
-    {
-        assert_eq!(attempt, Attempt::Unavailable);
-    }
+    all_refused(&http, &url, refused.clone()).await;
     assert_eq!(status(&http, program.url("/readyz")).await, 503);
     assert_eq!(status(&http, program.url("/health")).await, 503);
     assert_eq!(status(&http, program.url("/livez")).await, 200);
@@ -210,8 +205,9 @@ async fn check_kept(setup: &Setup, database: &Database, last: i64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_answered_503_and_loses_nothing() {
     let Some(disk) = Disk::new("full").await else {
-        println!(
-            "not shown: this system lets nobody make a disk; the test with a limit for files stands for it"
+        not_shown(
+            "a_full_disk_is_answered_503_and_loses_nothing",
+            "this system lets nobody make a disk; files_that_may_not_grow_are_answered_503_and_nothing_is_lost stands for it",
         );
         return;
     };
@@ -243,7 +239,10 @@ async fn files_that_may_not_grow_are_answered_503_and_nothing_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_only_reads_stops_the_start_and_says_so() {
     let Some(disk) = Disk::new("ro").await else {
-        println!("not shown: this system lets nobody make a disk");
+        not_shown(
+            "a_disk_that_only_reads_stops_the_start_and_says_so",
+            "this system lets nobody make a disk",
+        );
         return;
     };
     let setup = disk.setup();
