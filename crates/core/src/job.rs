@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bot_chat::HELD_ERROR;
 use crate::id::{ChannelId, JobId, LeaseToken};
+use crate::safeguard::Safeguard;
 
 /// How often one step of a job is tried before the job becomes a dead letter. With the backoff below that is two to four hours.
 pub const ATTEMPTS_MAX: u32 = 16;
@@ -107,7 +108,9 @@ impl Job {
     pub fn ends_with(&self, failure: &Failure) -> bool {
         match failure {
             Failure::Later { .. } | Failure::NoRights { .. } => false,
-            Failure::Transient { .. } | Failure::TooManyChats { .. } => self.attempt + 1 >= ATTEMPTS_MAX,
+            Failure::Transient { .. } | Failure::TooManyChats { .. } => {
+                self.attempt + 1 >= ATTEMPTS_MAX && Safeguard::AttemptsBound.stands()
+            }
             // A removal writes to nobody: it was not done, and is for a person (F44).
             Failure::Unreachable { .. } => self.kind.shows_out(),
             Failure::BelowMinimum { .. } | Failure::Permanent { .. } => true,

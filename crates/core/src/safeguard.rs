@@ -16,6 +16,8 @@ pub enum Safeguard {
     RemovalRecheck,
     /// Jobs are written in the transaction that decided them (I5).
     OutboxInTransaction,
+    /// A job that fails is tried a bounded number of times (I5).
+    AttemptsBound,
 }
 
 impl Safeguard {

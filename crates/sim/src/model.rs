@@ -20,7 +20,7 @@ pub struct Violation {
 const DAY_US: i64 = 86_400_000_000;
 const GRACE_US: i64 = DAY_US;
 /// After so many attempts a job is given up.
-const ATTEMPTS_MAX: i64 = 16;
+const ATTEMPTS_MAX: u32 = 16;
 /// The order in which the provider's words outweigh each other.
 const OUTWEIGHS: [&str; 9] = [
     "waiting",
@@ -39,10 +39,22 @@ pub struct Model {
     db: Connection,
     /// Of each payment the weightiest word that was answered with 200.
     told: BTreeMap<i64, usize>,
+    /// How often each notice to the owner was tried and failed. Nothing asks for one again, so that all its tries count.
+    failed: BTreeMap<Vec<u8>, u32>,
     accepted: u64,
 }
 
 type Check = Result<(), Violation>;
+
+/// When a membership ends, in microseconds.
+#[derive(Debug, Default)]
+struct End {
+    stored: i64,
+    /// By its periods; none if all were taken back.
+    live: Option<i64>,
+    /// When the last was taken back.
+    taken_back: i64,
+}
 
 fn broken(promise: &'static str, what: impl Into<String>) -> Check {
     Err(Violation { promise, what: what.into() })
@@ -60,7 +72,12 @@ impl Model {
     /// It cannot be read.
     pub fn open(path: &Path) -> Result<Self, Violation> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        Ok(Self { db: db.map_err(|error| unreadable(&error))?, told: BTreeMap::new(), accepted: 0 })
+        Ok(Self {
+            db: db.map_err(|error| unreadable(&error))?,
+            told: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            accepted: 0,
+        })
     }
 
     fn number(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<i64, Violation> {
@@ -116,7 +133,7 @@ impl Model {
         }
         let silent = "SELECT payments.id FROM payments WHERE status IN ('finished', 'partially_paid') \
             AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id) \
-            AND NOT EXISTS (SELECT 1 FROM attention WHERE subject IN ('payment:' || payments.id, \
+            AND NOT EXISTS (SELECT 1 FROM attention WHERE resolved_at IS NULL AND subject IN ('payment:' || payments.id, \
                 'order:ord_' || lower(hex(payments.order_id)))) LIMIT 1";
         match self.number(silent, [])? {
             0 => self.ends(),
@@ -129,27 +146,30 @@ impl Model {
         let mut statement = self
             .db
             .prepare_cached(
-                "SELECT hex(membership_id), granted_at, duration_days, m.ends_at, m.starts_at FROM grants \
-                 JOIN memberships AS m ON m.id = membership_id WHERE revoked_at IS NULL \
-                 ORDER BY membership_id, granted_at, grants.id",
+                "SELECT hex(membership_id), granted_at, duration_days, m.ends_at, revoked_at FROM grants \
+                 JOIN memberships AS m ON m.id = membership_id ORDER BY membership_id, granted_at, grants.id",
             )
             .map_err(|error| unreadable(&error))?;
         let mut rows = statement.query([]).map_err(|error| unreadable(&error))?;
-        let mut ends: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        let mut ends: BTreeMap<String, End> = BTreeMap::new();
         while let Some(row) = rows.next().map_err(|error| unreadable(&error))? {
-            let read = || -> rusqlite::Result<(String, i64, i64, i64)> {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            let read = || -> rusqlite::Result<(String, i64, i64, i64, Option<i64>)> {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             };
-            let (id, granted_at, days, stored) = read().map_err(|error| unreadable(&error))?;
-            let end = ends.entry(id).or_insert((i64::MIN, stored));
-            *end = (end.0.max(granted_at) + days * DAY_US, stored);
+            let (id, granted_at, days, stored, revoked_at) = read().map_err(|error| unreadable(&error))?;
+            let end = ends.entry(id).or_insert(End { stored, ..End::default() });
+            match revoked_at {
+                Some(at) => end.taken_back = end.taken_back.max(at),
+                None => {
+                    end.live = Some(end.live.map_or(granted_at, |live| live.max(granted_at)) + days * DAY_US)
+                }
+            }
         }
-        match ends.iter().find(|(_, (computed, stored))| computed != stored) {
+        match ends.iter().find(|(_, end)| end.stored != end.live.unwrap_or(end.taken_back)) {
             None => Ok(()),
-            Some((id, (computed, stored))) => broken(
-                "I8 an end is the fold of the periods",
-                format!("membership {id} ends at {stored}, its periods at {computed}"),
-            ),
+            Some((id, end)) => {
+                broken("I8 an end is the fold of the periods", format!("membership {id}: {end:?}"))
+            }
         }
     }
 
@@ -189,33 +209,45 @@ impl Model {
         Ok(())
     }
 
-    /// I5: what goes out was a row first, and is tried a bounded number of times. A worker that dies over a job has tried it, too.
+    /// I5: a notice that fails is tried a bounded number of times.
     ///
     /// # Errors
-    /// It was not, or is tried for ever.
-    pub fn effect(&self, job: &[u8], tries_before: u32) -> Check {
-        if i64::from(tries_before) >= ATTEMPTS_MAX {
-            return broken(
-                "I5 a job is tried a bounded number of times",
-                format!("{tries_before} times before"),
-            );
+    /// It is tried for ever.
+    pub fn notice_failed(&mut self, job: &[u8]) -> Check {
+        let times = self.failed.entry(job.to_owned()).or_default();
+        *times += 1;
+        if *times > ATTEMPTS_MAX {
+            return broken("I5 a job is tried a bounded number of times", format!("{times} times"));
         }
+        Ok(())
+    }
+
+    /// I5: what goes out was a row first.
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn effect(&self, job: &[u8]) -> Check {
         match self.number("SELECT count(*) FROM jobs WHERE id = ?1", [job])? {
             0 => broken("I5 effects come only from committed rows", "a job without a row"),
             _ => Ok(()),
         }
     }
 
-    /// Who holds a job, and how it stands, to see whether a lapsed holder changes it.
+    /// How many times the notice that failed most often was tried.
+    #[must_use]
+    pub fn notice_failures_max(&self) -> u32 {
+        self.failed.values().copied().max().unwrap_or(0)
+    }
+
+    /// Who holds a job, to see whether a lapsed holder changes something.
     ///
     /// # Errors
     /// The database's.
-    pub fn job(&self, job: &[u8]) -> Result<(Option<Vec<u8>>, String), Violation> {
-        let sql = "SELECT lease_token, concat_ws(' ', state, run_at, attempt, payload, last_error) FROM jobs WHERE id = ?1";
+    pub fn holder(&self, job: &[u8]) -> Result<Option<Vec<u8>>, Violation> {
         let read = self
             .db
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row([job], |row| Ok((row.get(0)?, row.get(1)?))));
+            .prepare_cached("SELECT lease_token FROM jobs WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([job], |row| row.get(0)));
         read.map_err(|error| unreadable(&error))
     }
 
@@ -278,6 +310,11 @@ impl Model {
             self.payment(*id)?;
         }
         self.audit()?;
+        let silent = "SELECT count(*) FROM jobs WHERE state = 'dead' AND NOT EXISTS (SELECT 1 FROM attention \
+            WHERE subject = 'job:job_' || lower(hex(jobs.id)))";
+        if self.number(silent, [])? > 0 {
+            return broken("I5 what is given up is on the list", "a job is dead, and nobody was called");
+        }
         let paid = "SELECT count(*) FROM payments WHERE status = 'finished' AND order_id IS NOT NULL \
             AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id AND revoked_at IS NULL) \
             AND price_amount = (SELECT price_amount FROM orders WHERE orders.id = payments.order_id)";
@@ -325,7 +362,8 @@ impl Model {
         self.accepted
     }
 
-    /// Everything that is stored of memberships, periods and jobs, for the digest of a run.
+    /// Everything that is stored of money, memberships, periods, jobs and the list, for the digest of a run and to see whether
+    /// something changes.
     ///
     /// # Errors
     /// The database's.
@@ -333,7 +371,10 @@ impl Model {
         let sql = "SELECT group_concat(line, char(10)) FROM (\
             SELECT concat_ws(' ', hex(id), telegram_user, status, ends_at, invite_link) AS line FROM memberships UNION ALL \
             SELECT concat_ws(' ', hex(id), hex(order_id), granted_at, revoked_at, delivered_at) FROM grants UNION ALL \
-            SELECT concat_ws(' ', hex(id), kind, subject, state, run_at, attempt) FROM jobs UNION ALL \
+            SELECT concat_ws(' ', hex(id), kind, subject, state, run_at, attempt, hex(lease_token), payload, last_error) FROM jobs UNION ALL \
+            SELECT concat_ws(' ', hex(id), state) FROM orders UNION ALL \
+            SELECT concat_ws(' ', id, status, hex(order_id)) FROM payments UNION ALL \
+            SELECT concat_ws(' ', hex(id), subject, reason, resolved_at) FROM attention UNION ALL \
             SELECT concat_ws(' ', sequence, hex(hash)) FROM audit)";
         let read = self.db.query_row(sql, [], |row| row.get::<_, Option<String>>(0));
         Ok(read.map_err(|error| unreadable(&error))?.unwrap_or_default())

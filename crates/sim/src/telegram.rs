@@ -29,6 +29,8 @@ pub struct Telegram {
     pub rights_lost: bool,
     /// Whether calls go wrong.
     pub bad_day: bool,
+    /// Whether nothing ever reaches the owner.
+    pub owner_is_deaf: bool,
     made: u64,
 }
 
@@ -44,12 +46,16 @@ impl Telegram {
             blocked: BTreeSet::new(),
             rights_lost: false,
             bad_day: false,
+            owner_is_deaf: false,
             made: 0,
         }
     }
 
     /// Does what a job wants, or does not, or does it and says that it did not.
     pub fn perform(&mut self, rng: &mut Rng, action: &Action) -> Outcome {
+        if self.owner_is_deaf && matches!(action, Action::Notify { .. }) {
+            return Outcome::Failed(Failure::Transient { error: "502".to_owned() });
+        }
         let goes_wrong = self.bad_day && rng.u32(0..GOES_WRONG_ONE_IN) == 0;
         if !goes_wrong {
             return self.carry_out(action);

@@ -48,6 +48,9 @@ const ROUNDS_MAX: u32 = 2_000;
 /// How long after the mending the last second attempt is due: the longest wait between attempts, and a clock that was ahead.
 const MENDED_HOURS: i64 = 2;
 
+/// In one seed of so many nothing reaches the owner: that many tries of one job, one after the other, are rare otherwise.
+const OWNER_IS_DEAF_ONE_IN: u64 = 8;
+
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -61,6 +64,8 @@ pub struct Config {
     pub plan_days: u32,
     /// Whether anything goes wrong.
     pub hostile: bool,
+    /// Whether nothing ever reaches the owner, not even when everything else is mended.
+    pub owner_is_deaf: bool,
     /// The safeguard that is off.
     pub without: Option<Safeguard>,
     /// Whether the lines of the trace are kept.
@@ -71,7 +76,16 @@ impl Config {
     /// A small and hostile world.
     #[must_use]
     pub fn hostile(seed: u64) -> Self {
-        Self { seed, people: 6, processes: 2, plan_days: 2, hostile: true, without: None, traces: false }
+        Self {
+            seed,
+            people: 6,
+            processes: 2,
+            plan_days: 2,
+            hostile: true,
+            owner_is_deaf: seed.is_multiple_of(OWNER_IS_DEAF_ONE_IN),
+            without: None,
+            traces: false,
+        }
     }
 }
 
@@ -86,6 +100,8 @@ pub struct Summary {
     pub deaths: u32,
     /// Whole days that passed in it.
     pub days: i64,
+    /// How often the notice to the owner that failed most often was tried.
+    pub notice_failures_max: u32,
     /// The digest of all that happened.
     pub digest: String,
 }
@@ -159,12 +175,14 @@ impl World {
         let now = Timestamp::from_second(BEGIN_SECONDS).map_err(|error| fault(&error))?;
         let people =
             (0..config.people).map(|number| Person { user: FIRST_USER + i64::from(number), next_buy: now });
+        let mut telegram = Telegram::new(chat(PRIVATE_CHAT));
+        telegram.owner_is_deaf = config.owner_is_deaf;
         let mut world = Self {
             path: path.clone(),
             now,
             ids: SeededIds::new(config.seed),
             processes,
-            telegram: Telegram::new(chat(PRIVATE_CHAT)),
+            telegram,
             people: people.collect(),
             payments: Vec::new(),
             pending: BTreeMap::new(),
@@ -258,6 +276,7 @@ impl World {
             answered: self.model.answered(),
             deaths: self.deaths,
             days: passed.as_hours() / 24,
+            notice_failures_max: self.model.notice_failures_max(),
             digest: self.trace.digest(),
         })
     }

@@ -67,6 +67,18 @@ fn a_removal_that_is_not_looked_at_again_is_noticed() {
 }
 
 #[test]
+fn a_job_that_is_tried_for_ever_is_noticed() {
+    assert_eq!(noticed(Safeguard::AttemptsBound).1, "I5 a job is tried a bounded number of times");
+}
+
+#[test]
+fn a_notice_that_never_arrives_is_tried_to_the_last_time_and_given_up() {
+    let config = Config { owner_is_deaf: true, ..Config::hostile(1) };
+    let summary = run(&config, &rolls(1, STEPS)).0.unwrap();
+    assert_eq!(summary.notice_failures_max, 16);
+}
+
+#[test]
 fn jobs_written_apart_from_what_decided_them_are_noticed_and_the_run_made_short() {
     let (seed, promise) = noticed(Safeguard::OutboxInTransaction);
     assert_eq!(promise, "who has paid is inside, who has not is out");

@@ -236,7 +236,7 @@ pub enum Action {
 /// What to do next for a job, from the present state. Read-only: the decision to remove somebody is taken under lock before.
 #[must_use]
 pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
-    if job.attempt >= ATTEMPTS_MAX {
+    if job.attempt >= ATTEMPTS_MAX && Safeguard::AttemptsBound.stands() {
         let last = job.last_error.as_deref().unwrap_or("its worker never came back");
         return Action::GiveUp { error: format!("given up after {} attempts: {last}", job.attempt) };
     }

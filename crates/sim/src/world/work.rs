@@ -1,5 +1,7 @@
 //! What a worker does: take jobs, do them, say what came of them, perhaps too late.
 
+use tollhouse_core::job::{Failure, Outcome};
+
 use super::*;
 
 impl World {
@@ -47,14 +49,20 @@ impl World {
         let snapshot = self.look(process, job.kind.needs())?;
         let action = action(now, &snapshot, &job);
         if !matches!(action, Action::Nothing | Action::GiveUp { .. }) {
-            self.model.effect(id.as_bytes(), job.attempt)?;
+            self.model.effect(id.as_bytes())?;
         }
         match &action {
             Action::Remove { user, .. } => self.model.removal(user.get(), now.as_microsecond())?,
-            Action::Approve { user, .. } => self.model.approval(user.get(), now.as_microsecond())?,
+            Action::Approve { user, .. } | Action::SendAccess { user, let_in: Some(_), .. } => {
+                self.model.approval(user.get(), now.as_microsecond())?
+            }
             _ => {}
         }
         let outcome = self.telegram.perform(rng, &action);
+        let failed = matches!(outcome, Outcome::Failed(Failure::Transient { .. }));
+        if failed && matches!(job.kind, JobKind::NotifyOwner { .. }) {
+            self.model.notice_failed(id.as_bytes())?;
+        }
         self.trace.line(format!("process {process}: {} {} -> {outcome:?}", job.kind.name(), job.subject));
         self.processes[process].held[place].outcome = Some(outcome);
         Ok(())
@@ -65,18 +73,21 @@ impl World {
         let id = held.job.id;
         // What waits is worked off first, so that what changes then is this job's doing.
         self.go_on(process, None)?;
-        let (holder, before) = self.model.job(id.0.as_bytes())?;
+        let holder = self.model.holder(id.0.as_bytes())?;
         let is_holder = holder.as_deref() == Some(lease.token.0.as_bytes().as_slice());
         let finish = Command::FinishJob { job: Box::new(held.job), token: lease.token, outcome };
+        let before = if is_holder { String::new() } else { self.model.dump()? };
         self.processes[process].submit(Ticket::Finish(id), finish);
         if is_holder {
             return self.maybe_go_on(rng, process);
         }
         self.trace.line(format!("process {process} says what came of {id} after its lease"));
         self.go_on(process, None)?;
-        let (_, after) = self.model.job(id.0.as_bytes())?;
+        let after = self.model.dump()?;
         if before != after {
-            let what = format!("{id} was {before}, and is {after}");
+            let changed: Vec<&str> =
+                after.lines().filter(|line| !before.lines().any(|old| old == *line)).collect();
+            let what = format!("{id} changed {changed:?}");
             return Err(Violation { promise: "I5 who lost the lease changes nothing", what });
         }
         Ok(())
