@@ -88,11 +88,13 @@ pub fn has_cents(currency: &Currency) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tollhouse_core::order::Checkout;
+
     use super::*;
 
     #[test]
     fn a_word_names_a_currency_or_none() {
-        let listed = [crate::coins::by_code(&Currency::new("hypecoin").unwrap(), &[])];
+        let listed = [crate::coins::by_code(&Currency::new("hypecoin").unwrap(), &[], &Checkout::default())];
         for (word, code) in [
             ("USD", "usd"),
             ("US$", "usd"),
