@@ -97,7 +97,9 @@ pub(super) async fn run(session: &Session, args: ReconcileArgs) -> Result<(), Cl
     let format = format.map_err(|error| CliError::Usage(format!("--report: {error}")))?;
     let (since, until) = period(&args, session.now())?;
     can_ask(session, format.is_some())?;
-    let window = Window { from: since, until: Some(until), dry_run: args.dry_run };
+    // Without an end that was asked for there is none: a clock that is behind must not leave the newest payments out.
+    let end = args.until.is_some().then_some(until);
+    let window = Window { from: since, until: end, dry_run: args.dry_run };
     let mut tally = Tally::default();
     let outcome = on_demand(&session.app, window, &mut tally).await;
     let mut done = summed_up(&args, since, until, tally, outcome.is_ok());

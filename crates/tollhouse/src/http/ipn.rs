@@ -76,8 +76,9 @@ impl Refusals {
     pub fn count(&self, now: Timestamp) -> Option<u64> {
         let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         untold.count += 1;
-        let is_quiet =
-            untold.told_at.is_some_and(|told| now.duration_since(told).as_secs() < REFUSED_QUIET_SECONDS);
+        let is_quiet = untold
+            .told_at
+            .is_some_and(|told| (0..REFUSED_QUIET_SECONDS).contains(&now.duration_since(told).as_secs()));
         if is_quiet {
             return None;
         }

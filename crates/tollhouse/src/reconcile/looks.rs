@@ -280,7 +280,8 @@ fn is_worth_a_look(order: &Order, payments: &[&Payment], now: Timestamp) -> bool
     let heard = payments.iter().map(|payment| payment.updated_at).chain([order.updated_at]).max();
     waits
         && order.created_at >= asked_since(now)
-        && heard.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(ORDER_REST_SECONDS))
+        // What was heard after now was heard by a clock that was ahead, and has been set back.
+        && heard.is_none_or(|at| at > now || now.duration_since(at) >= SignedDuration::from_secs(ORDER_REST_SECONDS))
 }
 
 #[cfg(test)]
