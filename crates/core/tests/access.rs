@@ -783,3 +783,45 @@ fn f51_a_groups_new_number_has_its_rights_unless_telegram_has_told_of_them() {
         assert!(has(from).rights.is_empty(), "the old number is nobody's to be offered");
     }
 }
+
+/// `/mylink` and a renewal at the same moment: each has a link made, and one of them is nobody's.
+#[test]
+fn f35_of_two_links_that_were_made_at_once_one_is_kept_and_the_other_revoked() {
+    let mut world = World::new();
+    paid(&mut world, 1);
+    work(&mut world);
+    let old = world.membership(BUYER).unwrap().invite.clone().unwrap().link;
+    world.now += SignedDuration::from_hours(2);
+    let deliveries = |world: &mut World| {
+        let is_it = |job: &Job| matches!(job.kind, JobKind::DeliverAccess { .. });
+        let jobs: Vec<Job> = world.claim().into_iter().filter(is_it).collect();
+        for job in &jobs {
+            assert!(matches!(action(world.now, &world.rows, job), Action::CreateInvite { .. }));
+        }
+        jobs
+    };
+    world.run(Command::ReissueInvites { user: user(BUYER) });
+    let mut both = deliveries(&mut world);
+    paid(&mut world, 2);
+    both.extend(deliveries(&mut world));
+    assert_eq!(both.len(), 2);
+    let chat = PrivateChatId::new(PRIVATE_CHAT).unwrap();
+    for (job, link) in both.iter().zip(["https://t.me/+first", "https://t.me/+second"]) {
+        world.finish(job, JobOutcome::InviteCreated { chat, link: link.into() });
+    }
+    assert_eq!(world.membership(BUYER).unwrap().invite.as_ref().unwrap().link, "https://t.me/+first");
+    let revoked = world.rows.jobs.values().filter_map(|job| match &job.kind {
+        JobKind::RevokeInvite { link, .. } => Some(link.clone()),
+        _ => None,
+    });
+    let mut revoked: Vec<String> = revoked.collect();
+    revoked.sort_unstable();
+    assert_eq!(revoked, [old, "https://t.me/+second".to_owned()]);
+
+    // A group that has another number by now has links of its own.
+    let to = PrivateChatId::new(-1_009_999_999_999).unwrap();
+    world.run(Command::ChatMigrated { from: chat, to });
+    let is_it = |job: &&Job| matches!(job.kind, JobKind::RevokeInvite { .. });
+    let actions = world.rows.jobs.values().filter(is_it).map(|job| action(world.now, &world.rows, job));
+    assert_eq!(actions.collect::<Vec<_>>(), [Action::Nothing, Action::Nothing]);
+}

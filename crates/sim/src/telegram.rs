@@ -79,6 +79,9 @@ impl Telegram {
                     link: format!("https://t.me/+{}-{}", here.made, &name[..8]),
                 }
             }),
+            Action::RevokeInvite { chat, .. } => {
+                self.in_chat(*chat, BotRight::InviteUsers, |_| Outcome::Done)
+            }
             Action::SendAccess { user, link, let_in, .. } => {
                 // Whoever waits at the door is let in first, if the bot may.
                 if let Some(chat) = let_in {

@@ -313,6 +313,7 @@ async fn perform(app: &App, action: Action) -> Outcome {
             .create_chat_invite_link(chat_id(chat), &name, None)
             .await
             .map(|made| Outcome::InviteCreated { chat, link: made.url }),
+        Action::RevokeInvite { chat, link } => revoke(gateway, chat, &link).await,
         Action::SendAccess { user, title, link, ends_at, leaves_at, inside, lift_ban, let_in } => {
             if let Some(chat) = lift_ban
                 && let Err(failure) = lift(gateway, chat, user).await
@@ -406,6 +407,7 @@ fn is_awaited(action: &Action) -> bool {
         Action::Notify { notice, .. } => notice.is_urgent(),
         Action::Remind { .. }
         | Action::Farewell { .. }
+        | Action::RevokeInvite { .. }
         | Action::PostOffer { .. }
         | Action::EditOffer { .. }
         | Action::TakeDownOffer { .. } => false,
@@ -417,6 +419,7 @@ fn is_awaited(action: &Action) -> bool {
 fn chat_of(action: &Action) -> Option<TelegramChatId> {
     match action {
         Action::CreateInvite { chat, .. }
+        | Action::RevokeInvite { chat, .. }
         | Action::Approve { chat, .. }
         | Action::Decline { chat, .. }
         | Action::Remove { chat, .. } => Some((*chat).into()),
@@ -445,6 +448,16 @@ async fn renewal_button(
     app.know_bot(gateway).await?;
     let link = app.bot_link(&crate::renewal::payload(id));
     Ok(link.map(|link| Keyboard::column([Button::url(language.button_renew(), link)])))
+}
+
+/// Revokes a link. One that is dead already, or that this bot has not made, is no way in of ours.
+async fn revoke(gateway: &Gateway, chat: PrivateChatId, link: &str) -> Result<Outcome, TelegramError> {
+    match gateway.revoke_chat_invite_link(chat_id(chat), link).await {
+        Ok(()) | Err(TelegramError::AlreadyDone(_) | TelegramError::NotFound(Missing::Link)) => {
+            Ok(Outcome::Done)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Lifts the ban that a removal may have left. Without the right to, the link goes out all the same: there may be no ban at all, and the

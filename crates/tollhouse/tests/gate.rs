@@ -363,7 +363,7 @@ async fn f36_who_is_declined_is_told_so_once_however_often_it_is_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
+async fn f35_f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
     let mut gate = Gate::new(ChatKind::Channel).await;
     gate.give(30).await;
     let first = gate.membership().await.invite.unwrap().link;
@@ -372,6 +372,9 @@ async fn f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
     gate.settle().await;
     let second = gate.membership().await.invite.unwrap().link;
     assert_ne!(first, second);
+    // What it has taken the place of is no way in any more (F35).
+    assert_eq!(gate.done("revokeChatInviteLink"), 1);
+    assert!(gate.town.telegram.open_link(BEN, &first).is_err());
     let told = gate.town.telegram.read(|world| {
         let last = world.bot_posts(BEN).last().map(|post| post.buttons.clone()).unwrap_or_default();
         last.into_iter().flatten().filter_map(|button| button.url).collect::<Vec<_>>()
@@ -385,6 +388,35 @@ async fn f37_mylink_brings_the_way_in_for_as_long_as_the_membership_lasts() {
     let said = gate.town.telegram.read(|world| world.bot_posts(BEN).last().unwrap().text.clone());
     assert!(said.contains("no access"), "{said}");
     gate.town.stop().await;
+}
+
+/// A link that an administrator has revoked already is done with; and whatever keeps the old link alive, the new one comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn f35_a_link_that_cannot_be_revoked_now_holds_up_no_other() {
+    for (fault, is_done) in [
+        (Fault::answer(400, "Bad Request: INVITE_HASH_EXPIRED"), true),
+        (Fault::server_error(), false),
+        (Fault::close_after(), false),
+        (Fault::answer(400, "Bad Request: not enough rights"), false),
+    ] {
+        let mut gate = Gate::new(ChatKind::Channel).await;
+        gate.give(30).await;
+        let first = gate.membership().await.invite.unwrap().link;
+        gate.pass(2).await;
+        gate.town.telegram.fault("revokeChatInviteLink", &fault, 1);
+        gate.town.telegram.say(BEN, "/mylink").unwrap();
+        gate.settle().await;
+        let second = gate.membership().await.invite.unwrap().link;
+        let told = gate.town.telegram.read(|world| {
+            let last = world.bot_posts(BEN).last().map(|post| post.buttons.clone()).unwrap_or_default();
+            last.into_iter().flatten().filter_map(|button| button.url).collect::<Vec<_>>()
+        });
+        assert_eq!(told, [second], "{fault:?}");
+        gate.pass(1).await;
+        assert_eq!(gate.town.telegram.open_link(BEN, &first).is_ok(), is_done, "{fault:?}");
+        assert_eq!(gate.town.store().attention(AttentionFilter::default()).await.unwrap(), [], "{fault:?}");
+        gate.town.stop().await;
+    }
 }
 
 /// A bot can never have bought: what an owner has in their group to help them is no stranger there.

@@ -200,8 +200,8 @@ pub(super) fn user_started(work: &mut Work<'_>, user: TelegramUserId) -> Outcome
     Outcome::Done
 }
 
-/// Sends a user the way in to everything that they may read, again. A link that is not quite new is made anew: the old one may be
-/// what does not work (F37). Who has just got it does not get it again.
+/// Sends a user the way in to everything that they may read, again. A link that is not quite new is made anew, and the old one revoked: it
+/// may be what does not work (F37). Who has just got it does not get it again.
 pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
     let mine: Vec<Membership> =
         work.snapshot.memberships.values().filter(|membership| membership.user == user).cloned().collect();
@@ -211,7 +211,7 @@ pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
         if !membership.entitles(work.now, channel.policies.grace()) {
             continue;
         }
-        let chat_since = channel.chat_since;
+        let (chat, chat_since) = (channel.private_chat, channel.chat_since);
         let newest = work
             .snapshot
             .grants_of(membership.id)
@@ -229,6 +229,9 @@ pub(super) fn reissue(work: &mut Work<'_>, user: TelegramUserId) -> Outcome {
             later(invite.created_at, SignedDuration::from_mins(REISSUE_AFTER_MINUTES)) <= work.now
         });
         if is_old && membership.joined_at.is_none() {
+            if let Some(invite) = usable_invite(&membership, chat_since).cloned() {
+                delivery::revoke(work, &membership, chat, &invite);
+            }
             membership.invite = None;
             membership.updated_at = work.now;
             work.snapshot.memberships.put(membership.id, membership.clone());

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Work, attention, departure, guard, notification, offers, payout, progress, reminders, rights, shop,
+    Work, attention, delivery, departure, guard, notification, offers, payout, progress, reminders, rights,
+    shop,
 };
 use crate::attention::{Reason, Subject};
 use crate::bot_chat::{HELD_ERROR, RIGHTS_WAIT_MINUTES};
@@ -95,6 +96,7 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 JobKind::DeliverAccess { grant_id, membership_id } => {
                     delivered(work, grant_id, membership_id, outcome, asked_again)
                 }
+                JobKind::RevokeInvite { .. } => None,
                 JobKind::AnswerJoinRequest { channel_id, user, .. } => {
                     // Whoever was turned away asks why: the row is what is left of it.
                     job.last_error = turned_away(outcome);
@@ -343,14 +345,19 @@ fn delivered(
     match outcome {
         JobOutcome::InviteCreated { chat, link } => {
             if let Some(mut membership) = work.snapshot.memberships.get(&membership_id).cloned()
-                && !has_usable_invite(work, membership_id)
                 && let Some(channel) = work.snapshot.channels.get(&membership.channel_id)
                 // A link to the chat before leads nowhere.
                 && channel.private_chat == *chat
             {
                 // Whoever noted the chat's move may have a clock that is ahead of ours; to the link it must not look older than the chat.
                 let created_at = work.now.max(channel.chat_since);
-                membership.invite = Some(Invite { link: link.clone(), created_at });
+                let made = Invite { link: link.clone(), created_at };
+                if has_usable_invite(work, membership_id) {
+                    // Another delivery was faster.
+                    delivery::revoke(work, &membership, *chat, &made);
+                    return Some(work.now);
+                }
+                membership.invite = Some(made);
                 membership.updated_at = work.now;
                 work.snapshot.memberships.put(membership_id, membership);
                 progress::follow_grant(work, grant_id);

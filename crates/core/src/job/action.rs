@@ -76,6 +76,13 @@ pub enum Action {
         /// Its name, by which an operator recognises it.
         name: String,
     },
+    /// Revoke a link.
+    RevokeInvite {
+        /// In which chat.
+        chat: PrivateChatId,
+        /// The link.
+        link: String,
+    },
     /// Send the access.
     SendAccess {
         /// To whom.
@@ -245,6 +252,11 @@ pub fn action(now: Timestamp, snapshot: &Snapshot, job: &Job) -> Action {
         JobKind::CreatePayment { order_id, coin } => payment(now, snapshot, *order_id, coin),
         JobKind::DeliverAccess { grant_id, membership_id } => {
             deliver(now, snapshot, *grant_id, *membership_id)
+        }
+        JobKind::RevokeInvite { chat, channel_id, link } => {
+            let moved = snapshot.channels.get(channel_id).is_none_or(|channel| channel.private_chat != *chat);
+            // The links of a number that a chat had lead nowhere.
+            if moved { Action::Nothing } else { Action::RevokeInvite { chat: *chat, link: link.clone() } }
         }
         JobKind::AnswerJoinRequest { channel_id, user, told, .. } => {
             let Some(channel) = snapshot.channels.get(channel_id) else {

@@ -33,6 +33,15 @@ pub enum JobKind {
         /// The membership that it belongs to.
         membership_id: MembershipId,
     },
+    /// Revoke an invite link that another has taken the place of (F35). A job of its own: what keeps it waiting keeps nobody's link waiting.
+    RevokeInvite {
+        /// In which chat.
+        chat: PrivateChatId,
+        /// Of which channel.
+        channel_id: ChannelId,
+        /// The link.
+        link: String,
+    },
     /// Approve the payer's join request, decline everybody else's.
     AnswerJoinRequest {
         /// In which chat.
@@ -149,6 +158,7 @@ names! {
     CreateInvoice = "create_invoice",
     CreatePayment = "create_payment",
     DeliverAccess = "deliver_access",
+    RevokeInvite = "revoke_invite",
     AnswerJoinRequest = "answer_join_request",
     EndMembership = "end_membership",
     RemindMember = "remind_member",
@@ -185,6 +195,9 @@ impl JobKind {
                 needs.grants.insert(*grant_id);
                 needs.memberships.insert(*membership_id);
                 needs.presence_of.insert(*membership_id);
+            }
+            Self::RevokeInvite { channel_id, .. } => {
+                needs.channels.insert(*channel_id);
             }
             Self::AnswerJoinRequest { channel_id, user, .. } => {
                 needs.channels.insert(*channel_id);
