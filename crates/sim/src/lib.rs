@@ -11,7 +11,10 @@
 //! failing one is made shorter by leaving steps out ([`shrink`]).
 //!
 //! Not driven: HTTP with its signatures and timeouts, the conversation of the bot, the pages, PostgreSQL with its locks, and threads. Those
-//! have tests over real sockets and real processes (`cargo xtask crash`, `cargo xtask failover`).
+//! have tests over real sockets and real processes (`cargo xtask crash`, `cargo xtask failover`). Nor the reconciler: what was lost is
+//! handed to the writer as the provider would answer it, and that it is asked for is shown with the real client. Nor orders from invoices
+//! and links, donations, several coins, imports, the white list, frozen removals, removal of strangers, offers, and changes to a channel;
+//! and what the old number of a chat told before its move is heard before the move.
 
 pub mod ids;
 pub mod model;

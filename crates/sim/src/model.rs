@@ -1,11 +1,12 @@
 //! What must hold, told without the rules: its own queries, its own arithmetic, and what it saw go in and out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use tollhouse_core::event::Received;
+use tollhouse_core::presence::Standing;
 
 /// Something that must never be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ const DAY_US: i64 = 86_400_000_000;
 const GRACE_US: i64 = DAY_US;
 /// After so many attempts a job is given up.
 const ATTEMPTS_MAX: u32 = 16;
+/// Why the simulated operator takes a membership back.
+pub const BY_HAND: &str = "by hand";
 /// The order in which the provider's words outweigh each other.
 const OUTWEIGHS: [&str; 9] = [
     "waiting",
@@ -41,6 +44,12 @@ pub struct Model {
     told: BTreeMap<i64, usize>,
     /// How often each notice to the owner was tried and failed. Nothing asks for one again, so that all its tries count.
     failed: BTreeMap<Vec<u8>, u32>,
+    /// Of each payment the prices that were answered with 200.
+    prices: BTreeMap<i64, BTreeSet<String>>,
+    /// How each stood to the chat when Telegram was last heard.
+    standing: BTreeMap<i64, Standing>,
+    /// Whose each order is that was bound to an account.
+    owners: BTreeMap<Vec<u8>, i64>,
     accepted: u64,
 }
 
@@ -76,6 +85,9 @@ impl Model {
             db: db.map_err(|error| unreadable(&error))?,
             told: BTreeMap::new(),
             failed: BTreeMap::new(),
+            prices: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            owners: BTreeMap::new(),
             accepted: 0,
         })
     }
@@ -100,6 +112,7 @@ impl Model {
         }
         let word = received.facts.status.as_str();
         let weight = OUTWEIGHS.iter().position(|known| *known == word).unwrap_or(0);
+        self.prices.entry(id).or_default().insert(format!("{:?}", received.facts.price));
         let heaviest = self.told.entry(id).or_default();
         *heaviest = weight.max(*heaviest);
         self.payment(id)
@@ -133,8 +146,10 @@ impl Model {
         }
         let silent = "SELECT payments.id FROM payments WHERE status IN ('finished', 'partially_paid') \
             AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id) \
-            AND NOT EXISTS (SELECT 1 FROM attention WHERE resolved_at IS NULL AND subject IN ('payment:' || payments.id, \
-                'order:ord_' || lower(hex(payments.order_id)))) LIMIT 1";
+            AND NOT EXISTS (SELECT 1 FROM attention WHERE resolved_at IS NULL AND (\
+                subject IN ('payment:' || payments.id, 'order:ord_' || lower(hex(payments.order_id))) \
+                OR subject IN (SELECT 'payment:' || other.id FROM payments AS other \
+                    WHERE other.order_id = payments.order_id))) LIMIT 1";
         match self.number(silent, [])? {
             0 => self.ends(),
             payment => broken("I3 money never ends in silence", format!("payment {payment} brought money")),
@@ -161,7 +176,7 @@ impl Model {
             match revoked_at {
                 Some(at) => end.taken_back = end.taken_back.max(at),
                 None => {
-                    end.live = Some(end.live.map_or(granted_at, |live| live.max(granted_at)) + days * DAY_US)
+                    end.live = Some(end.live.map_or(granted_at, |live| live.max(granted_at)) + days * DAY_US);
                 }
             }
         }
@@ -251,6 +266,59 @@ impl Model {
         read.map_err(|error| unreadable(&error))
     }
 
+    /// Telegram was heard.
+    pub fn heard(&mut self, user: i64, standing: Standing) {
+        self.standing.insert(user, standing);
+    }
+
+    /// An order was bound to an account.
+    pub fn claimed(&mut self, order: &[u8], user: i64) {
+        self.owners.insert(order.to_owned(), user);
+    }
+
+    /// A ban that is known to be a person's is lifted by no job.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn lifts_ban(&self, user: i64) -> Check {
+        match self.standing.get(&user) {
+            Some(Standing::Banned) => {
+                broken("what a person has banned a person lets in", format!("user {user}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is known of who is inside is what Telegram told last.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn knows(&self, user: i64, standing: Standing) -> Check {
+        let known: Option<String> = self
+            .db
+            .prepare_cached("SELECT standing FROM presences WHERE telegram_user = ?1")
+            .and_then(|mut statement| statement.query_row([user], |row| row.get(0)).optional())
+            .map_err(|error| unreadable(&error))?
+            .flatten();
+        // Of whom nothing was ever told nothing need be known.
+        if known.as_deref().unwrap_or("outside") == standing.as_str() {
+            return Ok(());
+        }
+        broken(
+            "what is known of who is inside is what Telegram told",
+            format!("user {user} is {}, and known as {known:?}", standing.as_str()),
+        )
+    }
+
+    /// Whether somebody stands on the list for a reason.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_on_list(&self, user: i64, reason: &str) -> Result<bool, Violation> {
+        let sql = "SELECT count(*) FROM attention WHERE resolved_at IS NULL AND reason = ?2 AND subject LIKE 'member:%:' || ?1";
+        Ok(self.number(sql, params![user, reason])? > 0)
+    }
+
     /// Whose membership this is.
     ///
     /// # Errors
@@ -315,13 +383,38 @@ impl Model {
         if self.number(silent, [])? > 0 {
             return broken("I5 what is given up is on the list", "a job is dead, and nobody was called");
         }
-        let paid = "SELECT count(*) FROM payments WHERE status = 'finished' AND order_id IS NOT NULL \
-            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id AND revoked_at IS NULL) \
-            AND price_amount = (SELECT price_amount FROM orders WHERE orders.id = payments.order_id)";
-        match self.number(paid, [])? {
-            0 => Ok(()),
-            count => broken("each paid order ends in access", format!("{count} did not")),
+        // Of several payments I3 says the same: a grant, or something on the list.
+        let paid = "SELECT payments.id FROM payments WHERE status = 'finished' AND order_id IS NOT NULL \
+            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.order_id = payments.order_id \
+                AND (revoked_at IS NULL OR revoked_reason = ?1)) \
+            AND price_amount = (SELECT price_amount FROM orders WHERE orders.id = payments.order_id) \
+            AND parent_payment_id IS NULL \
+            AND (SELECT count(*) FROM payments AS other WHERE other.order_id = payments.order_id) = 1 \
+            AND NOT EXISTS (SELECT 1 FROM attention WHERE resolved_at IS NULL AND reason = 'contradiction' \
+                AND subject = 'payment:' || payments.id)";
+        match self.number(paid, [BY_HAND])? {
+            0 => {}
+            id => return broken("each paid order ends in access", format!("that of payment {id} did not")),
         }
+        for (id, prices) in self.prices.iter().filter(|(_, prices)| prices.len() > 1) {
+            let called = "SELECT count(*) FROM attention WHERE subject = 'payment:' || ?1 AND reason = 'contradiction'";
+            if self.number(called, [id])? == 0 {
+                return broken(
+                    "contradictions are for a person",
+                    format!("payment {id} was said to cost {prices:?}"),
+                );
+            }
+        }
+        for (order, user) in &self.owners {
+            let owner = self.number("SELECT telegram_user FROM orders WHERE id = ?1", [order])?;
+            if owner != *user {
+                return broken(
+                    "an order stays with the first account",
+                    format!("{owner} has that of {user}"),
+                );
+            }
+        }
+        Ok(())
     }
 
     /// I8: each entry of the audit log is sealed behind the one before.

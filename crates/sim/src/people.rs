@@ -15,6 +15,8 @@ const WRONG_PRICE: &str = "4.00 USD";
 const ASKED: &str = "0.001 BTC";
 /// What somebody pays who pays too little.
 const TOO_LITTLE: &str = "0.0004 BTC";
+/// What is missing then.
+const REST: &str = "0.0006 BTC";
 
 /// Somebody who buys now and then.
 #[derive(Debug, Clone)]
@@ -52,6 +54,8 @@ pub struct Payment {
     next: usize,
     /// The provider says another price than the order's.
     contradicts: bool,
+    /// To the address of which payment it came, as the rest of it.
+    rest_of: Option<i64>,
 }
 
 impl Payment {
@@ -60,13 +64,33 @@ impl Payment {
     pub fn new(id: i64, order_ref: String, roll: usize, good: bool) -> Self {
         let count = if good { GOOD_STORIES } else { STORIES.len() };
         let contradicts = !good && roll.is_multiple_of(CONTRADICTS_ONE_IN);
-        Self { id, order_ref, story: STORIES[roll % count], next: 0, contradicts }
+        Self { id, order_ref, story: STORIES[roll % count], next: 0, contradicts, rest_of: None }
     }
 
     /// A payment that is paid at once.
     #[must_use]
     pub fn at_once(id: i64, order_ref: String) -> Self {
-        Self { id, order_ref, story: STORIES[2], next: 0, contradicts: false }
+        Self { id, order_ref, story: STORIES[2], next: 0, contradicts: false, rest_of: None }
+    }
+
+    /// What was missing from another, sent to the same address: a re-deposit.
+    #[must_use]
+    pub fn rest_of(id: i64, other: &Self) -> Self {
+        Self { rest_of: Some(other.id), ..Self::at_once(id, other.order_ref.clone()) }
+    }
+
+    /// Whether less comes than was asked.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.story.contains(&"partially_paid")
+    }
+
+    /// The last that was said of it, with another price than before.
+    #[must_use]
+    pub fn contradicted(&self, now: Timestamp) -> Option<Received> {
+        let status = *self.story.get(self.next.checked_sub(1)?)?;
+        let other = Self { contradicts: !self.contradicts, ..self.clone() };
+        Some(other.say(status, now, EventSource::Ipn))
     }
 
     /// What comes next, if something does.
@@ -91,7 +115,8 @@ impl Payment {
         };
         let paid = match status {
             "waiting" | "expired" | "failed" => None,
-            _ if self.story.contains(&"partially_paid") => money(TOO_LITTLE),
+            _ if self.is_short() => money(TOO_LITTLE),
+            _ if self.rest_of.is_some() => money(REST),
             _ => money(ASKED),
         };
         let facts = PaymentFacts {
@@ -99,7 +124,10 @@ impl Payment {
             status: PaymentStatus::new(status),
             order_ref: Some(self.order_ref.clone()),
             invoice_id: None,
-            parent: Parent::None,
+            parent: self
+                .rest_of
+                .and_then(|id| ProviderPaymentId::new(id).ok())
+                .map_or(Parent::None, Parent::Payment),
             price: reported(money(if self.contradicts { WRONG_PRICE } else { PRICE })),
             pay: reported(money(ASKED)),
             pay_address: None,

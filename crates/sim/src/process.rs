@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use tollhouse_core::command::{Command, Outcome, Refusal};
 use tollhouse_core::event::Received;
-use tollhouse_core::id::{IdSource, JobId};
+use tollhouse_core::id::{IdSource, JobId, OrderId};
 use tollhouse_core::job::{Job, Outcome as JobOutcome};
 use tollhouse_store::OpenError;
 use tollhouse_store::sim::{Death, Ran, Writer, normalized};
@@ -20,6 +20,8 @@ pub enum Ticket {
     Order {
         /// Their account.
         user: i64,
+        /// Whether the order does not know it yet.
+        is_unclaimed: bool,
     },
     /// The worker, for jobs.
     Claim,
@@ -29,6 +31,10 @@ pub enum Ticket {
     Join(i64),
     /// Telegram, which told that the chat has another number now.
     Migrated,
+    /// Telegram, which told how somebody stands to the chat.
+    Seen(u64),
+    /// Somebody who ordered without an account, and has one now.
+    Claimed(OrderId),
     /// Nobody in particular.
     Other,
 }

@@ -1,16 +1,33 @@
 //! Telegram as the gate meets it: a chat with members, links that only ask, people who block the bot, and a service that has bad days.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use fastrand::Rng;
+use jiff::Timestamp;
 use tollhouse_core::bot_chat::BotRight;
 use tollhouse_core::id::{MessageId, PrivateChatId, TelegramChatId};
 use tollhouse_core::job::{Action, Failure, Outcome};
+use tollhouse_core::presence::Standing;
 
 /// Of how many calls one goes wrong on a bad day.
 const GOES_WRONG_ONE_IN: u32 = 6;
 /// Telegram's wait after too many calls, in seconds.
 const WAIT_SECONDS: u32 = 7;
+
+/// What it tells of somebody.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// Counts what it tells.
+    pub number: u64,
+    /// The chat, by the number that it had then.
+    pub chat: PrivateChatId,
+    /// Who.
+    pub user: i64,
+    /// How they stood to it from then on.
+    pub standing: Standing,
+    /// When.
+    pub at: Timestamp,
+}
 
 /// The service and its chat.
 #[derive(Debug)]
@@ -19,6 +36,12 @@ pub struct Telegram {
     pub chat: PrivateChatId,
     /// Who is inside.
     pub members: BTreeSet<i64>,
+    /// Who of them is an administrator, whom no bot can remove.
+    pub admins: BTreeSet<i64>,
+    /// Who was banned by a person. The bot's own ban is lifted in the same step.
+    pub banned: BTreeSet<i64>,
+    /// What it has yet to tell of who is inside, in its order.
+    pub untold: VecDeque<Seen>,
     /// Who asked to be let in.
     pub requests: BTreeSet<i64>,
     /// Who was sent which link last.
@@ -31,6 +54,8 @@ pub struct Telegram {
     pub bad_day: bool,
     /// Whether nothing ever reaches the owner.
     pub owner_is_deaf: bool,
+    now: Timestamp,
+    told: u64,
     made: u64,
 }
 
@@ -41,18 +66,63 @@ impl Telegram {
         Self {
             chat,
             members: BTreeSet::new(),
+            admins: BTreeSet::new(),
+            banned: BTreeSet::new(),
+            untold: VecDeque::new(),
             requests: BTreeSet::new(),
             links: BTreeMap::new(),
             blocked: BTreeSet::new(),
             rights_lost: false,
             bad_day: false,
             owner_is_deaf: false,
+            now: Timestamp::UNIX_EPOCH,
+            told: 0,
             made: 0,
         }
     }
 
+    /// How somebody stands to the chat.
+    #[must_use]
+    pub fn standing(&self, user: i64) -> Standing {
+        if self.admins.contains(&user) {
+            Standing::Admin
+        } else if self.members.contains(&user) {
+            Standing::Inside
+        } else if self.banned.contains(&user) {
+            Standing::Banned
+        } else {
+            Standing::Outside
+        }
+    }
+
+    /// A person changes how somebody stands to the chat.
+    pub fn by_hand(&mut self, user: i64, now: Timestamp, change: impl FnOnce(&mut Self)) {
+        self.now = now;
+        self.change(user, change);
+    }
+
+    /// Whatever changes is told to the bot.
+    fn change(&mut self, user: i64, change: impl FnOnce(&mut Self)) {
+        let before = self.standing(user);
+        change(self);
+        let standing = self.standing(user);
+        if standing != before {
+            self.told += 1;
+            self.untold.push_back(Seen { number: self.told, chat: self.chat, user, standing, at: self.now });
+        }
+    }
+
+    fn let_in(&mut self, user: i64) {
+        if self.requests.remove(&user) {
+            self.change(user, |here| {
+                here.members.insert(user);
+            });
+        }
+    }
+
     /// Does what a job wants, or does not, or does it and says that it did not.
-    pub fn perform(&mut self, rng: &mut Rng, action: &Action) -> Outcome {
+    pub fn perform(&mut self, rng: &mut Rng, now: Timestamp, action: &Action) -> Outcome {
+        self.now = now;
         if self.owner_is_deaf && matches!(action, Action::Notify { .. }) {
             return Outcome::Failed(Failure::Transient { error: "502".to_owned() });
         }
@@ -82,13 +152,19 @@ impl Telegram {
             Action::RevokeInvite { chat, .. } => {
                 self.in_chat(*chat, BotRight::InviteUsers, |_| Outcome::Done)
             }
-            Action::SendAccess { user, link, let_in, .. } => {
+            Action::SendAccess { user, link, lift_ban, let_in, .. } => {
+                if let Some(chat) = lift_ban {
+                    let _ = self.in_chat(*chat, BotRight::RestrictMembers, |here| {
+                        here.change(user.get(), |here| {
+                            here.banned.remove(&user.get());
+                        });
+                        Outcome::Done
+                    });
+                }
                 // Whoever waits at the door is let in first, if the bot may.
                 if let Some(chat) = let_in {
                     let _ = self.in_chat(*chat, BotRight::InviteUsers, |here| {
-                        if here.requests.remove(&user.get()) {
-                            here.members.insert(user.get());
-                        }
+                        here.let_in(user.get());
                         Outcome::Done
                     });
                 }
@@ -98,9 +174,7 @@ impl Telegram {
                 })
             }
             Action::Approve { chat, user, .. } => self.in_chat(*chat, BotRight::InviteUsers, |here| {
-                if here.requests.remove(&user.get()) {
-                    here.members.insert(user.get());
-                }
+                here.let_in(user.get());
                 if here.members.contains(&user.get()) { Outcome::Approved } else { Outcome::RequestGone }
             }),
             // Only while the request is open may they be written to; whether it arrives changes nothing.
@@ -112,10 +186,20 @@ impl Telegram {
                     Outcome::RequestGone
                 }
             }),
-            Action::Remove { chat, user, .. } => self.in_chat(*chat, BotRight::RestrictMembers, |here| {
-                here.members.remove(&user.get());
-                Outcome::Done
-            }),
+            Action::Remove { chat, user, keeps_ban } => {
+                self.in_chat(*chat, BotRight::RestrictMembers, |here| {
+                    if here.admins.contains(&user.get()) {
+                        return Outcome::NotRemovable;
+                    }
+                    here.change(user.get(), |here| {
+                        here.members.remove(&user.get());
+                        if !keeps_ban {
+                            here.banned.remove(&user.get());
+                        }
+                    });
+                    Outcome::Done
+                })
+            }
             Action::CountMembers { .. } => {
                 Outcome::Counted { members: u32::try_from(self.members.len()).unwrap_or(u32::MAX) }
             }

@@ -1,9 +1,10 @@
 //! A run: people, the provider, Telegram, the processes and time, one step after the other.
 
+mod chat;
 mod rest;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use fastrand::Rng;
@@ -13,10 +14,11 @@ use tempfile::TempDir;
 use tollhouse_core::attention::Resolution;
 use tollhouse_core::bot_chat::BotRight;
 use tollhouse_core::channel::PlanDuration;
-use tollhouse_core::command::{BotSeen, Command, NewChannel, NewPlan, OrderFrom, Outcome};
+use tollhouse_core::command::{BotSeen, Command, Member, NewChannel, NewPlan, OrderFrom, Outcome};
 use tollhouse_core::event::Received;
 use tollhouse_core::id::{
-    AttentionId, ChannelId, PlanId, PrivateChatId, PublicChatId, TelegramChatId, TelegramUserId,
+    AttentionId, ChannelId, ClaimToken, OrderId, PlanId, PrivateChatId, PublicChatId, TelegramChatId,
+    TelegramUserId,
 };
 use tollhouse_core::job::{Action, CLAIM_BATCH_MAX, JobKind, action};
 use tollhouse_core::order::OrderSource;
@@ -27,10 +29,10 @@ use tollhouse_store::sim::Death;
 use uuid::Uuid;
 
 use crate::ids::SeededIds;
-use crate::model::{Model, Violation};
+use crate::model::{BY_HAND, Model, Violation};
 use crate::people::{PRICE, Payment, Person};
 use crate::process::{Event, Held, Process, Ticket};
-use crate::telegram::Telegram;
+use crate::telegram::{Seen, Telegram};
 use crate::trace::Trace;
 
 /// The chat that is sold, and the public one beside it.
@@ -48,6 +50,8 @@ const ROUNDS_MAX: u32 = 2_000;
 /// How long after the mending the last second attempt is due: the longest wait between attempts, and a clock that was ahead.
 const MENDED_HOURS: i64 = 2;
 
+/// Of how many words of the provider one is said once more with another price.
+const CONTRADICTED_ONE_IN: u32 = 60;
 /// In one seed of so many nothing reaches the owner: that many tries of one job, one after the other, are rare otherwise.
 const OWNER_IS_DEAF_ONE_IN: u64 = 8;
 
@@ -127,6 +131,15 @@ pub fn run(config: &Config, rolls: &[u64]) -> Run {
     })
 }
 
+/// An order that was made without an account.
+#[derive(Debug, Clone, Copy)]
+struct Unclaimed {
+    order: OrderId,
+    claim: ClaimToken,
+    /// Whose it will be.
+    user: i64,
+}
+
 struct World {
     config: Config,
     path: PathBuf,
@@ -141,6 +154,9 @@ struct World {
     sent: u64,
     channel: Option<ChannelId>,
     plan: Option<PlanId>,
+    unclaimed: Vec<Unclaimed>,
+    /// Who was an administrator once.
+    were_admins: BTreeSet<i64>,
     updates: i64,
     /// Whether Telegram has yet to be heard on the chat's new number; it tells until it is answered.
     migration_untold: bool,
@@ -189,6 +205,8 @@ impl World {
             sent: 0,
             channel: None,
             plan: None,
+            unclaimed: Vec::new(),
+            were_admins: BTreeSet::new(),
             updates: 0,
             migration_untold: false,
             busy: None,
@@ -285,14 +303,17 @@ impl World {
         let process = rng.usize(0..self.processes.len());
         match rng.u32(0..100) {
             0..10 => self.time_passes(rng),
-            10..22 => self.somebody_buys(rng, process),
-            22..40 => {
+            10..21 => self.somebody_buys(rng, process),
+            21..37 => {
                 self.provider_goes_on(rng);
                 Ok(())
             }
-            40..58 => self.provider_tells(rng, process),
-            58..68 => self.claim(rng, process),
-            68..90 => self.work(rng, process),
+            37..54 => self.provider_tells(rng, process),
+            54..63 => self.claim(rng, process),
+            63..85 => self.work(rng, process),
+            85..86 => self.somebody_claims(rng, process),
+            86..88 => self.somebody_acts(rng, process),
+            88..90 => self.telegram_tells(rng, process),
             90..94 => self.somebody_joins(rng, process),
             94..97 if self.config.hostile => self.dies(process),
             97..100 if self.config.hostile => self.something_breaks(rng, process),
@@ -341,13 +362,15 @@ impl World {
             return Ok(());
         }
         let (Some(channel_id), Some(plan_id)) = (self.channel, self.plan) else { return Ok(()) };
+        // By a page, which knows no account, or by the bot.
+        let is_unclaimed = rng.u32(0..4) == 0;
         let order = Command::CreateOrder {
             from: OrderFrom::Plan { channel_id, plan_id },
-            user: Some(user_id(user)),
-            source: OrderSource::Bot,
+            user: (!is_unclaimed).then(|| user_id(user)),
+            source: if is_unclaimed { OrderSource::Api } else { OrderSource::Bot },
             wants_invoice: false,
         };
-        self.processes[process].submit(Ticket::Order { user }, order);
+        self.processes[process].submit(Ticket::Order { user, is_unclaimed }, order);
         self.maybe_go_on(rng, process)
     }
 
@@ -369,6 +392,13 @@ impl World {
         ));
         if !is_lost {
             self.send(received);
+        }
+        if self.config.hostile
+            && rng.u32(0..CONTRADICTED_ONE_IN) == 0
+            && let Some(other) = self.payments[place].contradicted(now)
+        {
+            self.trace.line(format!("{} is said to cost something else, too", other.facts.payment_id));
+            self.send(other);
         }
     }
 
@@ -451,12 +481,26 @@ impl World {
                     self.pending.remove(key);
                 }
             }
-            (Ticket::Order { user }, Outcome::Order(id)) => {
+            (Ticket::Order { user, is_unclaimed }, Outcome::Order(id)) => {
                 self.trace.line(format!("user {user} orders {id}"));
+                if is_unclaimed {
+                    self.is_unclaimed(process, id, user)?;
+                }
                 let roll = usize::try_from(id.0.as_u128() % 1_000).unwrap_or(0);
                 let payment = Payment::new(self.new_payment_id(), id.to_string(), roll, !self.config.hostile);
-                self.payments.push(payment);
+                self.payments.push(payment.clone());
+                // Some pay the rest of what was too little; some pay again, whatever became of the first.
+                let second = match roll / 100 {
+                    0..5 if payment.is_short() => Some(Payment::rest_of(self.new_payment_id(), &payment)),
+                    0..1 if self.config.hostile => {
+                        Some(Payment::at_once(self.new_payment_id(), id.to_string()))
+                    }
+                    _ => None,
+                };
+                self.payments.extend(second);
             }
+            (Ticket::Seen(number), _) => self.heard(process, number),
+            (Ticket::Claimed(order), _) => self.claimed(process, order)?,
             (Ticket::Claim, Outcome::Jobs(jobs)) => {
                 let held = &mut self.processes[process].held;
                 for job in jobs {
@@ -505,6 +549,9 @@ impl World {
     }
 
     fn ask_in(&mut self, process: usize, user: i64) {
+        if self.telegram.banned.contains(&user) {
+            return;
+        }
         self.telegram.requests.insert(user);
         self.updates += 1;
         let request =
@@ -547,7 +594,8 @@ impl World {
                 self.trace.line(format!("the bot lost its rights: {}", self.telegram.rights_lost));
                 self.see_bot(process)?;
             }
-            4 if self.telegram.chat == chat(PRIVATE_CHAT) => {
+            // What the old chat told and nobody has heard yet is not played: see `lib.rs`.
+            4 if self.telegram.chat == chat(PRIVATE_CHAT) && self.telegram.untold.is_empty() => {
                 self.trace.line("the chat migrates".to_owned());
                 self.telegram.chat = chat(PRIVATE_CHAT_AFTER);
                 self.migration_untold = true;
@@ -581,10 +629,12 @@ fn legacy(user: i64) -> String {
 fn name(ticket: &Ticket) -> String {
     match ticket {
         Ticket::Notification(received) => format!("{} {}", received.facts.payment_id, received.facts.status),
-        Ticket::Order { user } => format!("an order of user {user}"),
+        Ticket::Order { user, .. } => format!("an order of user {user}"),
         Ticket::Claim => "a claim".to_owned(),
         Ticket::Finish(job) => format!("the end of {job}"),
         Ticket::Join(user) => format!("the wish of user {user}"),
+        Ticket::Seen(number) => format!("what Telegram told as number {number}"),
+        Ticket::Claimed(order) => format!("the claim to {order}"),
         Ticket::Migrated => "the chat's new number".to_owned(),
         Ticket::Other => "something".to_owned(),
     }

@@ -1,5 +1,8 @@
 //! The end of a run: everything is mended and comes to rest, then everything that was sold runs out.
 
+use tollhouse_core::presence::Standing;
+
+use super::chat::STRANGER;
 use super::*;
 
 impl World {
@@ -22,6 +25,14 @@ impl World {
             self.tell_migration(0);
             self.go_on(0, None)?;
         }
+        for place in 0..self.unclaimed.len() {
+            self.claim_order(0, place);
+        }
+        self.go_on(0, None)?;
+        if let Some(Unclaimed { order, user, .. }) = self.unclaimed.first() {
+            let what = format!("{order} is refused to user {user}");
+            return Err(Violation { promise: "who has an order's secret can claim it", what });
+        }
         // What was never told is found by asking (I12).
         for place in 0..self.payments.len() {
             if let Some(received) = self.payments[place].polled(self.now) {
@@ -39,6 +50,9 @@ impl World {
             for received in pending {
                 self.deliver(0, received);
             }
+            for seen in self.telegram.untold.clone() {
+                self.tell(0, &seen);
+            }
             let claim = Command::ClaimJobs { limit: CLAIM_BATCH_MAX, now: self.now };
             self.processes[0].submit(Ticket::Claim, claim);
             self.go_on(0, None)?;
@@ -54,6 +68,9 @@ impl World {
             }
             self.go_on(0, None)?;
             if count > 0 {
+                continue;
+            }
+            if !self.telegram.untold.is_empty() {
                 continue;
             }
             match self.model.next_due()? {
@@ -78,22 +95,38 @@ impl World {
         self.rest(self.now)?;
         for place in 0..self.people.len() {
             let user = self.people[place].user;
-            if !self.telegram.members.contains(&user) && self.telegram.links.contains_key(&user) {
+            let is_out = self.telegram.standing(user) == Standing::Outside;
+            if is_out && self.telegram.links.contains_key(&user) {
                 self.ask_in(0, user);
             }
         }
         self.go_on(0, None)?;
         self.rest(self.now)?;
-        for person in &self.people {
-            let belongs = self.model.is_member(person.user, self.now.as_microsecond())?;
-            let is_inside = self.telegram.members.contains(&person.user);
-            if belongs != is_inside && !self.model.is_given_up(person.user)? {
-                let what =
-                    format!("{when}, user {} belongs inside: {belongs}, is inside: {is_inside}", person.user);
+        for user in self.people.iter().map(|person| person.user).chain([STRANGER]) {
+            let belongs = self.model.is_member(user, self.now.as_microsecond())?;
+            let standing = self.telegram.standing(user);
+            self.model.knows(user, standing)?;
+            let is_right = match standing {
+                Standing::Inside if !belongs => {
+                    self.model.is_on_list(user, "stranger_inside")? && !self.came_by_us(user)
+                }
+                Standing::Inside => true,
+                // No bot removes an administrator, and what a person has banned stays out.
+                Standing::Admin => belongs || self.model.is_on_list(user, "admin_stays")?,
+                Standing::Banned => true,
+                Standing::Outside => !belongs,
+            };
+            if !is_right && !self.model.is_given_up(user)? {
+                let what = format!("{when}, user {user} belongs inside: {belongs}, is {}", standing.as_str());
                 return Err(Violation { promise: "who has paid is inside, who has not is out", what });
             }
         }
         Ok(())
+    }
+
+    /// Whether nobody but the bot let them in or made something of them since: then it is the bot that shows them out.
+    fn came_by_us(&self, user: i64) -> bool {
+        user != STRANGER && !self.were_admins.contains(&user)
     }
 
     /// Removals that were stopped for being too many wait for a person, who lets them go on.

@@ -54,11 +54,16 @@ impl World {
         match &action {
             Action::Remove { user, .. } => self.model.removal(user.get(), now.as_microsecond())?,
             Action::Approve { user, .. } | Action::SendAccess { user, let_in: Some(_), .. } => {
-                self.model.approval(user.get(), now.as_microsecond())?
+                self.model.approval(user.get(), now.as_microsecond())?;
             }
             _ => {}
         }
-        let outcome = self.telegram.perform(rng, &action);
+        if let Action::SendAccess { user, lift_ban: Some(_), .. }
+        | Action::Remove { user, keeps_ban: false, .. } = &action
+        {
+            self.model.lifts_ban(user.get())?;
+        }
+        let outcome = self.telegram.perform(rng, self.now, &action);
         let failed = matches!(outcome, Outcome::Failed(Failure::Transient { .. }));
         if failed && matches!(job.kind, JobKind::NotifyOwner { .. }) {
             self.model.notice_failed(id.as_bytes())?;
