@@ -324,7 +324,7 @@ const OF_THE_DATABASE: &[&str] = &[
     "tollhouse_attention_open",
 ];
 
-/// The text of the metrics without those of [`OF_THE_DATABASE`].
+/// The text of the metrics without those that the database says.
 #[must_use]
 pub fn without_the_database(text: &str) -> String {
     let name = |line: &str| {

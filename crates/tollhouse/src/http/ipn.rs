@@ -72,7 +72,7 @@ struct Untold {
 
 impl Refusals {
     /// Counts one more. How many there are to tell of, where it is time to: of the first at once, of others after
-    /// [`REFUSED_QUIET_SECONDS`].
+    /// `REFUSED_QUIET_SECONDS`.
     pub fn count(&self, now: Timestamp) -> Option<u64> {
         let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         untold.count += 1;
