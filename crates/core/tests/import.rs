@@ -307,6 +307,13 @@ fn f09_a_refund_takes_back_what_the_recognised_payment_gave_whichever_came_first
         assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked, "{context}");
         assert!(world.rows.orders.values().all(|order| order.state == OrderState::Refunded), "{context}");
     }
+    // All of it was heard before the import: then a repeat is the first word by which the access is known for this payment's.
+    let mut world = World::new();
+    world.notify(&note("refunded", 100));
+    world.notify(&note("finished", 0));
+    import(&mut world, member(END, None));
+    world.notify(&note("finished", 0));
+    assert_eq!(world.membership(BUYER).unwrap().status, MembershipStatus::Revoked);
 }
 
 #[test]

@@ -138,8 +138,15 @@ pub(super) fn finish(work: &mut Work<'_>, claimed: &Job, token: LeaseToken, outc
                 },
                 JobKind::FoldMessage { .. } => None,
             };
-            // It may have been given up, and asked for again by what happened since.
-            no_trouble(work, job.id, "the job went on");
+            // It may have been given up, and asked for again by what happened since. One that goes on at once has not come to its end yet; a
+            // post settles by itself what was said of it.
+            let is_through = match next {
+                None => true,
+                Some(at) => at > work.now && !matches!(job.kind, JobKind::PostOffer { .. }),
+            };
+            if is_through {
+                no_trouble(work, job.id, "the job went through");
+            }
             if next.is_some() {
                 // Attempts are those of one step: a job that follows a membership for years has some that fail, and each was mended.
                 job.attempt = 0;

@@ -58,20 +58,19 @@ pub(super) fn receive(work: &mut Work<'_>, received: &Received) -> Outcome {
     let channel_id = payment.channel_id;
     work.snapshot.payments.put(id, payment);
 
+    let mut is_recognised = false;
     if let Some(order_id) = order_id {
         adopt_children(work, id, order_id);
-        import::recognise(work, id);
+        is_recognised = import::recognise(work, id);
     }
     if let Some(reason) = unmatched {
         let wanted = unmatched_attention(work, id, reason);
         attention::settle(work, Subject::Payment(id), &wanted, channel_id, None);
     }
-    let money_moved = work.snapshot.payments.get(&id).is_some_and(|payment| {
-        known.as_ref().is_none_or(|known| {
-            (known.order_id, known.seen.has_credit(), known.is_refunded())
-                != (payment.order_id, payment.seen.has_credit(), payment.is_refunded())
-        })
-    });
+    let money = |payment: &Payment| (payment.order_id, payment.seen.has_credit(), payment.is_refunded());
+    // Also where it is only now known for which access it paid.
+    let money_moved =
+        is_recognised || work.snapshot.payments.get(&id).map(money) != known.as_ref().map(money);
     let mut change = order_id.map(|order_id| reassess_as(work, order_id, money_moved)).unwrap_or_default();
     if money_after_refund(work, id, known.as_ref())
         && let Some(opened) = open_after_refund(work, id)

@@ -37,9 +37,11 @@ pub(in crate::decide) fn order_of_carried(
 }
 
 /// The same of a payment that had got an order before it was finished, when nobody could know whether it ever would be. Only what was
-/// finished was granted there: an attempt that was given up must not take the place of the payment that paid.
-pub(in crate::decide) fn recognise(work: &mut Work<'_>, id: ProviderPaymentId) {
-    let Some(payment) = work.snapshot.payments.get(&id).filter(|payment| !payment.is_child()) else { return };
+/// finished was granted there: an attempt that was given up must not take the place of the payment that paid. Whether there was such access.
+pub(in crate::decide) fn recognise(work: &mut Work<'_>, id: ProviderPaymentId) -> bool {
+    let Some(payment) = work.snapshot.payments.get(&id).filter(|payment| !payment.is_child()) else {
+        return false;
+    };
     let order = payment.order_id.and_then(|id| work.snapshot.orders.get(&id));
     let is_open = |order: &&Order| {
         order.source == OrderSource::Notification
@@ -47,9 +49,9 @@ pub(in crate::decide) fn recognise(work: &mut Work<'_>, id: ProviderPaymentId) {
             && work.snapshot.grant_of(order.id).is_none()
     };
     let Some((order, user)) = order.filter(is_open).and_then(|order| Some((order, order.user?))) else {
-        return;
+        return false;
     };
-    let Some(grant) = carried_for(work, payment, order.channel_id, user) else { return };
+    let Some(grant) = carried_for(work, payment, order.channel_id, user) else { return false };
     let (payment, mut order) = (payment.clone(), order.clone());
     let granted_at = grant.granted_at;
     name(work, grant, &payment, order.id);
@@ -62,6 +64,7 @@ pub(in crate::decide) fn recognise(work: &mut Work<'_>, id: ProviderPaymentId) {
     order.state = assess(&order, &work.snapshot.payments_of(order.id), &policies.unwrap_or_default()).state;
     order.paid_at.get_or_insert(granted_at);
     work.snapshot.orders.put(order.id, order);
+    true
 }
 
 /// The access that waits for just this payment.
